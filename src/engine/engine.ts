@@ -1,0 +1,58 @@
+/** What to start, already decided: pure data, so that `--dry-run` can print it. */
+export interface Launch {
+  readonly workerId: number;
+  readonly argv: readonly string[];
+  /** The whole environment of the program; nothing is inherited from the daemon. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Control folder of this worker, made by the engine: `pid`, `exit`. Survives the daemon. */
+  readonly dir: string;
+  /** stdout and stderr go straight to this file, appended. Its folder is made by the engine. */
+  readonly logPath: string;
+}
+
+/** Which program it is: never a bare pid, since pids are reused. Serialised into the database as JSON. */
+export interface ProcessIdentity {
+  readonly bootId: string;
+  readonly pid: number;
+  /** Start time in clock ticks since boot, field 22 of /proc/PID/stat. */
+  readonly startTicks: number;
+}
+
+/**
+ * How a program ended. `exitCode` is 128 + signal when a signal ended it, as shells say it; null when nobody
+ * can tell any more (the host went down, or the supervisor was killed too).
+ */
+export interface Exit {
+  readonly exitCode: number | null;
+  readonly detail: string | null;
+}
+
+/** What is left of a worker that an earlier daemon started. */
+export type Remains =
+  | { readonly kind: "running"; readonly identity: ProcessIdentity }
+  | { readonly kind: "exited"; readonly exit: Exit }
+  | { readonly kind: "never-started" };
+
+/** How a worker's program is run. Every verb is idempotent. */
+export interface Engine {
+  readonly name: "process" | "docker" | "podman";
+  /**
+   * Starts the program detached, in its own process group and session, and says who it is.
+   * @throws Failure engine/failed when it could not be started at all.
+   */
+  start(launch: Launch): Promise<ProcessIdentity>;
+  /** Resolves when the program and its group are gone; also for adopted ones. Never rejects. */
+  exited(dir: string, identity: ProcessIdentity): Promise<Exit>;
+  /** TERM to the group, KILL after `graceMs`, including descendants that left the group. Resolves when gone. */
+  ensureStopped(dir: string, identity: ProcessIdentity, graceMs: number): Promise<Exit>;
+  /**
+   * What became of the worker whose control folder is `dir`. For one that never started it also makes sure that
+   * it never will (a supervisor that is late finds its folder revoked and gives up).
+   */
+  inspect(dir: string, workerId: number): Promise<Remains>;
+  /** Programs of this daemon's instance (label ORCH_INSTANCE in their environment) that are running now. */
+  labelled(instanceId: string): Promise<readonly { readonly workerId: number; readonly identity: ProcessIdentity }[]>;
+  /** Kills one found by `labelled` that no worker of the database owns. */
+  kill(identity: ProcessIdentity): Promise<void>;
+}

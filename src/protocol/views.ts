@@ -1,0 +1,211 @@
+import { z } from "zod";
+
+// What callers see. Names are stable: `--json` prints these objects as they are.
+
+export const jobStates = ["held", "queued", "starting", "running", "succeeded", "failed", "cancelled"] as const;
+export const workerStates = ["starting", "ready", "busy", "draining", "stopping", "gone", "failed"] as const;
+
+const Timestamp = z.iso.datetime().describe("RFC 3339, UTC");
+
+export const Reason = z
+  .object({ code: z.string(), text: z.string() })
+  .describe("why a waiting job waits, or why a finished one ended so: a stable code and a sentence");
+export type Reason = z.infer<typeof Reason>;
+
+export const Artifact = z.object({
+  name: z.string(),
+  bytes: z.number().int(),
+  type: z.string().nullable(),
+  path: z.string().describe("absolute path on this host"),
+});
+
+export const JobView = z.object({
+  id: z.number().int(),
+  runtime: z.string().describe('the runtime, or "run" for a command'),
+  state: z.enum(jobStates),
+  reason: Reason.nullable(),
+  exitCode: z.number().int().nullable(),
+  worker: z.string().nullable(),
+  gpus: z.array(z.string()).describe("UUIDs of the GPUs it holds or held last"),
+  attempts: z.number().int().describe("runs started so far"),
+  priority: z.number().int(),
+  progress: z.object({ fraction: z.number(), text: z.string().nullable() }).nullable(),
+  summary: z.string().describe("the command, or the first text parameter"),
+  label: z.string().nullable(),
+  user: z.string(),
+  submittedAt: Timestamp,
+  startedAt: Timestamp.nullable(),
+  finishedAt: Timestamp.nullable(),
+  artifacts: z.array(Artifact),
+});
+export type JobView = z.infer<typeof JobView>;
+
+export const EventView = z.object({
+  seq: z.number().int(),
+  at: Timestamp,
+  type: z.string(),
+  job: z.number().int().nullable(),
+  worker: z.string().nullable(),
+  gpu: z.string().nullable(),
+  text: z.string(),
+});
+export type EventView = z.infer<typeof EventView>;
+
+export const AttemptView = z.object({
+  attempt: z.number().int(),
+  worker: z.string(),
+  startedAt: Timestamp,
+  finishedAt: Timestamp.nullable(),
+  outcome: z.string().nullable(),
+  exitCode: z.number().int().nullable(),
+});
+
+export const JobDetail = JobView.extend({
+  lane: z.string(),
+  params: z.record(z.string(), z.json()),
+  command: z.array(z.string()).nullable(),
+  output: z.json(),
+  after: z.array(z.number().int()),
+  retries: z.number().int(),
+  timeLimitMs: z.number().nullable(),
+  logPath: z.string(),
+  outputDir: z.string(),
+  history: z.array(AttemptView),
+  timeline: z.array(EventView),
+});
+export type JobDetail = z.infer<typeof JobDetail>;
+
+export const WorkerView = z.object({
+  id: z.number().int(),
+  name: z.string(),
+  runtime: z.string(),
+  lane: z.string(),
+  state: z.enum(workerStates),
+  detail: z.string().describe("what it is doing or waiting for, in words"),
+  gpus: z.array(z.string()),
+  mode: z.enum(["exclusive", "shared", "none"]),
+  vramBytes: z.number().nullable().describe("reserved on each GPU; null = all of it"),
+  fence: z.number().int(),
+  pinned: z.boolean(),
+  pid: z.number().int().nullable(),
+  jobs: z.array(z.number().int()),
+  startedAt: Timestamp,
+  readyAt: Timestamp.nullable(),
+});
+export type WorkerView = z.infer<typeof WorkerView>;
+
+export const GpuView = z.object({
+  index: z.number().int(),
+  uuid: z.string(),
+  name: z.string(),
+  healthy: z.boolean(),
+  detail: z.string().nullable(),
+  memory: z.object({
+    totalBytes: z.number(),
+    usedBytes: z.number(),
+    freeBytes: z.number(),
+    reservedBytes: z.number(),
+    foreignBytes: z.number(),
+  }),
+  utilizationPercent: z.number().nullable(),
+  temperatureCelsius: z.number().nullable(),
+  powerWatts: z.number().nullable(),
+  leases: z.array(
+    z.object({
+      worker: z.string(),
+      mode: z.enum(["exclusive", "shared"]),
+      vramBytes: z.number().nullable(),
+      fence: z.number().int(),
+    }),
+  ),
+  processes: z.array(
+    z.object({
+      pid: z.number().int(),
+      name: z.string().nullable(),
+      vramBytes: z.number().nullable(),
+      worker: z.string().nullable().describe("the orch worker it belongs to; null = foreign"),
+    }),
+  ),
+});
+export type GpuView = z.infer<typeof GpuView>;
+
+export const ParamView = z.object({
+  name: z.string(),
+  type: z.enum(["string", "integer", "number", "boolean", "file"]),
+  required: z.boolean(),
+  default: z.json().optional(),
+  help: z.string(),
+  load: z.boolean(),
+  min: z.number().optional(),
+  max: z.number().optional(),
+  multipleOf: z.number().optional(),
+  choices: z.array(z.union([z.string(), z.number()])).optional(),
+  accept: z.array(z.string()),
+});
+export type ParamView = z.infer<typeof ParamView>;
+
+export const RuntimeView = z.object({
+  name: z.string(),
+  summary: z.string(),
+  origin: z.enum(["project", "user", "system", "shipped"]),
+  dir: z.string(),
+  engine: z.string(),
+  protocol: z.string(),
+  gpu: z.object({
+    count: z.number().int(),
+    vramBytes: z.number().nullable(),
+    mode: z.enum(["exclusive", "shared"]),
+  }),
+  slots: z.number().int(),
+  replicas: z.object({ min: z.number().int(), max: z.number().int() }),
+  keepAliveMs: z.number().nullable(),
+  timeouts: z.object({ readyMs: z.number(), jobMs: z.number().nullable(), stopMs: z.number() }),
+  params: z.array(ParamView),
+  outputs: z.array(z.string()),
+  problem: z.string().nullable().describe("why it cannot be used, e.g. an error in its runtime.yaml"),
+});
+export type RuntimeView = z.infer<typeof RuntimeView>;
+
+export const StatusView = z.object({
+  pid: z.number().int(),
+  version: z.string(),
+  instance: z.string(),
+  startedAt: Timestamp,
+  uptimeMs: z.number(),
+  probe: z.string().describe("how GPUs are seen: nvml, nvidia-smi, virtual or none"),
+  gpus: z.array(GpuView),
+  workers: z.array(WorkerView),
+  jobs: z.record(z.enum(jobStates), z.number().int()).describe("number of jobs by state"),
+  paths: z.record(z.string(), z.string()),
+});
+export type StatusView = z.infer<typeof StatusView>;
+
+export const DryRunView = z.object({
+  runtime: z.string(),
+  lane: z.string(),
+  params: z.record(z.string(), z.json()).describe("checked, with defaults filled in"),
+  lease: z.object({
+    gpus: z.number().int(),
+    mode: z.enum(["exclusive", "shared"]),
+    vramBytes: z.number().nullable(),
+  }),
+  fits: z.boolean(),
+  placement: z.string().describe("where it would run now, or what it would wait for"),
+  command: z.array(z.string()).describe("what its worker would run"),
+  env: z.record(z.string(), z.string()).describe("what orch would set in the worker's environment"),
+});
+export type DryRunView = z.infer<typeof DryRunView>;
+
+/** One line of `GET /follow`. `end` is last, once every followed job is finished. */
+export const FollowLine = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("job"), job: JobView }),
+  z.object({
+    type: z.literal("progress"),
+    job: z.number().int(),
+    fraction: z.number(),
+    text: z.string().nullable(),
+  }),
+  z.object({ type: z.literal("log"), job: z.number().int(), text: z.string() }),
+  z.object({ type: z.literal("end") }),
+]);
+export type FollowLine = z.infer<typeof FollowLine>;

@@ -1,0 +1,124 @@
+/**
+ * One table maps each failure code to the exit code of the CLI and the HTTP status of the API.
+ * Exit codes: 0 ok, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 not found, 6 refused, 8 not finished,
+ * 124 timed out, 125 orch itself failed, 130 interrupted.
+ */
+export const failureTable = {
+  "usage/invalid": { exit: 2, http: 400 },
+  "usage/unknown-command": { exit: 2, http: 400 },
+  "request/malformed": { exit: 2, http: 400 },
+  "request/too-large": { exit: 2, http: 413 },
+  "request/unknown-route": { exit: 125, http: 404 },
+  "param/unknown": { exit: 2, http: 400 },
+  "param/missing": { exit: 2, http: 400 },
+  "param/invalid": { exit: 2, http: 400 },
+  "file/missing": { exit: 2, http: 400 },
+  "file/unreadable": { exit: 2, http: 400 },
+  "config/invalid": { exit: 2, http: 400 },
+  "runtime/invalid": { exit: 2, http: 400 },
+  "runtime/unknown": { exit: 5, http: 404 },
+  "runtime/not-ready": { exit: 6, http: 409 },
+  "job/unknown": { exit: 5, http: 404 },
+  "job/state": { exit: 6, http: 409 },
+  "job/not-finished": { exit: 8, http: 409 },
+  "job/failed": { exit: 1, http: 409 },
+  "worker/unknown": { exit: 5, http: 404 },
+  "worker/state": { exit: 6, http: 409 },
+  "worker/failed": { exit: 1, http: 502 },
+  "gpu/unknown": { exit: 5, http: 404 },
+  "gpu/too-many": { exit: 6, http: 422 },
+  "gpu/too-large": { exit: 6, http: 422 },
+  "gpu/unavailable": { exit: 6, http: 503 },
+  "dependency/unknown": { exit: 5, http: 404 },
+  "dependency/failed": { exit: 6, http: 409 },
+  "permission/denied": { exit: 4, http: 403 },
+  "daemon/unreachable": { exit: 3, http: 503 },
+  "daemon/running": { exit: 6, http: 409 },
+  "daemon/stopping": { exit: 3, http: 503 },
+  "daemon/start-failed": { exit: 3, http: 503 },
+  "socket/path-too-long": { exit: 2, http: 400 },
+  "socket/taken": { exit: 6, http: 409 },
+  "state/unwritable": { exit: 125, http: 500 },
+  "store/full": { exit: 125, http: 507 },
+  "store/damaged": { exit: 125, http: 500 },
+  "store/newer": { exit: 125, http: 500 },
+  "store/busy": { exit: 125, http: 503 },
+  "engine/failed": { exit: 125, http: 502 },
+  "engine/unavailable": { exit: 6, http: 503 },
+  "native/missing": { exit: 125, http: 500 },
+  "wait/timeout": { exit: 124, http: 504 },
+  interrupted: { exit: 130, http: 499 },
+  bug: { exit: 125, http: 500 },
+} as const satisfies Record<string, { exit: number; http: number }>;
+
+export type FailureCode = keyof typeof failureTable;
+
+/** The wire and `--json` form of a failure. */
+export interface FailureBody {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly why?: string;
+  readonly hint?: string;
+}
+
+/**
+ * Trouble that comes from the world or the user. `message` says what with the value, `why` gives one line of
+ * cause, `hint` the exact command to try.
+ */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly code: FailureCode;
+  readonly why: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(
+    code: FailureCode,
+    message: string,
+    options: { why?: string | undefined; hint?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.why = options.why;
+    this.hint = options.hint;
+  }
+
+  /** Exit code of the CLI for this failure. */
+  get exitCode(): number {
+    return failureTable[this.code].exit;
+  }
+
+  /** HTTP status of the API for this failure. */
+  get httpStatus(): number {
+    return failureTable[this.code].http;
+  }
+
+  toBody(): FailureBody {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.why === undefined ? {} : { why: this.why }),
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+    };
+  }
+
+  /** Rebuilds a failure from its wire form; an unknown code (of a newer daemon) becomes `bug`. */
+  static fromBody(body: FailureBody): Failure {
+    const code = body.code in failureTable ? body.code : "bug";
+    return new Failure(code, body.message, { why: body.why, hint: body.hint });
+  }
+}
+
+/** Turns anything thrown into a Failure; what is not one already is a bug of ours. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure("bug", `orch failed unexpectedly: ${message}`, {
+    cause: error,
+    hint: "orch bug: please report it with the daemon's log (orch paths shows where it is)",
+  });
+}
+
+/** The errno name of a Node system error ("ENOENT"), or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

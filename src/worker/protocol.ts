@@ -1,0 +1,58 @@
+import type { Json } from "../std/json.ts";
+
+/** One file of a job's output folder, as listed in its result. */
+export interface Artifact {
+  readonly name: string;
+  readonly bytes: number;
+  readonly type: string | null;
+}
+
+/** One line of a job's event stream. `done` and `error` are last. */
+export type JobEvent =
+  | { readonly type: "progress"; readonly fraction: number; readonly text: string | null }
+  | { readonly type: "log"; readonly text: string }
+  | { readonly type: "output"; readonly output: Json }
+  | { readonly type: "artifact"; readonly artifact: Artifact }
+  | { readonly type: "done" }
+  | { readonly type: "error"; readonly code: "failed" | "cancelled" | "stale-fence" | "busy"; readonly message: string };
+
+/** What `GET /healthz` of a worker says. */
+export interface Health {
+  readonly status: "starting" | "ready" | "failed";
+  readonly detail: string | null;
+  readonly vramBytes: number | null;
+}
+
+/** A job as it is handed to a ready worker. */
+export interface JobHandover {
+  readonly jobId: number;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly params: Readonly<Record<string, Json>>;
+  /** Existing folder where the worker puts artifacts. */
+  readonly outputDir: string;
+}
+
+/** How a job came out, from the worker's own words. */
+export type JobOutcome =
+  | { readonly kind: "succeeded"; readonly output: Json; readonly artifacts: readonly Artifact[] }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "cancelled"; readonly message: string }
+  /** The worker refused or went away: not the job's fault. Whether it ran is unknown. */
+  | { readonly kind: "lost"; readonly message: string };
+
+/** How to talk to the workers of one protocol. */
+export interface WorkerProtocol {
+  readonly name: "orch";
+  /** One readiness probe; null while nobody listens. Ends within `deadlineMs`. */
+  health(endpoint: string, deadlineMs: number): Promise<Health | null>;
+  /**
+   * Hands over a job, or attaches again to one handed over before (same jobId and attempt; the worker replays its
+   * events from the start). `onEvent` sees progress, log, output and artifact lines as they come. Never rejects.
+   */
+  run(endpoint: string, job: JobHandover, onEvent: (event: JobEvent) => void): Promise<JobOutcome>;
+  /** Asks the worker to stop a job; the outcome arrives through `run`. Idempotent. */
+  cancel(endpoint: string, jobId: number): Promise<void>;
+  /** Closes kept-alive connections to a worker that is gone. */
+  forget(endpoint: string): void;
+}
