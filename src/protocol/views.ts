@@ -1,8 +1,17 @@
 import { z } from "zod";
+import { JsonValue } from "./json-value.ts";
 
 // What callers see. Names are stable: `--json` prints these objects as they are.
 
-export const jobStates = ["held", "queued", "starting", "running", "succeeded", "failed", "cancelled"] as const;
+export const jobStates = [
+  "held",
+  "queued",
+  "starting",
+  "running",
+  "succeeded",
+  "failed",
+  "cancelled",
+] as const;
 export const workerStates = ["starting", "ready", "busy", "draining", "stopping", "gone", "failed"] as const;
 
 const Timestamp = z.iso.datetime().describe("RFC 3339, UTC");
@@ -62,9 +71,9 @@ export const AttemptView = z.object({
 
 export const JobDetail = JobView.extend({
   lane: z.string(),
-  params: z.record(z.string(), z.json()),
+  params: z.record(z.string(), JsonValue),
   command: z.array(z.string()).nullable(),
-  output: z.json(),
+  output: JsonValue,
   after: z.array(z.number().int()),
   retries: z.number().int(),
   timeLimitMs: z.number().nullable(),
@@ -133,7 +142,7 @@ export const ParamView = z.object({
   name: z.string(),
   type: z.enum(["string", "integer", "number", "boolean", "file"]),
   required: z.boolean(),
-  default: z.json().optional(),
+  default: JsonValue.optional(),
   help: z.string(),
   load: z.boolean(),
   min: z.number().optional(),
@@ -183,7 +192,7 @@ export type StatusView = z.infer<typeof StatusView>;
 export const DryRunView = z.object({
   runtime: z.string(),
   lane: z.string(),
-  params: z.record(z.string(), z.json()).describe("checked, with defaults filled in"),
+  params: z.record(z.string(), JsonValue).describe("checked, with defaults filled in"),
   lease: z.object({
     gpus: z.number().int(),
     mode: z.enum(["exclusive", "shared"]),

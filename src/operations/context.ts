@@ -1,0 +1,75 @@
+import type { GpuSample } from "../gpu/sample.ts";
+import type { Registry } from "../runtime/discover.ts";
+import type { Request } from "../scheduler/events.ts";
+import type { State } from "../scheduler/model.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Json } from "../std/json.ts";
+import type { Queries } from "../store/queries.ts";
+
+/** How far a running job is, by its own word. */
+export interface Progress {
+  readonly fraction: number;
+  readonly text: string | null;
+}
+
+/** What changed, for those who follow: sent after the commit that made it true. */
+export type Notice =
+  | { readonly type: "jobs"; readonly ids: ReadonlySet<number> }
+  | { readonly type: "progress"; readonly jobId: number; readonly progress: Progress }
+  | { readonly type: "events"; readonly lastSeq: number };
+
+/** Tells listeners what changed. A listener must be quick and may not throw. */
+export interface Feed {
+  listen(hear: (notice: Notice) => void): () => void;
+}
+
+/** Where the files of jobs and workers are. */
+export interface Places {
+  /** Folder of one job: its logs and output. */
+  jobDir(jobId: number): string;
+  /** What the job's current or last attempt wrote. */
+  jobLog(jobId: number): string;
+  jobOutputDir(jobId: number): string;
+  workerDir(workerId: number): string;
+  workerLog(workerId: number): string;
+  all: Readonly<Record<string, string>>;
+}
+
+/** All that the operations may touch. The daemon makes it; nothing else in operations reaches the world. */
+export interface Context {
+  /**
+   * Puts a request before the scheduler; resolves once its answer is on disk.
+   * @throws Failure when it is refused or cannot be made durable.
+   */
+  ask(request: Request): Promise<readonly number[]>;
+  /** The scheduler's state, to look at only. */
+  state(): State;
+  readonly queries: Queries;
+  readonly runtimes: Registry;
+  readonly feed: Feed;
+  readonly clock: Clock;
+  readonly places: Places;
+  progressOf(jobId: number): Progress | null;
+  /** The GPUs as last read; with `fresh` they and their processes are read now. */
+  gpuSample(fresh: boolean): Promise<GpuSample>;
+  /** The orch worker that a process belongs to, by name; null for a stranger. */
+  workerOfPid(pid: number): string | null;
+  /** What a worker of this runtime would be started with, for a dry run. */
+  planLaunch(input: DryLaunch): { argv: readonly string[]; env: Readonly<Record<string, string>> };
+  /** Ends the daemon after the mode's work is done; resolves when that has been decided, not when it is over. */
+  shutDown(mode: "leave" | "drain" | "kill"): Promise<void>;
+  readonly host: {
+    readonly pid: number;
+    readonly version: string;
+    readonly instance: string;
+    readonly startedAtMs: number;
+    readonly probe: string;
+    readonly uid: number;
+  };
+}
+
+export interface DryLaunch {
+  readonly runtime: string;
+  readonly params: Readonly<Record<string, Json>>;
+  readonly gpuUuids: readonly string[];
+}

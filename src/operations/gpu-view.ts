@@ -1,0 +1,42 @@
+import type { GpuSample, SampledGpu } from "../gpu/sample.ts";
+import type { GpuView } from "../protocol/views.ts";
+import type { Context } from "./context.ts";
+
+/** The GPUs as callers see them: what the driver reports, and what orch has leased. */
+export function viewGpus(ctx: Context, sample: GpuSample): GpuView[] {
+  return sample.gpus
+    .map((sampled) => viewGpu(ctx, sampled, sample))
+    .sort((left, right) => left.index - right.index);
+}
+
+function viewGpu(ctx: Context, sampled: SampledGpu, sample: GpuSample): GpuView {
+  const { reading } = sampled;
+  const leases = [...(ctx.state().gpus.get(reading.uuid)?.leases ?? [])];
+  return {
+    index: reading.index,
+    uuid: reading.uuid,
+    name: reading.name,
+    healthy: reading.health.ok,
+    detail: reading.health.ok ? (sample.stale?.reason ?? null) : reading.health.detail,
+    memory: {
+      ...reading.memory,
+      reservedBytes: leases.reduce((sum, lease) => sum + lease.vramBytes, 0),
+      foreignBytes: sampled.foreignBytes,
+    },
+    utilizationPercent: reading.utilizationPercent,
+    temperatureCelsius: reading.temperatureCelsius,
+    powerWatts: reading.powerWatts,
+    leases: leases.map((lease) => ({
+      worker: lease.worker.name,
+      mode: lease.mode,
+      vramBytes: lease.vramBytes,
+      fence: lease.fence,
+    })),
+    processes: (sampled.processes ?? []).map(({ pid, name, vramBytes }) => ({
+      pid,
+      name,
+      vramBytes,
+      worker: ctx.workerOfPid(pid),
+    })),
+  };
+}

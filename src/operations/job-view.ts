@@ -1,0 +1,72 @@
+import type { JobView, Reason } from "../protocol/views.ts";
+import { explainJob } from "../scheduler/explain.ts";
+import { must } from "../std/assert.ts";
+import { Failure } from "../std/failure.ts";
+import type { JobRow } from "../store/queries.ts";
+import type { Context } from "./context.ts";
+
+/** The row of a job. @throws Failure job/unknown */
+export function findJob(ctx: Context, id: number): JobRow {
+  const row = ctx.queries.job(id);
+  if (row) return row;
+  throw new Failure("job/unknown", `there is no job ${id}`, { hint: "orch ls --all" });
+}
+
+/** A job as callers see it, by its id. */
+export function viewJobById(ctx: Context, id: number | undefined): JobView {
+  return viewJob(ctx, findJob(ctx, must(id, "a request about a job answers with its id")));
+}
+
+/** A job as callers see it: its row, and what only the live scheduler knows. */
+export function viewJob(ctx: Context, row: JobRow): JobView {
+  return {
+    id: row.id,
+    runtime: row.runtime,
+    state: row.state,
+    reason: reasonOf(ctx, row),
+    exitCode: row.exitCode,
+    worker: row.workerName,
+    gpus: row.workerId === null ? [] : ctx.queries.gpusOf(row.workerId),
+    attempts: row.attempts,
+    priority: row.priority,
+    progress: row.finishedAtMs === null ? ctx.progressOf(row.id) : null,
+    summary: row.summary,
+    label: row.label,
+    user: row.user,
+    submittedAt: toTimestamp(row.submittedAtMs),
+    startedAt: toTimestampOrNull(row.startedAtMs),
+    finishedAt: toTimestampOrNull(row.finishedAtMs),
+    artifacts: viewArtifacts(ctx, row),
+  };
+}
+
+function reasonOf(ctx: Context, row: JobRow): Reason | null {
+  if (row.finishedAtMs !== null) {
+    return row.reasonCode === null ? null : { code: row.reasonCode, text: row.reasonText ?? "" };
+  }
+  const state = ctx.state();
+  const job = state.jobs.get(row.id);
+  return job ? explainJob(state, job, ctx.clock.nowMs()) : null;
+}
+
+function viewArtifacts(ctx: Context, row: JobRow): JobView["artifacts"] {
+  if (!Array.isArray(row.artifacts)) return [];
+  const dir = ctx.places.jobOutputDir(row.id);
+  const listed = row.artifacts as { name: string; bytes: number; type: string | null }[];
+  return listed.map(({ name, bytes, type }) => ({ name, bytes, type, path: `${dir}/${name}` }));
+}
+
+/** RFC 3339 in UTC. */
+export function toTimestamp(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
+
+export function toTimestampOrNull(atMs: number | null): string | null {
+  return atMs === null ? null : toTimestamp(atMs);
+}
+
+/** A job that is over cannot be cancelled, held or released. @throws Failure job/state */
+export function refuseFinished(row: JobRow): void {
+  if (row.finishedAtMs === null) return;
+  throw new Failure("job/state", `job ${row.id} is ${row.state} already`, { hint: `orch retry ${row.id}` });
+}

@@ -1,0 +1,29 @@
+import type { z } from "zod";
+import { type Caller, DEFAULT_MAX_BODY_BYTES, type Operation, type Route } from "../protocol/operation.ts";
+import type { Context } from "./context.ts";
+
+interface Declared<R extends Route, I extends z.ZodType, O extends z.ZodType> {
+  readonly route: R;
+  readonly summary: string;
+  readonly input: I;
+  readonly output: O;
+  readonly maxBodyBytes?: number;
+}
+
+/** Declares an operation that answers once. */
+export function operation<R extends Route, I extends z.ZodType, O extends z.ZodType>(
+  declared: Declared<R, I, O> & {
+    run(ctx: Context, input: z.output<I>, caller: Caller): Promise<z.input<O>>;
+  },
+): Operation<Context, R, I, O> & { readonly stream: false } {
+  return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, stream: false };
+}
+
+/** Declares an operation that answers with a stream of lines. It ends early when `signal` aborts. */
+export function streamOperation<R extends Route, I extends z.ZodType, O extends z.ZodType>(
+  declared: Declared<R, I, O> & {
+    run(ctx: Context, input: z.output<I>, caller: Caller, signal: AbortSignal): AsyncIterable<z.input<O>>;
+  },
+): Operation<Context, R, I, O> & { readonly stream: true } {
+  return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, stream: true };
+}

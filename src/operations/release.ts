@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { JobId } from "../protocol/inputs.ts";
+import { JobView } from "../protocol/views.ts";
+import { findJob, refuseFinished, viewJobById } from "./job-view.ts";
+import { operation } from "./operation.ts";
+
+export const release = operation({
+  route: "POST /jobs/:job/release",
+  summary: "Let a held job go",
+  input: z.object({ job: JobId }).strict(),
+  output: JobView,
+  async run(ctx, input) {
+    refuseFinished(findJob(ctx, input.job));
+    const [id] = await ctx.ask({ type: "release", jobId: input.job });
+    return viewJobById(ctx, id);
+  },
+});

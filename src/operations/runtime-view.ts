@@ -1,0 +1,46 @@
+import type { RuntimeView } from "../protocol/views.ts";
+import type { FoundRuntime } from "../runtime/discover.ts";
+import { viewParams } from "../runtime/params-view.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** A runtime as callers see it. */
+export function viewRuntime(runtime: Runtime): RuntimeView {
+  return {
+    name: runtime.name,
+    summary: runtime.summary,
+    origin: runtime.origin,
+    dir: runtime.dir,
+    engine: runtime.engine,
+    protocol: runtime.protocol,
+    gpu: runtime.gpu,
+    slots: runtime.slots,
+    replicas: runtime.replicas,
+    keepAliveMs: runtime.keepAliveMs,
+    timeouts: runtime.timeouts,
+    params: viewParams(runtime) as RuntimeView["params"],
+    outputs: [...runtime.outputs],
+    problem: null,
+  };
+}
+
+/** A runtime as found: a broken one is shown with its problem, and nothing that its file may have meant. */
+export function viewFoundRuntime(found: FoundRuntime): RuntimeView {
+  if ("runtime" in found) return viewRuntime(found.runtime);
+  const { name, origin, dir, problem } = found;
+  return {
+    name,
+    summary: "",
+    origin,
+    dir,
+    engine: "unknown",
+    protocol: "unknown",
+    gpu: { count: 0, vramBytes: null, mode: "exclusive" },
+    slots: 0,
+    replicas: { min: 0, max: 0 },
+    keepAliveMs: null,
+    timeouts: { readyMs: 0, jobMs: null, stopMs: 0 },
+    params: [],
+    outputs: [],
+    problem: problem.why === undefined ? problem.message : `${problem.message}: ${problem.why}`,
+  };
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { JobId } from "../protocol/inputs.ts";
+import { JobDetail } from "../protocol/views.ts";
+import type { EventRow } from "../store/queries.ts";
+import { findJob, toTimestamp, toTimestampOrNull, viewJob } from "./job-view.ts";
+import { operation } from "./operation.ts";
+
+const TIMELINE_MAX = 1000;
+
+export const show = operation({
+  route: "GET /jobs/:job",
+  summary: "Everything about one job",
+  input: z.object({ job: JobId }).strict(),
+  output: JobDetail,
+  async run(ctx, input) {
+    const row = findJob(ctx, input.job);
+    const { queries, places } = ctx;
+    return {
+      ...viewJob(ctx, row),
+      lane: row.lane,
+      params: { ...row.params },
+      command: row.command === null ? null : [...row.command],
+      output: row.output,
+      after: [...row.after],
+      retries: row.retries,
+      timeLimitMs: row.timeLimitMs,
+      logPath: places.jobLog(row.id),
+      outputDir: places.jobOutputDir(row.id),
+      history: queries.attempts(row.id).map(({ startedAtMs, finishedAtMs, ...attempt }) => ({
+        ...attempt,
+        startedAt: toTimestamp(startedAtMs),
+        finishedAt: toTimestampOrNull(finishedAtMs),
+      })),
+      timeline: queries.events({ jobId: row.id, after: 0, limit: TIMELINE_MAX }).map(viewEvent),
+    };
+  },
+});
+
+/** One line of the event log as callers see it. */
+export function viewEvent(row: EventRow) {
+  return {
+    seq: row.seq,
+    at: toTimestamp(row.atMs),
+    type: row.type,
+    job: row.jobId,
+    worker: row.worker,
+    gpu: row.gpu,
+    text: row.text,
+  };
+}

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { Submission } from "../protocol/inputs.ts";
+import { Failure } from "../std/failure.ts";
+import { newRuntimeJob } from "./new-job.ts";
+import { operation } from "./operation.ts";
+
+const MAX_JOBS = 10_000;
+
+export const submitBatch = operation({
+  route: "POST /jobs/batch",
+  summary: "Queue many jobs at once: all of them or none",
+  input: z.object({ jobs: z.array(Submission).min(1).max(MAX_JOBS) }).strict(),
+  output: z.object({ ids: z.array(z.number().int()) }),
+  maxBodyBytes: 64 * 2 ** 20,
+  async run(ctx, input, caller) {
+    const jobs = input.jobs.map((submission, index) => {
+      try {
+        return newRuntimeJob(ctx, submission, caller);
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        throw new Failure(error.code, `job ${index + 1} of the batch: ${error.message}`, error);
+      }
+    });
+    return { ids: [...(await ctx.ask({ type: "submit", jobs }))] };
+  },
+});

@@ -1,0 +1,75 @@
+import type { WorkerView } from "../protocol/views.ts";
+import { checkParams } from "../runtime/check-params.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { LaneSpec } from "../scheduler/model.ts";
+import { must } from "../std/assert.ts";
+import { Failure } from "../std/failure.ts";
+import type { Json } from "../std/json.ts";
+import type { Context } from "./context.ts";
+import { laneSpecOf, usableRuntime } from "./new-job.ts";
+import { createWaker } from "./waker.ts";
+import { viewWorkerById } from "./worker-view.ts";
+
+interface Asked {
+  readonly runtime: string;
+  readonly params: Readonly<Record<string, Json>>;
+  /** Index or UUID; null = any. */
+  readonly gpu: string | null;
+  readonly evict: boolean;
+}
+
+/**
+ * Has a worker of a runtime started and waits until it has its place (its GPU is granted); it may still be loading.
+ * @throws Failure when it is refused, or the first start fails.
+ */
+export async function summonWorker(ctx: Context, asked: Asked): Promise<WorkerView> {
+  const runtime = usableRuntime(ctx, asked.runtime);
+  if (runtime.protocol === "exec") {
+    throw new Failure("worker/state", `workers of ${runtime.name} run one job each and are started with it`, {
+      hint: `orch submit ${runtime.name} --help`,
+    });
+  }
+  const lane = laneSpecOf(runtime, checkLoadParams(runtime, asked.params));
+  const waker = createWaker(ctx.feed, (notice) => notice.type === "events", new AbortController().signal);
+  try {
+    const known = new Set(workersOf(ctx, lane));
+    const gpu = asked.gpu === null ? null : uuidOf(ctx, asked.gpu);
+    const [running] = await ctx.ask({ type: "start-worker", lane, gpu, evict: asked.evict });
+    if (running !== undefined) return viewWorkerById(ctx, running);
+    for (;;) {
+      const started = workersOf(ctx, lane).find((id) => !known.has(id));
+      if (started !== undefined) return viewWorkerById(ctx, started);
+      refuseIfGivenUp(ctx, lane);
+      await waker.wait();
+    }
+  } finally {
+    waker.close();
+  }
+}
+
+/** Params that workers are started with are checked; the others belong to jobs. */
+function checkLoadParams(runtime: Runtime, given: Readonly<Record<string, Json>>): Record<string, Json> {
+  const params = Object.fromEntries(Object.entries(runtime.params).filter(([, param]) => param.load));
+  return checkParams({ ...runtime, params }, given);
+}
+
+function workersOf(ctx: Context, lane: LaneSpec): number[] {
+  return [...(ctx.state().lanes.get(lane.key)?.workers ?? [])].map((worker) => worker.id);
+}
+
+function refuseIfGivenUp(ctx: Context, spec: LaneSpec): void {
+  const lane = must(ctx.state().lanes.get(spec.key), `lane ${spec.key} was just asked for`);
+  if (lane.summons !== null) return;
+  throw new Failure("worker/failed", `no worker of ${spec.title} could be started`, {
+    why: lane.lastStartError ?? undefined,
+    hint: "orch workers ls --all",
+  });
+}
+
+/** @throws Failure gpu/unknown */
+function uuidOf(ctx: Context, asked: string): string {
+  for (const gpu of ctx.state().gpus.values()) {
+    if (gpu.uuid === asked || String(gpu.index) === asked) return gpu.uuid;
+  }
+  throw new Failure("gpu/unknown", `there is no GPU "${asked}"`, { hint: "orch gpus" });
+}

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { failureTable } from "../std/failure.ts";
+import type { Json } from "../std/json.ts";
+import type { Operation, Route } from "./operation.ts";
+
+type AnyOperation = Pick<
+  Operation<never, Route, z.ZodType, z.ZodType>,
+  "route" | "summary" | "input" | "output" | "stream"
+>;
+type JsonObject = { [key: string]: Json };
+
+/** The OpenAPI 3.1 document of these operations, from the schemas that check every request. */
+export function describeApi(operations: readonly AnyOperation[], version: string): JsonObject {
+  const paths: { [path: string]: JsonObject } = {};
+  for (const operation of operations) {
+    const [method, path] = operation.route.split(" ") as ["GET" | "POST", string];
+    const shown = `/api/v1${path.replaceAll(/:(\w+)/g, "{$1}")}`;
+    paths[shown] = { ...paths[shown], [method.toLowerCase()]: describe(operation, method, path) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "orch", version, description: "Streams are NDJSON: one JSON document per line." },
+    paths,
+    components: { schemas: { Error: errorSchema() } },
+  };
+}
+
+function describe(operation: AnyOperation, method: "GET" | "POST", path: string): JsonObject {
+  const input = toJsonSchema(operation.input, "input");
+  const properties = (input["properties"] ?? {}) as JsonObject;
+  const required = (input["required"] ?? []) as string[];
+  const inPath = [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? "");
+  const others = Object.keys(properties).filter((name) => !inPath.includes(name));
+  const parameters = [
+    ...inPath.map((name) => ({ name, in: "path", required: true, schema: properties[name] ?? {} })),
+    ...(method === "GET" ? others : []).map((name) => ({
+      name,
+      in: "query",
+      required: required.includes(name),
+      schema: properties[name] ?? {},
+    })),
+  ];
+  const body = {
+    type: "object",
+    properties: Object.fromEntries(others.map((name) => [name, properties[name] ?? {}])),
+    required: others.filter((name) => required.includes(name)),
+  };
+  const mediaType = operation.stream ? "application/x-ndjson" : "application/json";
+  const answer = { [mediaType]: { schema: toJsonSchema(operation.output, "output") } };
+  const failure = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
+  return {
+    operationId: `${method.toLowerCase()}${path.replaceAll(/[^A-Za-z]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    summary: operation.summary,
+    parameters,
+    ...(method === "POST"
+      ? { requestBody: { required: true, content: { "application/json": { schema: body } } } }
+      : {}),
+    responses: {
+      200: { description: operation.stream ? "a stream of lines" : "done", content: answer },
+      default: { description: "a failure: what, why, and what to try", content: failure },
+    },
+  };
+}
+
+function toJsonSchema(schema: z.ZodType, io: "input" | "output"): JsonObject {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+  }) as unknown as JsonObject;
+  return rest;
+}
+
+function errorSchema(): JsonObject {
+  const text = { type: "string" };
+  return {
+    type: "object",
+    required: ["error"],
+    properties: {
+      error: {
+        type: "object",
+        required: ["code", "message"],
+        properties: {
+          code: { type: "string", enum: Object.keys(failureTable) },
+          message: text,
+          why: text,
+          hint: text,
+        },
+      },
+    },
+  };
+}

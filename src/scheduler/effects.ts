@@ -1,0 +1,10 @@
+/** What is to be done in the world after the commit. Each is idempotent: after a crash it is derived again. */
+export type Effect =
+  /** Wait for the memory, prepare, start the program, wait until it is ready. Reports steps, then ready or exited. */
+  | { readonly type: "start-worker"; readonly workerId: number }
+  /** TERM, and KILL after the grace. Reports worker-exited. */
+  | { readonly type: "stop-worker"; readonly workerId: number; readonly graceMs: number }
+  /** Hand a job to a ready worker, or attach to it again. Reports job-ended. */
+  | { readonly type: "run-job"; readonly workerId: number; readonly jobId: number; readonly attempt: number }
+  /** Ask a worker to give up a job. The end is reported by run-job. */
+  | { readonly type: "cancel-job"; readonly workerId: number; readonly jobId: number };

@@ -1,0 +1,50 @@
+import { applyDue, wakeAtMs } from "./due.ts";
+import type { Effect } from "./effects.ts";
+import type { Event, Reply, Report, Request } from "./events.ts";
+import type { State } from "./model.ts";
+import { plan } from "./plan.ts";
+import { applyReport } from "./reports.ts";
+import { applyRequest } from "./requests.ts";
+import { beginTransition, type Changes } from "./transition.ts";
+
+/** What came of a step: rows to commit, effects to perform after that, one reply per event (null for reports). */
+export interface Step {
+  readonly changes: Changes;
+  readonly effects: readonly Effect[];
+  readonly replies: readonly (Reply | null)[];
+  /** When to come back with a tick if nothing happens before; undefined = never. */
+  readonly wakeAtMs: number | undefined;
+}
+
+const requestTypes: ReadonlySet<string> = new Set<Request["type"]>([
+  "submit",
+  "cancel",
+  "hold",
+  "release",
+  "start-worker",
+  "stop-worker",
+  "pin-worker",
+  "shut-down",
+]);
+
+/**
+ * The whole scheduler: applies events in order, then decides once what can be done. Deterministic: the same state and
+ * events give the same step. The state is changed in place; on a failed commit it is rebuilt from the database.
+ * @param events at least one; their times may not decrease.
+ */
+export function step(state: State, events: readonly Event[]): Step {
+  const tx = beginTransition(state, events[0]?.atMs ?? 0);
+  const replies = events.map((event) => {
+    tx.nowMs = Math.max(tx.nowMs, event.atMs);
+    if (isRequest(event)) return applyRequest(tx, event);
+    applyReport(tx, event as Report);
+    return null;
+  });
+  applyDue(tx);
+  plan(tx);
+  return { changes: tx.changes, effects: tx.effects, replies, wakeAtMs: wakeAtMs(tx) };
+}
+
+function isRequest(event: Event): event is Extract<Event, Request> {
+  return requestTypes.has(event.type);
+}

@@ -1,0 +1,113 @@
+import type { Json } from "../std/json.ts";
+import type { Effect } from "./effects.ts";
+import type { Payload, RunOutcome } from "./events.ts";
+import type { Gpu, Job, Lane, Lease, State, Worker } from "./model.ts";
+
+/** The end of a job: written once. */
+export interface JobEnd {
+  readonly job: Job;
+  readonly state: "succeeded" | "failed" | "cancelled";
+  readonly exitCode: number | null;
+  readonly reason: { readonly code: string; readonly text: string } | null;
+  readonly output: Json;
+  readonly artifacts: Json;
+  readonly atMs: number;
+}
+
+/** One line of the event log that people follow. */
+export interface LogEntry {
+  readonly type: string;
+  readonly jobId: number | null;
+  readonly worker: string | null;
+  readonly gpu: string | null;
+  readonly text: string;
+  readonly atMs: number;
+}
+
+/** Everything a step changed, for the one transaction that makes it durable. */
+export interface Changes {
+  readonly newJobs: { readonly job: Job; readonly payload: Payload; readonly after: readonly number[] }[];
+  readonly jobs: Set<Job>;
+  readonly ended: JobEnd[];
+  readonly attemptsStarted: {
+    readonly jobId: number;
+    readonly attempt: number;
+    readonly worker: Worker;
+    readonly atMs: number;
+  }[];
+  readonly attemptsEnded: {
+    readonly jobId: number;
+    readonly attempt: number;
+    readonly outcome: RunOutcome["kind"] | "not-started";
+    readonly exitCode: number | null;
+    readonly atMs: number;
+  }[];
+  readonly workers: Set<Worker>;
+  readonly identities: { readonly workerId: number; readonly identity: Json }[];
+  readonly endpoints: {
+    readonly workerId: number;
+    readonly endpoint: string | null;
+    readonly atMs: number;
+  }[];
+  readonly workersGone: {
+    readonly worker: Worker;
+    readonly state: "gone" | "failed";
+    readonly exitCode: number | null;
+    readonly detail: string | null;
+    readonly atMs: number;
+  }[];
+  readonly lanes: Set<Lane>;
+  readonly gpus: Set<Gpu>;
+  readonly leasesReleased: { readonly lease: Lease; readonly atMs: number }[];
+  readonly leasesGranted: { readonly lease: Lease; readonly atMs: number }[];
+  readonly log: LogEntry[];
+}
+
+/** A step in the making: the state it works on, and what has come of it so far. */
+export interface Transition {
+  readonly state: State;
+  nowMs: number;
+  readonly effects: Effect[];
+  readonly changes: Changes;
+}
+
+export function beginTransition(state: State, nowMs: number): Transition {
+  return {
+    state,
+    nowMs,
+    effects: [],
+    changes: {
+      newJobs: [],
+      jobs: new Set(),
+      ended: [],
+      attemptsStarted: [],
+      attemptsEnded: [],
+      workers: new Set(),
+      identities: [],
+      endpoints: [],
+      workersGone: [],
+      lanes: new Set(),
+      gpus: new Set(),
+      leasesReleased: [],
+      leasesGranted: [],
+      log: [],
+    },
+  };
+}
+
+/** Adds a line to the event log. */
+export function log(
+  tx: Transition,
+  type: string,
+  text: string,
+  about: { job?: Job; worker?: Worker; gpu?: Gpu } = {},
+): void {
+  tx.changes.log.push({
+    type,
+    jobId: about.job?.id ?? null,
+    worker: about.worker?.name ?? null,
+    gpu: about.gpu?.uuid ?? null,
+    text,
+    atMs: tx.nowMs,
+  });
+}

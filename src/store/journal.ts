@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import type { Job, JobPhase, Worker } from "../scheduler/model.ts";
+import type { Changes, JobEnd, LogEntry } from "../scheduler/transition.ts";
+import { type Database, translate } from "./database.ts";
+import { prepareStatements, type Statements } from "./statements.ts";
+
+/** Makes what a step changed durable, in one transaction. */
+export interface Journal {
+  /**
+   * Returns the sequence numbers of the log lines written, in order.
+   * @throws Failure store/full and others; nothing of the step is on disk then.
+   */
+  commit(changes: Changes): readonly number[];
+}
+
+export function createJournal(db: Database): Journal {
+  const sql = prepareStatements(db);
+  const environments = new Map<string, number>();
+  const write = db.transaction((changes: Changes): number[] => {
+    const counts = new Map<string, number>();
+    for (const lane of changes.lanes)
+      sql.putLane.run(lane.spec.key, JSON.stringify(lane.spec), lane.startCostMs, lane.stopCostMs);
+    for (const gpu of changes.gpus) sql.putGpu.run(gpu.uuid, gpu.index, gpu.totalBytes);
+    for (const gone of changes.workersGone) writeGone(sql, gone);
+    for (const { lease, atMs } of changes.leasesReleased)
+      sql.releaseLease.run(atMs, lease.worker.id, lease.gpu.uuid);
+    for (const worker of changes.workers) writeWorker(sql, worker);
+    for (const { lease, atMs } of changes.leasesGranted) {
+      sql.grantLease.run(lease.worker.id, lease.gpu.uuid, lease.mode, lease.vramBytes, lease.fence, atMs);
+    }
+    for (const { workerId, identity } of changes.identities)
+      sql.setIdentity.run(JSON.stringify(identity), workerId);
+    for (const { workerId, endpoint, atMs } of changes.endpoints)
+      sql.setEndpoint.run(endpoint, atMs, workerId);
+    writeJobs(sql, changes, counts, environments);
+    for (const [state, change] of counts) if (change !== 0) sql.count.run(state, change);
+    return changes.log.map((entry) => writeLog(sql, entry));
+  });
+  return {
+    commit(changes) {
+      if (isEmpty(changes)) return [];
+      return translate(db.name, () => {
+        try {
+          return write.immediate(changes);
+        } catch (error) {
+          environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
+          throw error;
+        }
+      });
+    },
+  };
+}
+
+function isEmpty(changes: Changes): boolean {
+  return Object.values(changes).every((part: readonly unknown[] | ReadonlySet<unknown>) =>
+    part instanceof Set ? part.size === 0 : (part as readonly unknown[]).length === 0,
+  );
+}
+
+function writeJobs(
+  sql: Statements,
+  changes: Changes,
+  counts: Map<string, number>,
+  known: Map<string, number>,
+): void {
+  const add = (state: string, change: number): void =>
+    void counts.set(state, (counts.get(state) ?? 0) + change);
+  const fresh = new Set<Job>();
+  for (const entry of changes.newJobs) {
+    fresh.add(entry.job);
+    insertJob(sql, entry, known);
+    add(liveState(entry.job.phase), 1);
+  }
+  for (const { jobId, attempt, worker, atMs } of changes.attemptsStarted) {
+    sql.startAttempt.run(jobId, attempt, worker.id, worker.fence, atMs);
+  }
+  for (const { jobId, attempt, outcome, exitCode, atMs } of changes.attemptsEnded) {
+    if (outcome === "not-started") sql.dropAttempt.run(jobId, attempt);
+    else sql.endAttempt.run(atMs, outcome, exitCode, jobId, attempt);
+  }
+  for (const job of changes.jobs) {
+    if (fresh.has(job)) continue;
+    const before = sql.stateOf.pluck().get(job.id) as string;
+    updateJob(sql, job);
+    add(before, -1);
+    add(liveState(job.phase), 1);
+  }
+  for (const end of changes.ended) {
+    const before = sql.stateOf.pluck().get(end.job.id) as string;
+    endJob(sql, end);
+    add(before, -1);
+    add(end.state, 1);
+  }
+}
+
+function liveState(phase: JobPhase): string {
+  return phase.state;
+}
+
+function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: Map<string, number>): void {
+  const { job, payload, after } = entry;
+  const { spec } = job.lane;
+  sql.insertJob.run({
+    id: job.id,
+    runtime: spec.runtime,
+    lane: spec.key,
+    priority: job.priority,
+    retries: job.retries,
+    timeLimitMs: job.timeLimitMs,
+    submittedAt: job.submittedAtMs,
+    after: after.length === 0 ? null : JSON.stringify(after),
+    params: JSON.stringify(payload.params),
+    command: payload.command === null ? null : JSON.stringify(payload.command),
+    cwd: payload.cwd,
+    environmentId: payload.env === null ? null : environmentId(sql, payload.env, known),
+    summary: payload.summary,
+    label: payload.label,
+    uid: payload.uid,
+    user: payload.user,
+    retryOf: payload.retryOf,
+    ...phaseColumns(job),
+  });
+}
+
+/** Environments repeat from job to job: each distinct one is stored once. */
+function environmentId(
+  sql: Statements,
+  env: Readonly<Record<string, string>>,
+  known: Map<string, number>,
+): number {
+  const variables = JSON.stringify(env);
+  const digest = createHash("sha256").update(variables).digest("base64");
+  const cached = known.get(digest);
+  if (cached !== undefined) return cached;
+  sql.putEnvironment.run(digest, variables);
+  const id = sql.environmentOf.pluck().get(digest) as number;
+  known.set(digest, id);
+  return id;
+}
+
+function updateJob(sql: Statements, job: Job): void {
+  sql.updateJob.run({ id: job.id, ...phaseColumns(job) });
+}
+
+function phaseColumns(job: Job) {
+  const { phase } = job;
+  const isPlaced = phase.state === "starting" || phase.state === "running";
+  return {
+    state: phase.state,
+    attempts: job.attempts,
+    workerId: isPlaced ? phase.worker.id : null,
+    startedAt: phase.state === "running" ? phase.startedAtMs : null,
+    ending: phase.state === "running" && phase.ending !== null ? JSON.stringify(phase.ending) : null,
+    hold:
+      phase.state === "held"
+        ? JSON.stringify({ byPerson: phase.byPerson, untilMs: phase.untilMs, after: [...phase.after] })
+        : null,
+  };
+}
+
+function endJob(sql: Statements, end: JobEnd): void {
+  sql.endJob.run({
+    id: end.job.id,
+    state: end.state,
+    attempts: end.job.attempts,
+    finishedAt: end.atMs,
+    exitCode: end.exitCode,
+    reasonCode: end.reason?.code ?? null,
+    reasonText: end.reason?.text ?? null,
+    output: end.output === null ? null : JSON.stringify(end.output),
+    artifacts: end.artifacts === null ? null : JSON.stringify(end.artifacts),
+  });
+}
+
+function writeWorker(sql: Statements, worker: Worker): void {
+  sql.putWorker.run({
+    id: worker.id,
+    name: worker.name,
+    lane: worker.lane.spec.key,
+    runtime: worker.lane.spec.runtime,
+    fence: worker.fence,
+    state: worker.phase.state,
+    phase: JSON.stringify(worker.phase),
+    pinned: worker.pinned ? 1 : 0,
+    createdAt: worker.createdAtMs,
+  });
+}
+
+function writeGone(sql: Statements, gone: Changes["workersGone"][number]): void {
+  writeWorker(sql, gone.worker);
+  sql.endWorker.run(gone.state, gone.atMs, gone.exitCode, gone.detail, gone.worker.id);
+}
+
+function writeLog(sql: Statements, entry: LogEntry): number {
+  const { lastInsertRowid } = sql.insertEvent.run(
+    entry.atMs,
+    entry.type,
+    entry.jobId,
+    entry.worker,
+    entry.gpu,
+    entry.text,
+  );
+  return Number(lastInsertRowid);
+}

@@ -1,0 +1,6 @@
+import { initial } from "./0001-initial.ts";
+
+/** All migrations in order; the n-th one brings a database from version n - 1 to n. They only go forward. */
+export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
+  { name: "0001-initial", sql: initial },
+];

@@ -1,0 +1,178 @@
+import type { Json } from "../std/json.ts";
+import type { Database } from "./database.ts";
+
+/** A job as stored: what views are made from. */
+export interface JobRow {
+  readonly id: number;
+  readonly runtime: string;
+  readonly lane: string;
+  readonly state: "held" | "queued" | "starting" | "running" | "succeeded" | "failed" | "cancelled";
+  readonly priority: number;
+  readonly retries: number;
+  readonly timeLimitMs: number | null;
+  readonly attempts: number;
+  readonly workerId: number | null;
+  readonly workerName: string | null;
+  readonly submittedAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly exitCode: number | null;
+  readonly reasonCode: string | null;
+  readonly reasonText: string | null;
+  readonly after: readonly number[];
+  readonly params: Readonly<Record<string, Json>>;
+  readonly command: readonly string[] | null;
+  readonly cwd: string | null;
+  readonly summary: string;
+  readonly label: string | null;
+  readonly uid: number;
+  readonly user: string;
+  readonly retryOf: number | null;
+  readonly output: Json;
+  readonly artifacts: Json;
+}
+
+export interface AttemptRow {
+  readonly attempt: number;
+  readonly worker: string;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number | null;
+  readonly outcome: string | null;
+  readonly exitCode: number | null;
+}
+
+export interface EventRow {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly type: string;
+  readonly jobId: number | null;
+  readonly worker: string | null;
+  readonly gpu: string | null;
+  readonly text: string;
+}
+
+export interface WorkerRow {
+  readonly id: number;
+  readonly name: string;
+  readonly lane: string;
+  readonly runtime: string;
+  readonly fence: number;
+  readonly state: string;
+  readonly pinned: number;
+  readonly identity: string | null;
+  readonly endpoint: string | null;
+  readonly createdAtMs: number;
+  readonly readyAtMs: number | null;
+  readonly goneAtMs: number | null;
+  readonly exitCode: number | null;
+  readonly detail: string | null;
+}
+
+export interface JobFilter {
+  readonly states: readonly string[] | null;
+  readonly runtime: string | null;
+  readonly before: number | null;
+  readonly limit: number;
+}
+
+/** Reads for views and for handing jobs over. All are indexed: none costs more with a longer queue. */
+export interface Queries {
+  job(id: number): JobRow | undefined;
+  jobs(filter: JobFilter): JobRow[];
+  /** Jobs by state, from counters that each commit keeps. */
+  counts(): Record<string, number>;
+  environment(jobId: number): Record<string, string> | null;
+  attempts(jobId: number): AttemptRow[];
+  events(filter: { jobId: number | null; after: number; limit: number }): EventRow[];
+  lastEventSeq(): number;
+  worker(id: number): WorkerRow | undefined;
+  /** Newest first; `live` leaves out those that are gone. */
+  workers(filter: { live: boolean; limit: number }): WorkerRow[];
+  /** UUIDs of the GPUs that a worker holds or held. */
+  gpusOf(workerId: number): string[];
+  meta(key: string): string | undefined;
+  setMeta(key: string, value: string): void;
+}
+
+const JOB_COLUMNS = `j.id, j.runtime, j.lane, j.state, j.priority, j.retries, j.time_limit_ms AS timeLimitMs, j.attempts,
+  j.worker_id AS workerId, w.name AS workerName, j.submitted_at AS submittedAtMs, j.started_at AS startedAtMs,
+  j.finished_at AS finishedAtMs, j.exit_code AS exitCode, j.reason_code AS reasonCode, j.reason_text AS reasonText,
+  j.after, j.params, j.command, j.cwd, j.summary, j.label, j.uid, j.user, j.retry_of AS retryOf, j.output, j.artifacts
+  FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id`;
+const WORKER_COLUMNS = `id, name, lane, runtime, fence, state, pinned, identity, endpoint, created_at AS createdAtMs,
+  ready_at AS readyAtMs, gone_at AS goneAtMs, exit_code AS exitCode, detail FROM workers`;
+const EVENT_COLUMNS = "seq, at AS atMs, type, job_id AS jobId, worker, gpu, text FROM events";
+const LIVE_WORKERS = "state IN ('starting','ready','draining','stopping')";
+
+export function createQueries(db: Database): Queries {
+  const job = db.prepare(`SELECT ${JOB_COLUMNS} WHERE j.id = ?`);
+  const counts = db.prepare("SELECT state, n FROM counters");
+  const environment = db
+    .prepare("SELECT variables FROM environments WHERE id = (SELECT environment_id FROM jobs WHERE id = ?)")
+    .pluck();
+  const attempts = db.prepare(
+    `SELECT a.attempt, w.name AS worker, a.started_at AS startedAtMs, a.finished_at AS finishedAtMs, a.outcome,
+       a.exit_code AS exitCode FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.job_id = ? ORDER BY a.attempt`,
+  );
+  const jobEvents = db.prepare(`SELECT ${EVENT_COLUMNS} WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?`);
+  const allEvents = db.prepare(`SELECT ${EVENT_COLUMNS} WHERE seq > ? ORDER BY seq LIMIT ?`);
+  const lastSeq = db.prepare("SELECT MAX(seq) FROM events").pluck();
+  const worker = db.prepare(`SELECT ${WORKER_COLUMNS} WHERE id = ?`);
+  const gpusOf = db.prepare("SELECT gpu FROM leases WHERE worker_id = ? ORDER BY gpu").pluck();
+  const meta = db.prepare("SELECT value FROM meta WHERE key = ?").pluck();
+  const setMeta = db.prepare(
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+  );
+  return {
+    job: (id) => toJob(job.get(id) as RawJob | undefined),
+    jobs: (filter) => listJobs(db, filter),
+    counts: () =>
+      Object.fromEntries((counts.all() as { state: string; n: number }[]).map((row) => [row.state, row.n])),
+    environment(jobId) {
+      const variables = environment.get(jobId) as string | undefined;
+      return variables === undefined ? null : (JSON.parse(variables) as Record<string, string>);
+    },
+    attempts: (jobId) => attempts.all(jobId) as AttemptRow[],
+    events: ({ jobId, after, limit }) =>
+      (jobId === null ? allEvents.all(after, limit) : jobEvents.all(jobId, after, limit)) as EventRow[],
+    lastEventSeq: () => (lastSeq.get() as number | null) ?? 0,
+    worker: (id) => worker.get(id) as WorkerRow | undefined,
+    workers: ({ live, limit }) =>
+      db
+        .prepare(`SELECT ${WORKER_COLUMNS} ${live ? `WHERE ${LIVE_WORKERS}` : ""} ORDER BY id DESC LIMIT ?`)
+        .all(limit) as WorkerRow[],
+    gpusOf: (workerId) => gpusOf.all(workerId) as string[],
+    meta: (key) => meta.get(key) as string | undefined,
+    setMeta: (key, value) => void setMeta.run(key, value),
+  };
+}
+
+type RawJob = Omit<JobRow, "after" | "params" | "command" | "output" | "artifacts"> &
+  Record<"after" | "params" | "command" | "output" | "artifacts", string | null>;
+
+function listJobs(db: Database, filter: JobFilter): JobRow[] {
+  const conditions = ["j.id < ?"];
+  const values: (string | number)[] = [filter.before ?? Number.MAX_SAFE_INTEGER];
+  if (filter.states !== null) {
+    conditions.push(`j.state IN (${filter.states.map(() => "?").join(",")})`);
+    values.push(...filter.states);
+  }
+  if (filter.runtime !== null) {
+    conditions.push("j.runtime = ?");
+    values.push(filter.runtime);
+  }
+  const sql = `SELECT ${JOB_COLUMNS} WHERE ${conditions.join(" AND ")} ORDER BY j.id DESC LIMIT ?`;
+  return (db.prepare(sql).all(...values, filter.limit) as RawJob[]).map((row) => toJob(row) as JobRow);
+}
+
+function toJob(row: RawJob | undefined): JobRow | undefined {
+  if (!row) return undefined;
+  return {
+    ...row,
+    after: row.after === null ? [] : (JSON.parse(row.after) as number[]),
+    params: JSON.parse(row.params ?? "{}") as Record<string, Json>,
+    command: row.command === null ? null : (JSON.parse(row.command) as string[]),
+    output: row.output === null ? null : (JSON.parse(row.output) as Json),
+    artifacts: row.artifacts === null ? null : (JSON.parse(row.artifacts) as Json),
+  };
+}
