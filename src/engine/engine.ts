@@ -52,7 +52,9 @@ export interface Engine {
    */
   inspect(dir: string, workerId: number): Promise<Remains>;
   /** Programs of this daemon's instance (label ORCH_INSTANCE in their environment) that are running now. */
-  labelled(instanceId: string): Promise<readonly { readonly workerId: number; readonly identity: ProcessIdentity }[]>;
+  labelled(
+    instanceId: string,
+  ): Promise<readonly { readonly workerId: number; readonly identity: ProcessIdentity }[]>;
   /** Kills one found by `labelled` that no worker of the database owns. */
   kill(identity: ProcessIdentity): Promise<void>;
 }

@@ -14,6 +14,10 @@ export interface GpuReading {
   readonly uuid: string;
   readonly index: number;
   readonly name: string;
+  /**
+   * `totalBytes` is what the board has. What is neither used nor free the driver keeps for itself (some hundred
+   * MiB), so a program can have at most usedBytes + freeBytes. An unhealthy GPU has nothing used and nothing free.
+   */
   readonly memory: { readonly totalBytes: number; readonly usedBytes: number; readonly freeBytes: number };
   readonly utilizationPercent: number | null;
   readonly temperatureCelsius: number | null;
@@ -30,7 +34,10 @@ export interface GpuProbe {
   readonly kind: "nvml" | "nvidia-smi" | "virtual" | "none";
   /** All GPUs with their memory and sensors. Cheap (tens of microseconds a GPU with NVML). */
   read(deadlineMs: number): Promise<readonly GpuReading[]>;
-  /** Processes by GPU uuid. Slow on real drivers (milliseconds): asked at admission and release only. */
+  /**
+   * Processes by GPU uuid. Slow on real drivers (milliseconds): asked at admission and release only. A GPU whose
+   * processes the driver does not tell has no entry; an empty entry means that nothing runs there.
+   */
   processes(deadlineMs: number): Promise<ReadonlyMap<string, readonly GpuProcess[]>>;
   close(): Promise<void>;
 }

@@ -3,7 +3,8 @@ import type { Gpu, Job, State, Worker } from "./model.ts";
 
 /**
  * Checks that the state holds together (DESIGN §3, invariants 1 to 4 as far as a state can show them). O(jobs): for
- * the simulator, for tests and for a daemon that has just been restored.
+ * the simulator, for tests and for a daemon that has just been restored. Numbers of a lane's spec are not held against its
+ * workers: the owner may have edited them since.
  * @throws AssertionFailed naming what is broken.
  */
 export function checkInvariants(state: State): void {
@@ -36,20 +37,11 @@ function checkGpu(gpu: Gpu): void {
 }
 
 function checkWorker(state: State, worker: Worker): void {
-  const { spec } = worker.lane;
   assert(worker.lane.workers.has(worker), `${worker.name} is unknown to its lane`);
-  assert(
-    worker.leases.length === 0 || worker.leases.length === spec.gpuCount,
-    `${worker.name} holds part of its GPUs`,
-  );
   for (const lease of worker.leases) {
     assert(lease.gpu.leases.has(lease), `${worker.name} believes in a lease its GPU does not know`);
     assert(lease.fence === worker.fence, `${worker.name} has a lease with another fence`);
   }
-  assert(
-    worker.jobs.size <= Math.max(1, spec.slots),
-    `${worker.name} runs ${worker.jobs.size} jobs in ${spec.slots} slots`,
-  );
   assert(worker.phase.state !== "draining" || worker.jobs.size > 0, `${worker.name} drains nothing`);
   for (const job of worker.jobs) {
     assert(state.jobs.get(job.id) === job, `${worker.name} runs job ${job.id}, which is over`);
@@ -79,12 +71,6 @@ function checkLanes(state: State, queued: number): void {
     inLanes += lane.queue.size;
     const waits = lane.queue.size > 0 || lane.summons !== null;
     assert(state.waiting.has(lane) === waits, `lane ${lane.spec.key} is ${waits ? "not " : ""}in the plan`);
-    const active = [...lane.workers].filter(
-      (worker) => worker.phase.state === "ready" || worker.phase.state === "starting",
-    );
-    const limit =
-      lane.spec.residency === "resident" ? Math.max(1, lane.spec.maxReplicas) : Number.POSITIVE_INFINITY;
-    assert(active.length <= limit + 1, `lane ${lane.spec.key} has ${active.length} workers of ${limit}`);
   }
   assert(inLanes === queued, `${queued} jobs are queued but ${inLanes} are in lanes`);
 }

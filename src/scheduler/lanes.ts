@@ -32,8 +32,9 @@ export function priorityOf(lane: Lane): number {
 }
 
 /**
- * Whether `worker` may be stopped so that `lane` can run: it is idle with nobody waiting in its lane; or its lane has
- * had its quantum since the other began to wait; or the other lane ranks higher. What runs is always let finish.
+ * Whether `worker` may be stopped so that `lane` can run: it is idle with nobody waiting in its lane; or the other
+ * lane ranks higher; or it ranks no lower and the worker's lane has had its quantum since the other began to wait. A
+ * lane of lower rank waits: it would be evicted in turn before it could serve a single job. What runs is let finish.
  */
 export function mayEvictFor(state: State, lane: Lane, nowMs: number): (worker: Worker) => boolean {
   return (worker) => {
@@ -41,10 +42,12 @@ export function mayEvictFor(state: State, lane: Lane, nowMs: number): (worker: W
     const { phase } = worker;
     if (phase.state !== "ready" && phase.state !== "starting") return false;
     if (lane.summons?.evict === true) return true;
+    if (phase.state === "starting" && worker.lane.summoned === worker) return false;
     if (worker.jobs.size === 0 && worker.lane.queue.size === 0 && worker.lane.summons === null) return true;
-    if (phase.state === "starting") return false;
-    if (worker.lane.queue.size > 0 && priorityOf(lane) > priorityOf(worker.lane)) return true;
+    if (phase.state === "starting" || worker.lane.queue.size === 0) return false;
+    if (priorityOf(lane) > priorityOf(worker.lane)) return true;
+    if (priorityOf(lane) < priorityOf(worker.lane) && lane.summons === null) return false;
     const contendedSinceMs = Math.max(phase.sinceMs, lane.waitingSinceMs);
-    return worker.lane.queue.size > 0 && nowMs - contendedSinceMs >= quantumMs(state, worker.lane);
+    return nowMs - contendedSinceMs >= quantumMs(state, worker.lane);
   };
 }

@@ -43,6 +43,8 @@ export interface Lane {
   lastStartError: string | null;
   /** A person asked for a worker of this lane, with or without jobs waiting. */
   summons: Summons | null;
+  /** The worker made for the last summons: not evicted before it is ready, or a switch under load came to nothing. */
+  summoned: Worker | null;
   /** Why its waiting jobs wait, as the last plan saw it. */
   verdict: Verdict;
 }

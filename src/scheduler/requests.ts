@@ -183,6 +183,7 @@ function stopWorker(tx: Transition, request: RequestOf<"stop-worker">): Reply {
   const worker = tx.state.workers.get(request.workerId);
   if (!worker) return refuse("worker/unknown", `there is no worker ${request.workerId}`, "orch workers ls");
   worker.pinned = false;
+  tx.changes.workers.add(worker);
   if (!request.force && worker.phase.state !== "starting") drain(tx, worker, "asked");
   else {
     for (const job of [...worker.jobs]) endEarly(tx, job, "cancelled");

@@ -42,6 +42,7 @@ export function laneFor(state: State, spec: LaneSpec): { lane: Lane; isNew: bool
     retryAtMs: 0,
     lastStartError: null,
     summons: null,
+    summoned: null,
     verdict: noVerdict,
   };
   state.lanes.set(spec.key, lane);

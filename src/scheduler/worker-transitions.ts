@@ -26,6 +26,7 @@ export function addWorker(tx: Transition, lane: Lane, gpus: readonly Gpu[]): Wor
   worker.leases = gpus.map((gpu) => grant(tx, worker, gpu));
   tx.state.workers.set(id, worker);
   lane.workers.add(worker);
+  if (lane.summons !== null) lane.summoned = worker;
   lane.summons = null;
   settleWaiting(tx, lane);
   tx.changes.workers.add(worker);
@@ -102,6 +103,7 @@ export function settleIdle(tx: Transition, worker: Worker): void {
   if (worker.phase.state === "draining") return stop(tx, worker, worker.phase.reason);
   if (worker.phase.state !== "ready") return;
   worker.phase = { ...worker.phase, idleSinceMs: tx.nowMs };
+  tx.changes.workers.add(worker);
   const { keepAliveMs } = worker.lane.spec;
   if (keepAliveMs !== null) lookAgainBy(tx.state, tx.nowMs + keepAliveMs);
 }
@@ -125,6 +127,7 @@ export function removeWorker(
   }
   tx.state.workers.delete(worker.id);
   worker.lane.workers.delete(worker);
+  if (worker.lane.summoned === worker) worker.lane.summoned = null;
   tx.changes.workers.delete(worker);
   tx.changes.workersGone.push({ worker, state, ...exit, atMs: tx.nowMs });
   log(tx, `worker-${state}`, `${worker.name} is ${state}${exit.detail === null ? "" : `: ${exit.detail}`}`, {

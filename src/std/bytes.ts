@@ -29,7 +29,9 @@ export function parseBytes(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
   const unit = match ? UNITS[(match[2] ?? "").toLowerCase()] : undefined;
   if (!match || unit === undefined) {
-    throw new Failure("usage/invalid", `"${text}" is not an amount of memory`, { hint: "write it like 12GiB or 800MB" });
+    throw new Failure("usage/invalid", `"${text}" is not an amount of memory`, {
+      hint: "write it like 12GiB or 800MB",
+    });
   }
   return Math.round(Number(match[1]) * unit);
 }

@@ -11,7 +11,9 @@ export function parseDurationMs(text: string): number {
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Math.round(Number(trimmed) * 1000);
   const parts = [...trimmed.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== trimmed) {
-    throw new Failure("usage/invalid", `"${text}" is not a duration`, { hint: "write it like 90s, 10m or 1h30m" });
+    throw new Failure("usage/invalid", `"${text}" is not a duration`, {
+      hint: "write it like 90s, 10m or 1h30m",
+    });
   }
   return Math.round(parts.reduce((sum, part) => sum + Number(part[1]) * (UNITS_MS[part[2] ?? ""] ?? 0), 0));
 }

@@ -14,7 +14,11 @@ export type JobEvent =
   | { readonly type: "output"; readonly output: Json }
   | { readonly type: "artifact"; readonly artifact: Artifact }
   | { readonly type: "done" }
-  | { readonly type: "error"; readonly code: "failed" | "cancelled" | "stale-fence" | "busy"; readonly message: string };
+  | {
+      readonly type: "error";
+      readonly code: "failed" | "cancelled" | "stale-fence" | "busy";
+      readonly message: string;
+    };
 
 /** What `GET /healthz` of a worker says. */
 export interface Health {

@@ -1,0 +1,60 @@
+import { Failure } from "../std/failure.ts";
+
+/** The number of a job as typed. @throws Failure usage/invalid */
+export function parseJobId(text: string): number {
+  if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);
+  throw new Failure("usage/invalid", `"${text}" is not a job id`, {
+    why: "job ids are whole numbers",
+    hint: "orch ls",
+  });
+}
+
+/** The first job id of a command that takes one. */
+export function onlyJobId(args: readonly string[]): number {
+  return parseJobId(args[0] ?? "");
+}
+
+/** "12,13 14" or a flag given several times, collected. */
+export function collectJobIds(text: string, before: readonly number[] | undefined): number[] {
+  return [
+    ...(before ?? []),
+    ...text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(parseJobId),
+  ];
+}
+
+/** Wraps the reader of a flag's value, so that its failure names the flag. */
+export function flagReader<T>(flag: string, read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      throw new Failure(error.code, `${flag}: ${error.message}`, { why: error.why, hint: error.hint });
+    }
+  };
+}
+
+/** Reads a whole number between two bounds. */
+export function integerFlag(flag: string, min: number, max: number): (text: string) => number {
+  return flagReader(flag, (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new Failure("usage/invalid", `"${text}" is not a whole number from ${min} to ${max}`);
+  });
+}
+
+/** Reads one of a few words, or several of them with commas. */
+export function wordsFlag<W extends string>(flag: string, words: readonly W[]): (text: string) => W[] {
+  return flagReader(flag, (text) =>
+    text.split(",").map((word) => {
+      const known = words.find((candidate) => candidate === word.trim());
+      if (known !== undefined) return known;
+      throw new Failure("usage/invalid", `unknown value "${word.trim()}"`, {
+        hint: `use ${words.join(", ")}`,
+      });
+    }),
+  );
+}

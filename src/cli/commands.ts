@@ -1,0 +1,115 @@
+import type { Command } from "./command.ts";
+
+export const commandGroups = ["Jobs", "Workers and GPUs", "Daemon"] as const;
+
+/** A row of the table of commands: enough for the help; the command itself is imported when it is invoked. */
+export interface CommandEntry {
+  readonly summary: string;
+  readonly group: (typeof commandGroups)[number];
+  readonly load: () => Promise<Command>;
+}
+
+/** Every command by name, the commonest first within its group. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  submit: {
+    summary: "Queue a job of a runtime",
+    group: "Jobs",
+    load: async () => (await import("./commands/submit.ts")).submit,
+  },
+  run: {
+    summary: "Run a command on a GPU as a job",
+    group: "Jobs",
+    load: async () => (await import("./commands/run.ts")).run,
+  },
+  ls: { summary: "List jobs", group: "Jobs", load: async () => (await import("./commands/ls.ts")).ls },
+  show: {
+    summary: "Show a job with its attempts and events",
+    group: "Jobs",
+    load: async () => (await import("./commands/show.ts")).show,
+  },
+  logs: {
+    summary: "Print what a job wrote",
+    group: "Jobs",
+    load: async () => (await import("./commands/logs.ts")).logs,
+  },
+  wait: {
+    summary: "Wait until jobs are finished",
+    group: "Jobs",
+    load: async () => (await import("./commands/wait.ts")).wait,
+  },
+  why: {
+    summary: "Say why a job waits, or why it ended",
+    group: "Jobs",
+    load: async () => (await import("./commands/why.ts")).why,
+  },
+  cancel: {
+    summary: "Stop running jobs, drop waiting ones",
+    group: "Jobs",
+    load: async () => (await import("./commands/cancel.ts")).cancel,
+  },
+  retry: {
+    summary: "Queue finished jobs once more, as new ones",
+    group: "Jobs",
+    load: async () => (await import("./commands/retry.ts")).retry,
+  },
+  hold: {
+    summary: "Keep waiting jobs from starting",
+    group: "Jobs",
+    load: async () => (await import("./commands/hold.ts")).hold,
+  },
+  release: {
+    summary: "Let held jobs start",
+    group: "Jobs",
+    load: async () => (await import("./commands/release.ts")).release,
+  },
+  top: {
+    summary: "GPUs, workers and jobs at a glance",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/top.ts")).top,
+  },
+  workers: {
+    summary: "List, start, stop, switch and pin workers",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/workers.ts")).workers,
+  },
+  gpus: {
+    summary: "List GPUs with their memory and leases",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/gpus.ts")).gpus,
+  },
+  runtimes: {
+    summary: "List, show and check runtimes",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/runtimes.ts")).runtimes,
+  },
+  status: {
+    summary: "Show the state of the daemon",
+    group: "Daemon",
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  events: {
+    summary: "Print what happened, event by event",
+    group: "Daemon",
+    load: async () => (await import("./commands/events.ts")).events,
+  },
+  up: {
+    summary: "Start the daemon in the background",
+    group: "Daemon",
+    load: async () => (await import("./commands/up.ts")).up,
+  },
+  down: {
+    summary: "Stop the daemon",
+    group: "Daemon",
+    load: async () => (await import("./commands/down.ts")).down,
+  },
+  daemon: {
+    summary: "Run the daemon in the foreground",
+    group: "Daemon",
+    load: async () => (await import("./commands/daemon.ts")).daemon,
+  },
+  paths: {
+    summary: "Print every path orch uses",
+    group: "Daemon",
+    load: async () => (await import("./commands/paths.ts")).paths,
+  },
+};

@@ -1,0 +1,127 @@
+import type { Client } from "../../client/client.ts";
+import { Failure, toFailure } from "../../std/failure.ts";
+import { command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { followJobs } from "../follow.ts";
+import type { InterruptSignal } from "../io.ts";
+import { describeJobOptions, type JobFlags, jobOptionsOf } from "../job-options.ts";
+import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
+
+interface Options extends JobFlags {
+  readonly detach?: boolean;
+  readonly shared?: boolean;
+}
+
+export const run = command<Options>({
+  name: "run",
+  summary: "Run a command as a job: wait for its GPUs, print what it writes, exit as it does",
+  examples: [
+    "orch run --gpus 1 -- python train.py --epochs 3",
+    "orch run --gpus 1 --vram 10GiB --shared -- python serve.py",
+    "orch run -d --time 2h -- make all",
+  ],
+  describe(parser) {
+    parser
+      .usage("[flags] -- COMMAND [arguments]")
+      .argument("<command...>", "the command; flags behind it are its own")
+      .passThroughOptions()
+      .option("-d, --detach", "queue it, print its id, and return")
+      .option("--shared", "share its GPUs with others (needs --vram)");
+    describeJobOptions(parser, "GPUs it needs (default: 0)");
+  },
+  async run(context, args, options) {
+    const { io, out } = context;
+    if (options.shared === true && options.vram === undefined) {
+      throw new Failure("usage/invalid", "--shared needs --vram: how much of the GPU it may take", {
+        hint: "add e.g. --vram 10GiB",
+      });
+    }
+    const client = await context.connect();
+    const job = await client.call("POST /jobs/run", {
+      command: args,
+      cwd: io.cwd,
+      env: environmentOf(context),
+      gpus: options.gpus ?? 0,
+      vramBytes: options.vram ?? null,
+      mode: options.shared === true ? "shared" : "exclusive",
+      options: jobOptionsOf(options),
+    });
+    if (options.detach === true) {
+      out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
+      out.hint(`follow: orch logs -f ${job.id}    wait: orch wait ${job.id}`);
+      return 0;
+    }
+    if (out.interactive && !out.format.quiet) out.note(`orch: ${jobSentence(job)}`);
+    return attend(context, client, job.id);
+  },
+});
+
+/** What a signal to us makes of the exit code, as shells say it: 128 + its number. */
+const signalExit: Readonly<Record<InterruptSignal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+/** Stays with the job to its end: its log goes to stdout, a signal to us cancels it, a second one lets go of it. */
+async function attend(context: Context, client: Client, id: number): Promise<number> {
+  const { io, out } = context;
+  const stop = new AbortController();
+  let code: number | undefined;
+  const onSignal = (signal: InterruptSignal): void => {
+    if (code !== undefined) return stop.abort();
+    code = signalExit[signal];
+    out.note(`orch: cancelling job ${id} (once more: leave it to itself)`);
+    void cancel(context, client, id);
+  };
+  const signals = Object.keys(signalExit) as InterruptSignal[];
+  const restore = signals.map((signal) => io.onSignal(signal, () => onSignal(signal)));
+  try {
+    const [job] = await followJobs(context, client, {
+      jobs: [id],
+      logs: true,
+      signal: AbortSignal.any([context.signal, stop.signal]),
+      ...printers(context),
+    });
+    // Nobody reads the output any more, as with `orch run -- yes | head -1`: the program would have got SIGPIPE.
+    if (context.signal.aborted) await cancel(context, client, id);
+    if (job === undefined || !isFinished(job)) return code ?? 130;
+    if (job.state !== "succeeded" && !out.format.quiet) out.note(`orch: ${jobSentence(job)}`);
+    return job.state === "cancelled" && code !== undefined ? code : jobExitCode(job);
+  } finally {
+    out.progress(null);
+    for (const undo of restore) undo();
+  }
+}
+
+function printers({
+  out,
+}: Context): Pick<Parameters<typeof followJobs>[2], "onJob" | "onProgress" | "onLog"> {
+  if (out.format.json) {
+    return {
+      onJob: (job) => out.printJsonLine({ type: "job", job }),
+      onProgress: (job, fraction, text) => out.printJsonLine({ type: "progress", job, fraction, text }),
+      onLog: (job, text) => out.printJsonLine({ type: "log", job, text }),
+    };
+  }
+  return {
+    onJob(job, before) {
+      const waits = !isFinished(job) && job.state !== "running" && before?.reason?.text !== job.reason?.text;
+      if (before !== undefined && waits && out.interactive && !out.format.quiet)
+        out.note(`orch: ${jobSentence(job)}`);
+    },
+    onLog: (_job, text) => out.write(text),
+  };
+}
+
+async function cancel({ out }: Context, client: Client, job: number): Promise<void> {
+  try {
+    await client.call("POST /jobs/:job/cancel", { job });
+  } catch (error) {
+    const failure = toFailure(error);
+    // It may just have finished by itself.
+    if (failure.code !== "job/state") out.fail(failure);
+  }
+}
+
+/** The caller's environment: the command is to run as if typed here. */
+function environmentOf({ io }: Context): Record<string, string> {
+  const pairs = Object.entries(io.env).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return Object.fromEntries(pairs);
+}

@@ -1,0 +1,77 @@
+import type { JobDetail } from "../../protocol/views.ts";
+import { formatBytes } from "../../std/bytes.ts";
+import { formatDurationMs } from "../../std/duration.ts";
+import { onlyJobId } from "../arguments.ts";
+import { command } from "../command.ts";
+import type { Context } from "../context.ts";
+
+export const show = command({
+  name: "show",
+  summary: "Show a job with its attempts and events",
+  examples: ["orch show 42", "orch show 42 --json"],
+  describe: (parser) => parser.argument("<job>", "job id"),
+  async run({ out, connect }, args) {
+    const client = await connect();
+    const job = await client.call("GET /jobs/:job", { job: onlyJobId(args) });
+    out.result(job, { ids: [job.id], text: () => printDetail(out, job) });
+    return 0;
+  },
+});
+
+function printDetail(out: Context["out"], job: JobDetail): void {
+  out.fields([
+    ["job", job.id],
+    ["state", job.state],
+    ["reason", job.reason === null ? null : `${job.reason.code}: ${job.reason.text}`],
+    ["exit code", job.exitCode],
+    ["runtime", job.runtime],
+    ["command", job.command === null ? null : job.command.join(" ")],
+    ["label", job.label],
+    ["params", Object.keys(job.params).length === 0 ? null : JSON.stringify(job.params)],
+    ["user", job.user],
+    ["lane", job.lane],
+    ["priority", job.priority],
+    ["after", job.after.length === 0 ? null : job.after.join(", ")],
+    ["retries", job.retries],
+    ["time limit", job.timeLimitMs === null ? null : formatDurationMs(job.timeLimitMs)],
+    ["worker", job.worker],
+    ["gpus", job.gpus.length === 0 ? null : job.gpus.join(", ")],
+    ["submitted", job.submittedAt],
+    ["started", job.startedAt],
+    ["finished", job.finishedAt],
+    ["output", job.output === null ? null : JSON.stringify(job.output)],
+    ["log", job.logPath],
+    ["output folder", job.outputDir],
+  ]);
+  printLists(out, job);
+}
+
+function printLists(out: Context["out"], job: JobDetail): void {
+  if (job.artifacts.length > 0) {
+    out.print("");
+    out.table(job.artifacts, [
+      { title: "ARTIFACT", value: (artifact) => artifact.name },
+      { title: "SIZE", value: (artifact) => formatBytes(artifact.bytes), align: "right" },
+      { title: "PATH", value: (artifact) => artifact.path },
+    ]);
+  }
+  if (job.history.length > 0) {
+    out.print("");
+    out.table(job.history, [
+      { title: "ATTEMPT", value: (attempt) => attempt.attempt, align: "right" },
+      { title: "WORKER", value: (attempt) => attempt.worker },
+      { title: "OUTCOME", value: (attempt) => attempt.outcome },
+      { title: "EXIT", value: (attempt) => attempt.exitCode, align: "right" },
+      { title: "STARTED", value: (attempt) => attempt.startedAt },
+      { title: "FINISHED", value: (attempt) => attempt.finishedAt },
+    ]);
+  }
+  if (job.timeline.length > 0) {
+    out.print("");
+    out.table(job.timeline, [
+      { title: "AT", value: (event) => event.at },
+      { title: "EVENT", value: (event) => event.type },
+      { title: "TEXT", value: (event) => event.text },
+    ]);
+  }
+}

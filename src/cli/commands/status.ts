@@ -1,0 +1,34 @@
+import type { StatusView } from "../../protocol/views.ts";
+import { formatDurationMs } from "../../std/duration.ts";
+import { command } from "../command.ts";
+import { gpuColumns } from "../gpu-text.ts";
+import { jobStates } from "../job-text.ts";
+
+export const status = command({
+  name: "status",
+  summary: "Show the state of the daemon; exits 3 when none runs",
+  examples: ["orch status", "orch status --json"],
+  async run({ out, connect }) {
+    const client = await connect({ autostart: false });
+    const view = await client.call("GET /status", {});
+    out.result(view, {
+      ids: [view.pid],
+      text() {
+        out.fields([
+          ["daemon", `pid ${view.pid}, version ${view.version}, up ${formatDurationMs(view.uptimeMs)}`],
+          ["jobs", jobCounts(view)],
+          ["workers", view.workers.length],
+          ["gpus", `${view.gpus.length}, seen by ${view.probe}`],
+        ]);
+        if (view.gpus.length > 0) out.table(view.gpus, gpuColumns);
+      },
+    });
+    return 0;
+  },
+});
+
+/** "2 running, 5 queued", or "none". */
+export function jobCounts(view: Pick<StatusView, "jobs">): string {
+  const counts = jobStates.filter((state) => (view.jobs[state] ?? 0) > 0);
+  return counts.map((state) => `${view.jobs[state]} ${state}`).join(", ") || "none";
+}

@@ -1,0 +1,119 @@
+import type { Submission } from "../../client/api.ts";
+import type { Client } from "../../client/client.ts";
+import { Failure } from "../../std/failure.ts";
+import { type Command, createParser, type Parser, parse, parseOperands } from "../command.ts";
+import type { Context } from "../context.ts";
+import { gatherParams } from "../gather-params.ts";
+import { describeJobOptions, placedJobOptionsOf } from "../job-options.ts";
+import { jobSentence } from "../job-text.ts";
+import { describeParams } from "../param-flags.ts";
+import { printDryRun } from "../print-dry-run.ts";
+import { submitBatch } from "../submit-batch.ts";
+import type { SubmitFlags } from "../submit-flags.ts";
+import { waitForResult } from "../wait-for-result.ts";
+
+const spec = {
+  name: "submit",
+  summary: "Queue a job of a runtime and return; --wait follows it to its result",
+  examples: [
+    "orch submit sdxl --prompt 'a fox in the snow' --width 768",
+    "orch submit sdxl --help                     the runtime's parameters",
+    "orch submit sdxl --prompt 'a fox' --wait --out pictures",
+    "orch submit --batch jobs.jsonl              one {runtime, params, options} a line",
+  ],
+  describe: (parser: Parser): void => describeOwn(parser),
+};
+
+export const submit: Command = {
+  name: spec.name,
+  summary: spec.summary,
+  async execute(context, argv) {
+    const { operands, unknown } = parseOperands(createParser(spec, context), argv);
+    const [name] = operands;
+    // The first flag that is not ours belongs to the runtime, which therefore has to be named before it.
+    if (name !== undefined) return submitOne(context, argv, name);
+    const parser = createParser(spec, context);
+    const stranger = unknown.find((word) => !["-h", "--help"].includes(word));
+    if (stranger !== undefined) {
+      throw new Failure("usage/invalid", `the runtime has to come before ${stranger}`, {
+        hint: `orch submit RUNTIME ${stranger} …  (orch runtimes lists them)`,
+      });
+    }
+    if (!parse(parser, argv)) return 0;
+    const flags = readFlags(context, parser);
+    if (flags.batch === undefined) {
+      throw new Failure("usage/invalid", "no runtime named", {
+        hint: "orch submit RUNTIME --help; orch runtimes",
+      });
+    }
+    return submitBatch(context, await context.connect(), flags, undefined);
+  },
+};
+
+async function submitOne(context: Context, argv: readonly string[], name: string): Promise<number> {
+  const client = await context.connect();
+  const runtime = await client.call("GET /runtimes/:runtime", { runtime: name });
+  const parser = createParser({ ...spec, summary: runtime.summary || spec.summary, examples: [] }, context);
+  parser.usage(`${name} [flags]`).argument("<runtime>", "name of the runtime");
+  const readParams = describeParams(parser, runtime);
+  if (!parse(parser, argv)) return 0;
+  const flags = readFlags(context, parser);
+  if (flags.batch !== undefined) return submitBatch(context, client, flags, runtime);
+  const params = await gatherParams(context, runtime, flags, readParams());
+  const submission = { runtime: name, params, options: placedJobOptionsOf(flags) };
+  return flags.dryRun === true
+    ? dryRun(context, client, submission)
+    : queue(context, client, submission, flags);
+}
+
+async function dryRun({ out }: Context, client: Client, submission: Submission): Promise<number> {
+  const view = await client.call("POST /jobs/dry-run", submission);
+  out.result(view, { text: () => printDryRun(out, view) });
+  return 0;
+}
+
+async function queue(
+  context: Context,
+  client: Client,
+  submission: Submission,
+  flags: SubmitFlags,
+): Promise<number> {
+  const { out } = context;
+  const job = await client.call("POST /jobs", submission);
+  if (flags.wait === true) {
+    if (!out.format.quiet && out.interactive) out.note(jobSentence(job));
+    return waitForResult(context, client, { jobs: [job.id], outDir: flags.out, many: false });
+  }
+  out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
+  out.hint(`follow: orch logs -f ${job.id}    wait: orch wait ${job.id}`);
+  return 0;
+}
+
+function describeOwn(parser: Parser): void {
+  parser.usage("[runtime] [flags]");
+  parser
+    .option("--wait", "wait for the result, print it, and exit as the job does")
+    .option("--out <folder>", "with --wait: copy the job's files there")
+    .option("--dry-run", "check it and say where it would run, but queue nothing")
+    .option("--batch <file>", "queue many: JSON lines of {runtime, params, options}; - reads stdin")
+    .option(
+      "--param <name=value>",
+      "a parameter, by its exact name",
+      (pair: string, before: string[] = []) => [...before, pair],
+    )
+    .option("--params <file>", "parameters as a JSON object; - reads stdin");
+  describeJobOptions(parser, "GPUs it needs (default: as the runtime says)");
+}
+
+function readFlags(context: Context, parser: Parser): SubmitFlags {
+  const flags = parser.opts<SubmitFlags & { json?: boolean; quiet?: boolean }>();
+  context.out.format.json = flags.json === true;
+  context.out.format.quiet = flags.quiet === true;
+  if (flags.out !== undefined && flags.wait !== true) {
+    throw new Failure("usage/invalid", "--out needs --wait", { hint: "add --wait" });
+  }
+  if (flags.dryRun === true && (flags.wait === true || flags.batch !== undefined)) {
+    throw new Failure("usage/invalid", "--dry-run goes with neither --wait nor --batch");
+  }
+  return flags;
+}

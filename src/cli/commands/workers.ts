@@ -1,0 +1,126 @@
+import type { Client } from "../../client/client.ts";
+import type { WorkerView } from "../../protocol/views.ts";
+import type { Json } from "../../std/json.ts";
+import { command, commandGroup, type Parser } from "../command.ts";
+import type { Output } from "../output.ts";
+import { paramsFromPairs } from "../params.ts";
+import { workerColumns, workerSentence } from "../worker-text.ts";
+
+interface RuntimeFlags {
+  readonly param?: string[];
+}
+
+const list = command<{ all?: boolean }>({
+  name: "workers ls",
+  summary: "List workers",
+  examples: ["orch workers ls", "orch workers ls -a"],
+  describe: (parser) => parser.option("-a, --all", "workers that are gone, too"),
+  async run({ out, connect }, _args, options) {
+    const client = await connect();
+    const { workers } = await client.call("GET /workers", options.all === true ? { all: true } : {});
+    out.result(
+      { workers },
+      {
+        ids: workers.map((worker) => worker.name),
+        text: () => (workers.length === 0 ? out.note("no workers") : out.table(workers, workerColumns)),
+      },
+    );
+    return 0;
+  },
+});
+
+const start = command<RuntimeFlags>({
+  name: "workers start",
+  summary: "Start a worker of a runtime ahead of its first job",
+  examples: ["orch workers start sdxl", "orch workers start llm --param model=small"],
+  describe: describeRuntime,
+  async run({ out, connect }, [runtime = ""], options) {
+    const client = await connect();
+    const params = await loadParams(client, runtime, options);
+    tell(out, await client.call("POST /workers/start", { runtime, params }));
+    return 0;
+  },
+});
+
+const stop = command<{ force?: boolean }>({
+  name: "workers stop",
+  summary: "Stop a worker once its jobs are finished",
+  examples: ["orch workers stop sdxl-1", "orch workers stop sdxl-1 --force"],
+  describe: (parser) =>
+    parser.argument("<worker>", "name or id").option("-f, --force", "at once; its jobs are interrupted"),
+  async run({ out, connect }, [worker = ""], options) {
+    const client = await connect();
+    const input = { worker, ...(options.force === true ? { force: true } : {}) };
+    tell(out, await client.call("POST /workers/:worker/stop", input));
+    return 0;
+  },
+});
+
+const switchTo = command<RuntimeFlags & { gpu?: string }>({
+  name: "workers switch",
+  summary: "Put another runtime on a GPU now",
+  examples: ["orch workers switch sdxl", "orch workers switch sdxl --gpu 1"],
+  describe: (parser) =>
+    describeRuntime(parser).option("--gpu <gpu>", "index or UUID; default: the cheapest to free"),
+  async run({ out, connect }, [runtime = ""], options) {
+    const client = await connect();
+    const params = await loadParams(client, runtime, options);
+    const input = { runtime, params, ...(options.gpu === undefined ? {} : { gpu: options.gpu }) };
+    tell(out, await client.call("POST /workers/switch", input));
+    return 0;
+  },
+});
+
+const pin = command({
+  name: "workers pin",
+  summary: "Keep a worker on its GPU until it is unpinned",
+  examples: ["orch workers pin sdxl-1"],
+  describe: (parser) => parser.argument("<worker>", "name or id"),
+  async run({ out, connect }, [worker = ""]) {
+    const client = await connect();
+    tell(out, await client.call("POST /workers/:worker/pin", { worker, pinned: true }));
+    return 0;
+  },
+});
+
+const unpin = command({
+  name: "workers unpin",
+  summary: "Let a pinned worker be stopped for others again",
+  examples: ["orch workers unpin sdxl-1"],
+  describe: (parser) => parser.argument("<worker>", "name or id"),
+  async run({ out, connect }, [worker = ""]) {
+    const client = await connect();
+    tell(out, await client.call("POST /workers/:worker/pin", { worker, pinned: false }));
+    return 0;
+  },
+});
+
+export const workers = commandGroup(
+  "workers",
+  "List, start, stop, switch and pin workers",
+  [list, start, stop, switchTo, pin, unpin],
+  list,
+);
+
+function describeRuntime(parser: Parser): Parser {
+  return parser
+    .argument("<runtime>", "name of the runtime")
+    .option("--param <name=value>", "a load parameter", (pair: string, before: string[] = []) => [
+      ...before,
+      pair,
+    ]);
+}
+
+/** The runtime is asked for only when there are parameters to read by its declaration. */
+async function loadParams(
+  client: Client,
+  runtime: string,
+  flags: RuntimeFlags,
+): Promise<Record<string, Json>> {
+  if (flags.param === undefined) return {};
+  return paramsFromPairs(await client.call("GET /runtimes/:runtime", { runtime }), flags.param);
+}
+
+function tell(out: Output, worker: WorkerView): void {
+  out.result(worker, { ids: [worker.name], text: () => out.print(workerSentence(worker)) });
+}

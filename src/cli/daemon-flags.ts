@@ -1,0 +1,25 @@
+import { resolve } from "node:path";
+import type { Parser } from "./command.ts";
+
+/** The flags of `orch daemon`, which `orch up` hands on. */
+export interface DaemonFlags {
+  readonly project?: string;
+  readonly gpus?: string;
+  readonly logLevel?: string;
+}
+
+export function describeDaemonFlags(parser: Parser): void {
+  parser
+    .option("--project <folder>", "also use its runtimes/ and .orch.yaml")
+    .option("--gpus <source>", "auto, none, nvml, nvidia-smi, or virtual:… to simulate some")
+    .option("--log-level <level>", "trace, debug, info, warn or error");
+}
+
+/** Those flags as arguments again; the project made absolute, as the daemon stands elsewhere. */
+export function daemonArguments(flags: DaemonFlags, cwd: string): string[] {
+  return [
+    ...(flags.project === undefined ? [] : ["--project", resolve(cwd, flags.project)]),
+    ...(flags.gpus === undefined ? [] : ["--gpus", flags.gpus]),
+    ...(flags.logLevel === undefined ? [] : ["--log-level", flags.logLevel]),
+  ];
+}

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Failure, toFailure } from "../std/failure.ts";
+import { suggest } from "../std/suggest.ts";
+import { type CommandEntry, commands } from "./commands.ts";
+import { type Context, createContext } from "./context.ts";
+import { type Io, processIo } from "./io.ts";
+import { createOutput } from "./output.ts";
+
+export { processIo };
+
+const WIND_DOWN_MS = 2000;
+
+/** Runs one command line; resolves with the exit code and never exits by itself. */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const own = beforeDashes(argv);
+  const format = { json: own.includes("--json"), quiet: own.includes("--quiet") || own.includes("-q") };
+  const out = await createOutput(io, format, !own.includes("--no-color"));
+  const stop = new AbortController();
+  const context = createContext(io, out, stop.signal);
+  const done = dispatch(context, argv).catch((error: unknown) => {
+    const failure = toFailure(error);
+    // Once stdout is gone the command was told to stop; how it took that is of no interest.
+    if (!stop.signal.aborted) out.fail(failure);
+    return failure.exitCode;
+  });
+  const code = await Promise.race([done, out.broken]);
+  stop.abort();
+  // A command whose reader has gone may have something to put right first, like cancelling its job.
+  await Promise.race([done, delay(WIND_DOWN_MS, undefined, { ref: false })]);
+  out.progress(null);
+  return code;
+}
+
+async function dispatch(context: Context, argv: readonly string[]): Promise<number> {
+  const { leading, name, rest } = splitCommand(argv);
+  if (leading.some(isHelp) || name === "help") return help(context, name === "help" ? rest : [name, ...rest]);
+  if (leading.includes("--version") || leading.includes("-V")) {
+    const { readVersion } = await import("./help.ts");
+    context.out.result({ version: readVersion() }, { text: () => context.out.print(readVersion()) });
+    return 0;
+  }
+  const strange = leading.find((flag) => !globalFlags.has(flag));
+  if (strange !== undefined) {
+    throw new Failure("usage/invalid", `unknown option '${strange}'`, { hint: nearestFlag(strange) });
+  }
+  if (name === undefined) {
+    const { overview } = await import("./commands/overview.ts");
+    return overview.execute(context, leading);
+  }
+  const command = await entryOf(name).load();
+  return command.execute(context, [...leading, ...rest]);
+}
+
+async function help(context: Context, words: readonly (string | undefined)[]): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === undefined || isHelp(name)) {
+    const { helpText } = await import("./help.ts");
+    context.out.print(helpText());
+    return 0;
+  }
+  const command = await entryOf(name).load();
+  const operands = rest.filter((word): word is string => word !== undefined && !word.startsWith("-"));
+  return command.execute(context, [...operands, "--help"]);
+}
+
+const globalFlags: ReadonlySet<string> = new Set(["--json", "-q", "--quiet", "--no-color"]);
+
+/** Flags may stand before the command, too: they are handed on to it. */
+function splitCommand(argv: readonly string[]): {
+  leading: string[];
+  name: string | undefined;
+  rest: string[];
+} {
+  const at = argv.findIndex((word) => !word.startsWith("-"));
+  if (at < 0) return { leading: [...argv], name: undefined, rest: [] };
+  return { leading: argv.slice(0, at), name: argv[at], rest: argv.slice(at + 1) };
+}
+
+function entryOf(name: string): CommandEntry {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry !== undefined) return entry;
+  const near = suggest(name, Object.keys(commands));
+  throw new Failure("usage/unknown-command", `unknown command "${name}"`, {
+    hint: near === undefined ? "orch --help" : `orch ${near}`,
+  });
+}
+
+function nearestFlag(flag: string): string {
+  const near = suggest(flag, [...globalFlags, "--help", "--version"]);
+  return near === undefined ? "orch --help" : `did you mean ${near}?`;
+}
+
+function isHelp(word: string): boolean {
+  return word === "--help" || word === "-h";
+}
+
+/** What stands behind `--` belongs to somebody else. */
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf("--");
+  return at < 0 ? argv : argv.slice(0, at);
+}

@@ -1,0 +1,149 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { parseBytes } from "../std/bytes.ts";
+import { Failure } from "../std/failure.ts";
+import { suggest } from "../std/suggest.ts";
+import { type ConfigSource, readConfigFile } from "./config-file.ts";
+import type { Environment, Paths } from "./paths.ts";
+
+const Bytes = z.union([z.number().int().min(0), z.string()]).transform((value, context) => {
+  try {
+    return typeof value === "number" ? value : parseBytes(value);
+  } catch {
+    context.issues.push({ code: "custom", message: "expected an amount like 512MiB", input: value });
+    return z.NEVER;
+  }
+});
+
+/** The keys of config.yaml. `z.toJSONSchema` of it is what editors get. */
+export const ConfigSchema = z.object({
+  gpus: z
+    .string()
+    .regex(/^(auto|none|nvml|nvidia-smi|virtual:.+)$/, "expected auto, none, nvml, nvidia-smi or virtual:…")
+    .default("auto")
+    .describe("how GPUs are seen: auto, none, nvml, nvidia-smi, or virtual:… to simulate some"),
+  autostart: z.boolean().default(true).describe("commands start the daemon when none listens"),
+  cpuSlots: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(() => availableParallelism())
+    .describe("jobs without a GPU that may run at once; default: the number of cores"),
+  quantumFactor: z
+    .number()
+    .min(1)
+    .max(1000)
+    .default(10)
+    .describe("a lane keeps its GPU for this many times its measured switch cost while others wait"),
+  vramReserve: Bytes.default(0).describe("memory left free on every GPU, e.g. 512MiB"),
+  logLevel: z
+    .enum(["trace", "debug", "info", "warn", "error"])
+    .default("info")
+    .describe("of the daemon's log"),
+});
+
+export type Config = z.infer<typeof ConfigSchema>;
+export type ConfigKey = keyof Config;
+
+/** Where a value came from, e.g. { kind: "user", where: "/home/ada/.config/orch/config.yaml:3:9" }. */
+export interface ConfigOrigin {
+  readonly kind: "flag" | "env" | "project" | "user" | "system" | "default";
+  readonly where: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly origins: Readonly<Record<ConfigKey, ConfigOrigin>>;
+}
+
+export interface LoadOptions {
+  readonly paths: Pick<Paths, "configFile" | "systemConfigFile">;
+  readonly env: Environment;
+  /** As given on the command line, by key. */
+  readonly flags?: Readonly<Partial<Record<ConfigKey, string>>>;
+  /** Folder whose `.orch.yaml` counts; none when left out. */
+  readonly projectDir?: string | undefined;
+}
+
+const keys = Object.keys(ConfigSchema.shape) as ConfigKey[];
+
+/**
+ * The settings that hold: flags > ORCH_* of the environment > .orch.yaml > user file > system file > default,
+ * each with where it came from. Missing files are fine.
+ * @throws Failure config/invalid with file:line:col, file/unreadable
+ */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { paths, projectDir } = options;
+  const files: [ConfigOrigin["kind"], string][] = [
+    ["system", paths.systemConfigFile],
+    ["user", paths.configFile],
+  ];
+  if (projectDir !== undefined) files.push(["project", join(projectDir, ".orch.yaml")]);
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, ConfigOrigin> = {};
+  const take = (kind: ConfigOrigin["kind"], source: ConfigSource): void => {
+    for (const { key, value, keyAt, valueAt } of source) {
+      values[checkKey(key, keyAt)] = checkValue(key, valueAt, value);
+      origins[key] = { kind, where: valueAt };
+    }
+  };
+  for (const [kind, file] of files) take(kind, await readConfigFile(file));
+  take("env", environmentSource(options.env));
+  take("flag", flagSource(options.flags ?? {}));
+  for (const key of keys) origins[key] ??= { kind: "default", where: "default" };
+  return { config: ConfigSchema.parse(values), origins: origins as Record<ConfigKey, ConfigOrigin> };
+}
+
+/** The variable of a key: cpuSlots is ORCH_CPU_SLOTS. */
+export function variableOf(key: ConfigKey): string {
+  return `ORCH_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function environmentSource(env: Environment): ConfigSource {
+  return keys.flatMap((key) => {
+    const name = variableOf(key);
+    const text = env[name];
+    if (text === undefined || text === "") return [];
+    return [{ key, value: scalarOf(key, text), keyAt: name, valueAt: name }];
+  });
+}
+
+function flagSource(flags: Readonly<Partial<Record<ConfigKey, string>>>): ConfigSource {
+  return keys.flatMap((key) => {
+    const text = flags[key];
+    const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (text === undefined) return [];
+    return [{ key, value: scalarOf(key, text), keyAt: flag, valueAt: flag }];
+  });
+}
+
+/** Text of a variable or flag as the type its key has; what does not fit is left as text for the check to refuse. */
+function scalarOf(key: ConfigKey, text: string): unknown {
+  const trimmed = text.trim();
+  if (key === "autostart") {
+    if (["1", "true", "yes", "on"].includes(trimmed.toLowerCase())) return true;
+    if (["0", "false", "no", "off"].includes(trimmed.toLowerCase())) return false;
+  }
+  return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
+}
+
+function checkKey(key: string, where: string): string {
+  if (Object.hasOwn(ConfigSchema.shape, key)) return key;
+  const near = suggest(key, keys);
+  throw new Failure("config/invalid", `${where}: unknown key "${key}"`, {
+    hint: near === undefined ? `use one of ${keys.join(", ")}` : `did you mean ${near}?`,
+  });
+}
+
+function checkValue(key: string, where: string, value: unknown): unknown {
+  const result = ConfigSchema.shape[key as ConfigKey].safeParse(value);
+  // A null (`gpus:` with nothing behind it) means "not set here" to nobody: it is refused like any wrong value.
+  if (result.success && value !== undefined) return value;
+  const why = result.success ? "it has no value" : (result.error.issues[0]?.message ?? "invalid");
+  throw new Failure("config/invalid", `${where}: ${key} cannot be ${JSON.stringify(value)}`, {
+    why,
+    hint: ConfigSchema.shape[key as ConfigKey].description,
+  });
+}

@@ -1,0 +1,57 @@
+import { chmodSync, lstatSync, mkdirSync, type Stats } from "node:fs";
+import { errnoOf, Failure } from "../std/failure.ts";
+import type { Paths } from "./paths.ts";
+
+/**
+ * Refuses a socket folder that somebody else could have laid there for us: it must be a real folder, ours, and
+ * closed to everybody else. A missing one is fine: then nothing listens. One chosen by ORCH_SOCKET is not checked.
+ * @throws Failure permission/denied
+ */
+export function verifyRunDir(paths: Paths, uid: number): void {
+  if (paths.socketChosen) return;
+  const stats = lstatSync(paths.runDir, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  const flaw = flawOf(stats, uid);
+  if (flaw === undefined) return;
+  throw new Failure("permission/denied", `the socket folder ${paths.runDir} is not safe to use`, {
+    why: flaw.why,
+    hint: flaw.mendable
+      ? `chmod 700 ${paths.runDir}`
+      : "set ORCH_HOME or XDG_RUNTIME_DIR to a folder of your own",
+  });
+}
+
+/**
+ * Makes the socket folder with mode 0700, or verifies the one that is there.
+ * @throws Failure permission/denied, state/unwritable
+ */
+export function ensureRunDir(paths: Paths, uid: number): void {
+  if (!paths.socketChosen) makePrivateDir(paths.runDir);
+  verifyRunDir(paths, uid);
+}
+
+/**
+ * Makes a folder and what is missing above it, closed to everybody else; leaves one that is there as it is.
+ * @throws Failure state/unwritable
+ */
+export function makePrivateDir(dir: string): void {
+  try {
+    // The mode of mkdir is cut by the umask, so an odd umask must not leave the new folder unusable.
+    if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(dir, 0o700);
+  } catch (error) {
+    throw new Failure("state/unwritable", `cannot make the folder ${dir}`, {
+      why: errnoOf(error) ?? String(error),
+      hint: "set ORCH_HOME to a folder you can write to",
+      cause: error,
+    });
+  }
+}
+
+function flawOf(stats: Stats, uid: number): { why: string; mendable: boolean } | undefined {
+  if (stats.isSymbolicLink()) return { why: "it is a symbolic link", mendable: false };
+  if (!stats.isDirectory()) return { why: "it is not a folder", mendable: false };
+  if (stats.uid !== uid) return { why: `it belongs to uid ${stats.uid}, not to ${uid}`, mendable: false };
+  if ((stats.mode & 0o077) === 0) return undefined;
+  const mode = (stats.mode & 0o777).toString(8);
+  return { why: `its mode is ${mode}: others can get in`, mendable: true };
+}

@@ -1,0 +1,36 @@
+import type { DryLaunch } from "../operations/context.ts";
+import { planContainerCommand } from "../runtime/container-command.ts";
+import { laneOf } from "../runtime/lane.ts";
+import { planLaunch } from "../runtime/launch.ts";
+import type { World } from "./world.ts";
+
+/** What would be started for a submission, with stand-ins for what only a real start decides. */
+export function dryLaunch(world: World, { runtime: name, params, gpuUuids }: DryLaunch) {
+  const runtime = world.runtimes.get(name);
+  const workerId = world.state().nextWorkerId;
+  const jobId = world.state().nextJobId;
+  const isExec = runtime.protocol === "exec";
+  const context = {
+    load: laneOf(runtime, params).load,
+    gpuUuids,
+    socketPath: isExec ? null : world.places.workerSocket(workerId),
+    fence: world.state().lastFence + 1,
+    workerId,
+    instanceId: world.instanceId,
+    sdkDir: world.sdkDir,
+    pythonPath: null,
+    baseEnv: {},
+    job: isExec
+      ? {
+          jobId,
+          params,
+          paramsPath: world.places.paramsFile(workerId),
+          outputDir: world.places.jobOutputDir(jobId),
+          eventsPath: world.places.eventsFile(workerId),
+        }
+      : null,
+  };
+  return runtime.engine === "container"
+    ? planContainerCommand(runtime, context)
+    : planLaunch(runtime, context);
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import pino, { type Logger } from "pino";
+import type { Config } from "../config/config.ts";
+import type { Paths } from "../config/paths.ts";
+import { ensureRunDir, makePrivateDir } from "../config/run-dir.ts";
+import { createProbe } from "../gpu/detect.ts";
+import { operations } from "../operations/index.ts";
+import { pendingEffects } from "../scheduler/restore.ts";
+import { systemClock } from "../std/clock.ts";
+import { createSteadyClock } from "../std/steady-clock.ts";
+import { openDatabase, takeLock } from "../store/database.ts";
+import { createQueries, type Queries } from "../store/queries.ts";
+import { assemble } from "./assemble.ts";
+import { loadPeerCredentials } from "./peer-credentials.ts";
+import { sweepOrphans } from "./recover.ts";
+import type { AnyOperation } from "./router.ts";
+import { startServer } from "./server.ts";
+
+export interface DaemonOptions {
+  readonly paths: Paths;
+  readonly config: Config;
+  /** A line for people on stderr. */
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Runs the daemon until it is told to stop: the one place where everything is put together.
+ * @returns the exit code of the process.
+ * @throws Failure when it cannot start; nothing is left behind then.
+ */
+export async function runDaemon({ paths, config, log: say }: DaemonOptions): Promise<number> {
+  for (const dir of [paths.stateDir, paths.jobsDir, paths.workersDir, paths.cacheDir]) makePrivateDir(dir);
+  ensureRunDir(paths, process.getuid?.() ?? 0);
+  const lock = takeLock(paths.lockFile);
+  try {
+    return await runLocked(paths, config, say);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runLocked(paths: Paths, config: Config, say: (line: string) => void): Promise<number> {
+  const log = openLog(paths, config);
+  const clock = createSteadyClock(systemClock);
+  const db = openDatabase(paths.database);
+  const { probe, detail } = await createProbe(config.gpus);
+  const parts = assemble({ paths, config, clock, db, probe, log, instanceId: instanceOf(createQueries(db)) });
+  const { loop, sampler, ctx, engine, end } = parts;
+  await sweepOrphans(engine, loop.state(), ctx.host.instance, log);
+  loop.resume(pendingEffects(loop.state()));
+  await sampler.start();
+  const identifyPeer = loadPeerCredentials();
+  if (identifyPeer === null)
+    log.warn("koffi cannot be loaded: callers are told apart by the socket's folder alone");
+  const owner = { uid: ctx.host.uid, user: parts.userName };
+  const server = await startServer({
+    socketPath: paths.socket,
+    operations: operations as unknown as readonly AnyOperation[],
+    ctx,
+    identifyPeer,
+    owner,
+    log,
+  });
+  say(`orch is ready: pid ${process.pid}, ${detail}, socket ${paths.socket}`);
+  log.info({ pid: process.pid, version: ctx.host.version, gpus: detail }, "ready");
+  const exitCode = await end;
+  await server.close();
+  fs.rmSync(paths.socket, { force: true });
+  loop.stop();
+  await sampler.stop();
+  await probe.close();
+  db.close();
+  log.info({ exitCode }, "stopped");
+  log.flush();
+  return exitCode;
+}
+
+function openLog(paths: Paths, config: Config): Logger {
+  const destination = pino.destination({
+    dest: paths.daemonLog,
+    append: true,
+    mkdir: true,
+    mode: 0o600,
+    sync: true,
+  });
+  return pino({ level: config.logLevel, base: { pid: process.pid } }, destination);
+}
+
+/** Names this state directory for ever: programs carry it, so that strangers are told from our own. */
+function instanceOf(queries: Queries): string {
+  const known = queries.meta("instance");
+  if (known !== undefined) return known;
+  const fresh = randomUUID();
+  queries.setMeta("instance", fresh);
+  return fresh;
+}

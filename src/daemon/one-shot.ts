@@ -1,0 +1,52 @@
+import type { Exit } from "../engine/engine.ts";
+import type { RunOutcome } from "../scheduler/events.ts";
+import type { Worker } from "../scheduler/model.ts";
+import type { Json } from "../std/json.ts";
+import { listArtifacts } from "../worker/artifacts.ts";
+import { followExecEvents } from "../worker/exec-events.ts";
+import type { World } from "./world.ts";
+
+/** Follows what a one-shot program says of itself, until its end. */
+export interface EventTail {
+  /** Reads what is left; the output it gave last, if any. */
+  finish(): Promise<Json>;
+}
+
+/** Commands say nothing but their log; programs of protocol `exec` append events to a file. */
+export function followOneShot(world: World, worker: Worker): EventTail {
+  if (worker.lane.spec.runtime === "run") return { finish: () => Promise.resolve(null) };
+  const [job] = worker.jobs;
+  let output: Json = null;
+  const follower = followExecEvents(world.places.eventsFile(worker.id), (event) => {
+    if (event.type === "output") output = event.output;
+    if (event.type === "progress" && job)
+      world.noteProgress(job.id, { fraction: event.fraction, text: event.text });
+  });
+  return {
+    async finish() {
+      await follower.stop();
+      return output;
+    },
+  };
+}
+
+/** How the one job of a worker came out, from the exit of its program. */
+export async function oneShotResult(
+  world: World,
+  worker: Worker,
+  exit: Exit,
+  tail: EventTail,
+): Promise<RunOutcome> {
+  const output = await tail.finish();
+  const [job] = worker.jobs;
+  if (job) world.noteProgress(job.id, null);
+  const isCommand = worker.lane.spec.runtime === "run";
+  const listed = isCommand || !job ? [] : await listArtifacts(world.places.jobOutputDir(job.id));
+  const artifacts = listed.length === 0 ? null : listed.map((artifact) => ({ ...artifact }));
+  const { exitCode } = exit;
+  if (exitCode === null) {
+    return { kind: "lost", exitCode, message: exit.detail ?? "nobody knows how it ended", output, artifacts };
+  }
+  const message = exitCode === 0 ? null : (exit.detail ?? `it ended with exit code ${exitCode}`);
+  return { kind: exitCode === 0 ? "succeeded" : "failed", exitCode, message, output, artifacts };
+}

@@ -1,0 +1,41 @@
+import type { Effect } from "../scheduler/effects.ts";
+import { unreachable } from "../std/assert.ts";
+import { toFailure } from "../std/failure.ts";
+import { runJob } from "./run-job.ts";
+import { startWorker } from "./start-worker.ts";
+import { stopWorker } from "./stop-worker.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Carries out one effect. Expected trouble comes back as a report; what is thrown here is a bug of ours and is logged,
+ * since nobody waits for an effect.
+ * @param inherited the effect was derived from the database: an earlier daemon may have carried it out already.
+ */
+export function perform(world: World, effect: Effect, inherited: boolean): void {
+  carryOut(world, effect, inherited).catch((error: unknown) => {
+    world.log.error(
+      { effect, err: toFailure(error).cause ?? error },
+      "an effect failed in a way nobody thought of",
+    );
+  });
+}
+
+function carryOut(world: World, effect: Effect, inherited: boolean): Promise<void> {
+  switch (effect.type) {
+    case "start-worker":
+      return startWorker(world, effect.workerId, inherited);
+    case "stop-worker":
+      return stopWorker(world, effect.workerId, effect.graceMs);
+    case "run-job":
+      return runJob(world, effect);
+    case "cancel-job":
+      return cancelJob(world, effect.workerId, effect.jobId);
+    default:
+      return unreachable(effect);
+  }
+}
+
+async function cancelJob(world: World, workerId: number, jobId: number): Promise<void> {
+  await world.hands.get(workerId)?.settled;
+  await world.protocol.cancel(world.places.workerSocket(workerId), jobId);
+}

@@ -1,0 +1,107 @@
+import fs from "node:fs";
+import type { Launch } from "../engine/engine.ts";
+import { ensurePythonEnvironment } from "../engine/python-environment.ts";
+import { type ExecJob, planLaunch } from "../runtime/launch.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Job, Worker } from "../scheduler/model.ts";
+import { must } from "../std/assert.ts";
+import type { Json } from "../std/json.ts";
+import type { JobRow } from "../store/queries.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Decides what the engine starts for a worker, and puts its files in place.
+ * @param onEnvironment called before something slow is built.
+ */
+export async function prepareLaunch(
+  world: World,
+  worker: Worker,
+  onEnvironment: () => void,
+): Promise<Launch> {
+  const [job] = worker.jobs;
+  if (worker.lane.spec.runtime === "run")
+    return commandLaunch(world, worker, must(job, "a command has its job"));
+  const runtime = world.runtimes.get(worker.lane.spec.runtime);
+  const python = runtime.python?.requirementsPath
+    ? await pythonOf(world, worker, runtime, onEnvironment)
+    : null;
+  const isOneShot = worker.lane.spec.residency === "one-shot";
+  const plan = planLaunch(runtime, {
+    ...launchContext(world, worker),
+    pythonPath: python,
+    job: isOneShot ? execJob(world, worker, must(job, "a one-shot worker has its job")) : null,
+  });
+  const logPath =
+    isOneShot && job ? world.places.attemptLog(job.id, job.attempts) : world.places.workerLog(worker.id);
+  return {
+    workerId: worker.id,
+    argv: plan.argv,
+    env: isOneShot ? { ...plan.env } : { ...plan.env, ORCH_SLOTS: String(worker.lane.spec.slots) },
+    cwd: plan.cwd,
+    dir: world.places.workerDir(worker.id),
+    logPath,
+  };
+}
+
+function launchContext(world: World, worker: Worker) {
+  return {
+    load: JSON.parse(worker.lane.spec.load) as Record<string, Json>,
+    gpuUuids: worker.leases.map((lease) => lease.gpu.uuid),
+    socketPath: world.places.workerSocket(worker.id),
+    fence: worker.fence,
+    workerId: worker.id,
+    instanceId: world.instanceId,
+    sdkDir: world.sdkDir,
+    baseEnv: world.baseEnv,
+  };
+}
+
+async function pythonOf(
+  world: World,
+  worker: Worker,
+  runtime: Runtime,
+  onEnvironment: () => void,
+): Promise<string> {
+  onEnvironment();
+  const { pythonPath } = await ensurePythonEnvironment({
+    runtimeName: runtime.name,
+    requirementsPath: runtime.python?.requirementsPath ?? null,
+    cacheDir: world.cacheDir,
+    onLog: (line) => world.log.debug({ worker: worker.name, line }, "python environment"),
+  });
+  return pythonPath;
+}
+
+function execJob(world: World, worker: Worker, job: Job): ExecJob {
+  const { params } = rowOf(world, job);
+  const paramsPath = world.places.paramsFile(worker.id);
+  const outputDir = world.places.jobOutputDir(job.id);
+  fs.mkdirSync(outputDir, { recursive: true, mode: 0o700 });
+  fs.writeFileSync(paramsPath, JSON.stringify(params), { mode: 0o600 });
+  return { jobId: job.id, params, paramsPath, outputDir, eventsPath: world.places.eventsFile(worker.id) };
+}
+
+/** A command runs where and with the environment in which it was submitted; the lease decides which GPUs it sees. */
+function commandLaunch(world: World, worker: Worker, job: Job): Launch {
+  const row = rowOf(world, job);
+  const own = {
+    ORCH_INSTANCE: world.instanceId,
+    ORCH_WORKER: String(worker.id),
+    ORCH_JOB: String(job.id),
+    ORCH_FENCE: String(worker.fence),
+    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
+    CUDA_VISIBLE_DEVICES: worker.leases.map((lease) => lease.gpu.uuid).join(","),
+  };
+  return {
+    workerId: worker.id,
+    argv: must(row.command, `job ${job.id} has no command`),
+    env: { ...world.baseEnv, ...world.queries.environment(job.id), ...own },
+    cwd: row.cwd ?? "/",
+    dir: world.places.workerDir(worker.id),
+    logPath: world.places.attemptLog(job.id, job.attempts),
+  };
+}
+
+function rowOf(world: World, job: Job): JobRow {
+  return must(world.queries.job(job.id), `job ${job.id} is not in the database`);
+}

@@ -1,0 +1,177 @@
+import fs from "node:fs";
+import http from "node:http";
+import type { Socket } from "node:net";
+import type { Logger } from "pino";
+import type { Context } from "../operations/context.ts";
+import type { Caller } from "../protocol/operation.ts";
+import { errnoOf, Failure, toFailure } from "../std/failure.ts";
+import type { IdentifyPeer } from "./peer-credentials.ts";
+import { readInput } from "./read-input.ts";
+import { type AnyOperation, createRouter, type Match } from "./router.ts";
+
+export interface ApiServer {
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly socketPath: string;
+  readonly operations: readonly AnyOperation[];
+  readonly ctx: Context;
+  readonly identifyPeer: IdentifyPeer | null;
+  /** The daemon's own user: the only one served, besides root, and whoever calls where peers cannot be identified. */
+  readonly owner: { readonly uid: number; readonly user: string };
+  readonly log: Logger;
+}
+
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_CONNECTIONS = 2_048;
+
+/**
+ * Serves the API on a Unix socket. The caller holds the daemon's lock, so a socket file that is there is a leftover.
+ * @throws Failure socket/taken when it is not a socket, state/unwritable when it cannot be made.
+ */
+export async function startServer(options: ServerOptions): Promise<ApiServer> {
+  const route = createRouter(options.operations);
+  const callers = new WeakMap<Socket, Caller | null>();
+  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const signal = abortOnClose(response);
+    respond(options, route, callers.get(request.socket) ?? null, request, response, signal).catch(
+      (error: unknown) => {
+        options.log.error({ err: error, url: request.url }, "a reply could not be sent");
+        response.destroy();
+      },
+    );
+  });
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on("connection", (socket) => callers.set(socket, identify(options, socket)));
+  await listen(server, options.socketPath);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function identify({ identifyPeer, owner }: ServerOptions, socket: Socket): Caller | null {
+  if (identifyPeer === null) return { ...owner, pid: 0 };
+  return identifyPeer(socket);
+}
+
+async function listen(server: http.Server, socketPath: string): Promise<void> {
+  removeLeftover(socketPath);
+  const umask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(socketPath, () => resolve());
+    });
+  } catch (error) {
+    throw new Failure("state/unwritable", `the socket ${socketPath} cannot be made`, {
+      why: errnoOf(error) ?? String(error),
+      hint: "set ORCH_SOCKET to a path in a folder of your own",
+    });
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function removeLeftover(socketPath: string): void {
+  const found = fs.lstatSync(socketPath, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) {
+    throw new Failure("socket/taken", `${socketPath} is there and is no socket`, {
+      hint: `mv ${socketPath} ${socketPath}.old`,
+    });
+  }
+  fs.unlinkSync(socketPath);
+}
+
+function abortOnClose(response: http.ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once("close", () => controller.abort());
+  return controller.signal;
+}
+
+async function respond(
+  options: ServerOptions,
+  route: (method: string, path: string) => Match,
+  caller: Caller | null,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const admitted = admit(options, caller);
+    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const match = route(request.method ?? "", path);
+    const input = await readInput(request, query, match);
+    const answer = match.operation.run(options.ctx, input, admitted, signal);
+    if (answer instanceof Promise) sendJson(response, 200, await answer);
+    else await sendStream(response, answer);
+  } catch (error) {
+    sendFailure(options, request, response, error);
+  }
+}
+
+/** Fails closed: nobody is served whom the kernel does not name. */
+function admit({ owner }: ServerOptions, caller: Caller | null): Caller {
+  if (caller !== null && (caller.uid === owner.uid || caller.uid === 0)) return caller;
+  throw new Failure("permission/denied", `this daemon belongs to ${owner.user}`, {
+    why: caller === null ? "the caller could not be identified" : `the caller is ${caller.user}`,
+    hint: "orch up starts a daemon of your own",
+  });
+}
+
+function sendJson(response: http.ServerResponse, status: number, body: unknown): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+/** One JSON document per line; the stream waits for slow readers and ends when they leave. */
+async function sendStream(response: http.ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
+  for await (const line of lines) {
+    if (response.destroyed) break;
+    if (!response.headersSent) response.writeHead(200, { "content-type": "application/x-ndjson" });
+    if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
+  }
+  if (!response.headersSent) response.writeHead(200, { "content-type": "application/x-ndjson" });
+  response.end();
+}
+
+function drained(response: http.ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
+}
+
+function sendFailure(
+  options: ServerOptions,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  error: unknown,
+) {
+  const failure = toFailure(error);
+  if (failure.code === "bug")
+    options.log.error({ err: error, url: request.url }, "a request failed by a bug");
+  if (response.destroyed) return;
+  const body = { error: failure.toBody() };
+  if (response.headersSent) return void response.end(`${JSON.stringify(body)}\n`);
+  // What is left of a body that was too large is not read: the connection ends with the answer.
+  if (failure.code === "request/too-large") response.setHeader("connection", "close");
+  sendJson(response, failure.httpStatus, body);
+}

@@ -1,0 +1,166 @@
+import type { Exit, ProcessIdentity } from "../engine/engine.ts";
+import { neededBytes } from "../scheduler/capacity.ts";
+import type { StartStep, Worker } from "../scheduler/model.ts";
+import { must } from "../std/assert.ts";
+import { toFailure } from "../std/failure.ts";
+import { waitUntilReady } from "../worker/readiness.ts";
+import type { Hand } from "./hands.ts";
+import { lastLines } from "./last-lines.ts";
+import { type EventTail, followOneShot, oneShotResult } from "./one-shot.ts";
+import { prepareLaunch } from "./prepare-launch.ts";
+import type { World } from "./world.ts";
+
+/** Memory that an exited worker held is back within seconds; longer means that somebody else has it. */
+const MEMORY_DEADLINE_MS = 60_000;
+
+/** Brings a worker's program up, or finds the one that an earlier daemon started, and follows it to its end. */
+export async function startWorker(world: World, workerId: number, inherited: boolean): Promise<void> {
+  const worker = world.state().workers.get(workerId);
+  if (!worker) return;
+  const { hand, isNew } = world.hands.take(workerId, inherited);
+  if (!isNew) return;
+  try {
+    const found = hand.inherited ? await findRemains(world, worker, hand) : "never-started";
+    if (found === "exited") return;
+    if (found === "never-started") await startProgram(world, worker, hand);
+    hand.settle();
+    if (hand.identity !== null && worker.lane.spec.residency === "resident")
+      await awaitReady(world, worker, hand);
+  } catch (error) {
+    const failure = toFailure(error);
+    if (failure.code === "bug") world.log.error({ workerId, err: failure.cause }, failure.message);
+    const why = failure.why === undefined ? failure.message : `${failure.message}: ${failure.why}`;
+    endWithoutProgram(world, hand, { type: "worker-start-failed", workerId, cause: "program", message: why });
+  }
+}
+
+type EndReport = Parameters<World["report"]>[0];
+
+function endWithoutProgram(world: World, hand: Hand, report: EndReport): void {
+  hand.isGone = true;
+  hand.settle();
+  world.hands.drop(hand.workerId);
+  world.report(report);
+}
+
+function endStopped(world: World, hand: Hand): void {
+  const exit = { exitCode: null, detail: "stopped before its program was started" };
+  endWithoutProgram(world, hand, { type: "worker-exited", workerId: hand.workerId, exit, result: null });
+}
+
+async function findRemains(
+  world: World,
+  worker: Worker,
+  hand: Hand,
+): Promise<"running" | "exited" | "never-started"> {
+  const remains = await world.engine.inspect(world.places.workerDir(worker.id), worker.id);
+  if (remains.kind === "running") {
+    adopt(world, worker, hand, remains.identity);
+    world.log.info({ worker: worker.name, pid: remains.identity.pid }, "adopted a running worker");
+    return "running";
+  }
+  if (remains.kind === "never-started") {
+    if (worker.phase.state === "starting") return "never-started";
+    await reportExit(world, worker, hand, { exitCode: null, detail: "its control folder is gone" }, null);
+    return "exited";
+  }
+  await reportExit(world, worker, hand, remains.exit, startFollowing(world, worker));
+  return "exited";
+}
+
+async function startProgram(world: World, worker: Worker, hand: Hand): Promise<void> {
+  const { signal } = hand.abort;
+  const { workerId } = hand;
+  const step = (name: StartStep): void => world.report({ type: "worker-step", workerId, step: name });
+  if (signal.aborted) return endStopped(world, hand);
+  if (worker.leases.length > 0 && !(await memoryIsFree(world, worker, hand))) return;
+  const launch = await prepareLaunch(world, worker, () => step("environment"));
+  if (signal.aborted) return endStopped(world, hand);
+  const identity = await world.engine.start(launch);
+  adopt(world, worker, hand, identity);
+}
+
+/** The old worker has exited; its memory is granted again only when the driver says that it is back. */
+async function memoryIsFree(world: World, worker: Worker, hand: Hand): Promise<boolean> {
+  const { policy } = world.state();
+  const needs = new Map(
+    worker.leases.map((lease) => [lease.gpu.uuid, neededBytes(policy, worker.lane.spec, lease.gpu)]),
+  );
+  const wait = await world.sampler.waitForFree(needs, {
+    deadlineMs: MEMORY_DEADLINE_MS,
+    signal: hand.abort.signal,
+  });
+  if (wait.kind === "free") return true;
+  if (wait.kind === "aborted") endStopped(world, hand);
+  else {
+    const message = wait.missing.map((missing) => missing.text).join("; ");
+    endWithoutProgram(world, hand, {
+      type: "worker-start-failed",
+      workerId: worker.id,
+      cause: "memory",
+      message,
+    });
+  }
+  return false;
+}
+
+/** From here on the program is ours: its identity is recorded and its end will be reported, whatever happens. */
+function adopt(world: World, worker: Worker, hand: Hand, identity: ProcessIdentity): void {
+  hand.identity = identity;
+  world.report({ type: "worker-spawned", workerId: worker.id, identity: { ...identity } });
+  const tail = startFollowing(world, worker);
+  void world.engine
+    .exited(world.places.workerDir(worker.id), identity)
+    .then((exit) => reportExit(world, worker, hand, exit, tail));
+}
+
+function startFollowing(world: World, worker: Worker): EventTail | null {
+  return worker.lane.spec.residency === "one-shot" ? followOneShot(world, worker) : null;
+}
+
+async function reportExit(
+  world: World,
+  worker: Worker,
+  hand: Hand,
+  exit: Exit,
+  tail: EventTail | null,
+): Promise<void> {
+  hand.isGone = true;
+  hand.settle();
+  const { workerId } = hand;
+  world.protocol.forget(world.places.workerSocket(workerId));
+  const result = tail === null ? null : await oneShotResult(world, worker, exit, tail);
+  world.hands.drop(workerId);
+  world.report({ type: "worker-exited", workerId, exit: withDetail(world, worker, hand, exit), result });
+}
+
+/** A resident worker that ends unasked is explained by its last words. */
+function withDetail(world: World, worker: Worker, hand: Hand, exit: Exit): Exit {
+  if (hand.note !== null) return { ...exit, detail: hand.note };
+  const isExpected = worker.lane.spec.residency === "one-shot" || hand.abort.signal.aborted;
+  if (isExpected || exit.exitCode === 0) return exit;
+  const words = lastLines(world.places.workerLog(worker.id));
+  const what = exit.detail ?? `exit code ${exit.exitCode ?? "unknown"}`;
+  return { ...exit, detail: words === "" ? what : `${what}; its last words: ${words}` };
+}
+
+async function awaitReady(world: World, worker: Worker, hand: Hand): Promise<void> {
+  if (worker.phase.state !== "starting") return;
+  const endpoint = world.places.workerSocket(worker.id);
+  const { timeouts } = world.runtimes.get(worker.lane.spec.runtime);
+  try {
+    await waitUntilReady(world.protocol, endpoint, {
+      deadlineMs: timeouts.readyMs,
+      signal: hand.abort.signal,
+      clock: world.clock,
+      isGone: () => hand.isGone,
+    });
+    world.report({ type: "worker-ready", workerId: worker.id, endpoint });
+  } catch (error) {
+    const failure = toFailure(error);
+    if (failure.code === "interrupted" || hand.isGone) return; // Its exit is reported by whoever follows it.
+    hand.note = failure.why === undefined ? failure.message : `${failure.message}: ${failure.why}`;
+    const identity = must(hand.identity, "a worker that is waited for has a program");
+    await world.engine.ensureStopped(world.places.workerDir(worker.id), identity, timeouts.stopMs);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Logger } from "pino";
+import type { Engine } from "../engine/engine.ts";
+import type { Sampler } from "../gpu/sampler.ts";
+import type { Progress } from "../operations/context.ts";
+import type { Registry } from "../runtime/discover.ts";
+import type { Report } from "../scheduler/events.ts";
+import type { State } from "../scheduler/model.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Queries } from "../store/queries.ts";
+import type { WorkerProtocol } from "../worker/protocol.ts";
+import type { Hands } from "./hands.ts";
+import type { DaemonPlaces } from "./places.ts";
+
+/** What the performing of effects works with. Everything it learns goes back through `report`. */
+export interface World {
+  readonly state: () => State;
+  readonly report: (report: Report) => void;
+  readonly engine: Engine;
+  readonly protocol: WorkerProtocol;
+  readonly sampler: Sampler;
+  readonly runtimes: Registry;
+  readonly queries: Queries;
+  readonly places: DaemonPlaces;
+  readonly hands: Hands;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly instanceId: string;
+  readonly cacheDir: string;
+  readonly sdkDir: string;
+  /** PATH, HOME and LANG of the daemon, for workers of runtimes. */
+  readonly baseEnv: Readonly<Record<string, string>>;
+  readonly noteProgress: (jobId: number, progress: Progress | null) => void;
+}

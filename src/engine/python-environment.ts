@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { Failure } from "../std/failure.ts";
+
+export interface PythonEnvironmentOptions {
+  readonly runtimeName: string;
+  /** Absolute path of requirements.txt; null = the system's python3 as it is. */
+  readonly requirementsPath: string | null;
+  /** Environments lie in `venvs` of this folder. */
+  readonly cacheDir: string;
+  /** Lines that venv and pip print. */
+  onLog(line: string): void;
+}
+
+const SYSTEM_PYTHON = "python3";
+const LAST_LINES = 8;
+/** Builds under way in this process, by folder: callers that come meanwhile join them. */
+const builds = new Map<string, Promise<void>>();
+
+/**
+ * Makes sure that a runtime's virtual environment is there and says where its Python is. Each runtime has its own, so
+ * that models never share dependencies; it is named by a hash of requirements.txt and the Python version, so a change
+ * of either builds a new one. One daemon owns the cache, so callers of one process are all there are.
+ * @throws Failure file/missing for requirements.txt, engine/unavailable without Python, engine/failed when a build fails.
+ */
+export async function ensurePythonEnvironment(
+  options: PythonEnvironmentOptions,
+): Promise<{ pythonPath: string }> {
+  const python = await findPython();
+  if (options.requirementsPath === null) return { pythonPath: python.path };
+  const requirements = await readRequirements(options.requirementsPath);
+  const hash = createHash("sha256").update(`${python.version}\n${requirements}`).digest("hex").slice(0, 16);
+  const dir = join(options.cacheDir, "venvs", `${options.runtimeName}-${hash}`);
+  if (!(await isComplete(dir))) await joinBuild(dir, options.requirementsPath, options);
+  return { pythonPath: join(dir, "bin", "python") };
+}
+
+async function findPython(): Promise<{ path: string; version: string }> {
+  const script = "import sys; print(sys.executable); print(sys.version)";
+  const { stdout, failed } = await execa(SYSTEM_PYTHON, ["-c", script], { reject: false, stdin: "ignore" });
+  const [path, ...version] = (stdout ?? "").split("\n");
+  if (failed || path === undefined || path === "") {
+    throw new Failure("engine/unavailable", `${SYSTEM_PYTHON} cannot be run`, {
+      why: "this runtime is a Python program",
+      hint: "install Python 3.9 or newer, or give the runtime a command of its own",
+    });
+  }
+  return { path, version: version.join(" ") };
+}
+
+async function readRequirements(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new Failure("file/missing", `${path} cannot be read`, {
+      why: "the runtime names it as its Python requirements",
+      cause: error,
+    });
+  }
+}
+
+/** The marker is written last: an environment without it is a build that was cut short. */
+async function isComplete(dir: string): Promise<boolean> {
+  return access(join(dir, ".complete")).then(
+    () => true,
+    () => false,
+  );
+}
+
+function joinBuild(dir: string, requirementsPath: string, options: PythonEnvironmentOptions): Promise<void> {
+  const running = builds.get(dir);
+  if (running !== undefined) return running;
+  const started = build(dir, requirementsPath, options).finally(() => builds.delete(dir));
+  builds.set(dir, started);
+  return started;
+}
+
+/** In place, since the scripts of a virtual environment hold its path and do not survive a rename. */
+async function build(
+  dir: string,
+  requirementsPath: string,
+  options: PythonEnvironmentOptions,
+): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(join(dir, ".."), { recursive: true });
+  await runLogged(SYSTEM_PYTHON, ["-m", "venv", dir], options);
+  const install = [
+    "-m",
+    "pip",
+    "install",
+    "--disable-pip-version-check",
+    "--no-input",
+    "-r",
+    requirementsPath,
+  ];
+  await runLogged(join(dir, "bin", "python"), install, options);
+  await writeFile(join(dir, ".complete"), "");
+}
+
+async function runLogged(
+  program: string,
+  args: readonly string[],
+  { runtimeName, onLog }: PythonEnvironmentOptions,
+): Promise<void> {
+  const last: string[] = [];
+  const subprocess = execa(program, args, { all: true, reject: false, stdin: "ignore", buffer: false });
+  for await (const line of subprocess.iterable({ from: "all" })) {
+    last.push(line);
+    if (last.length > LAST_LINES) last.shift();
+    onLog(line);
+  }
+  const { failed, shortMessage } = await subprocess;
+  if (!failed) return;
+  throw new Failure("engine/failed", `the Python environment of ${runtimeName} could not be made`, {
+    why: last.length > 0 ? last.join("\n") : (shortMessage ?? "it ended without a word"),
+    hint: "correct its requirements.txt, then submit again",
+  });
+}

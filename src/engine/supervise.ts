@@ -1,0 +1,99 @@
+import type { ChildProcess } from "node:child_process";
+// node:child_process and not execa: hundreds of short programs start per second, and all that is wanted here is
+// fork + exec with two file descriptors. execa's streams, promises and error objects cost several times the spawn.
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { must } from "../std/assert.ts";
+import { Failure } from "../std/failure.ts";
+import { makeControlFolder } from "./control-folder.ts";
+import type { Launch, ProcessIdentity } from "./engine.ts";
+import { findProgram } from "./find-program.ts";
+import { identityOf, readStat } from "./identity.ts";
+import { labelEnvironment } from "./labels.ts";
+
+/**
+ * The supervisor, one per program: POSIX sh, since it has to be there on every host, start in a millisecond and
+ * outlive the daemon. $1 is the control folder, the rest the program; nothing of the user's is ever parsed as shell.
+ *
+ * - `set -C` makes `>` create `pid` with O_EXCL: it fails when the daemon has revoked the folder (exit 125).
+ * - The trap has a handler instead of being ignored, so that the program gets the default handling of the signal
+ *   while the supervisor lives on to see it end. A signal that comes before the program runs prevents the run.
+ * - Each file is written by one builtin printf, so a reader sees the whole line or (without its end) none.
+ */
+const SCRIPT = `_orch_dir=$1
+shift
+_orch_stopped=
+trap '_orch_stopped=1' TERM INT HUP
+set -C
+{ printf '%s %s\\n' "$$" "$ORCH_WORKER" >"$_orch_dir/pid"; } 2>/dev/null || exit 125
+if [ -z "$_orch_stopped" ]; then "$@"; _orch_code=$?; else _orch_code=143; fi
+{ printf 'exit %s\\n' "$_orch_code" >"$_orch_dir/exit"; } 2>/dev/null
+exit "$_orch_code"`;
+
+/** What runs instead of a program that is not there: says so in the log and ends as shells end, with 127. */
+const NOT_FOUND = 'printf "orch: %s: no such program\\n" "$1" >&2; exit 127';
+
+/** A supervisor just started. */
+export interface Supervised {
+  readonly child: ChildProcess;
+  readonly identity: ProcessIdentity;
+}
+
+/**
+ * Starts the program of `launch` under its supervisor: detached, in its own session and group, labelled, stdin
+ * from /dev/null, stdout and stderr appended to its log file.
+ * @throws Failure engine/failed
+ */
+export async function startSupervised(launch: Launch, instanceId: string): Promise<Supervised> {
+  makeControlFolder(launch);
+  try {
+    const child = spawnSupervisor(launch, instanceId);
+    // Trouble in fork or exec (no such folder, too many processes) comes as an event when there is no pid.
+    if (child.pid === undefined) throw await new Promise<unknown>((resolve) => child.once("error", resolve));
+    child.on("error", () => undefined);
+    child.unref();
+    return { child, identity: identifyOwn(child.pid) };
+  } catch (error) {
+    throw new Failure("engine/failed", `cannot start worker ${launch.workerId} in ${launch.cwd}`, {
+      why: error instanceof Error ? error.message : String(error),
+      hint: "check that the working directory exists and that the host has processes and files to spare",
+      cause: error,
+    });
+  }
+}
+
+function identifyOwn(pid: number): ProcessIdentity {
+  try {
+    // It may have ended already, but it stays a zombie with its start time until this turn of the event loop ends.
+    return identityOf(must(readStat(pid), `process ${pid} vanished before it was waited for`));
+  } catch (error) {
+    // A program that nobody could ever name again must not run.
+    process.kill(-pid, "SIGKILL");
+    throw error;
+  }
+}
+
+function spawnSupervisor(launch: Launch, instanceId: string): ChildProcess {
+  const env = { ...launch.env, ...labelEnvironment({ workerId: launch.workerId, instanceId }) };
+  const log = openSync(launch.logPath, "a", 0o640);
+  try {
+    return spawn("/bin/sh", ["-c", SCRIPT, "orch", launch.dir, ...programOf(launch)], {
+      cwd: launch.cwd,
+      env,
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/**
+ * The argv with its program as an absolute path: a bare name could be a builtin, and `exit` or `exec` run inside
+ * the supervisor would end it without a record.
+ */
+function programOf(launch: Launch): readonly string[] {
+  const [name = "", ...rest] = launch.argv;
+  const file = findProgram(name, launch.env["PATH"], launch.cwd);
+  return file === null ? ["/bin/sh", "-c", NOT_FOUND, "orch", name] : [file, ...rest];
+}

@@ -1,0 +1,97 @@
+import { execFile } from "node:child_process";
+import { Failure } from "../std/failure.ts";
+import { abandonChild } from "./abandon-child.ts";
+import { parseSmiGpus, parseSmiProcesses, smiGpuFields, smiProcessFields } from "./nvidia-smi-output.ts";
+import type { GpuProbe, GpuReading } from "./probe.ts";
+import { readProcessOwner } from "./process-owner.ts";
+
+/**
+ * Sees GPUs through the program nvidia-smi, where NVML itself cannot be used. Hundreds of times slower: each call
+ * starts the program, which opens the driver anew.
+ * @param program name or path, "nvidia-smi" by default.
+ */
+export function createSmiProbe(program = "nvidia-smi"): GpuProbe {
+  let known: readonly GpuReading[] = [];
+  return {
+    kind: "nvidia-smi",
+    read: async (deadlineMs) => {
+      const output = await runSmi(program, `--query-gpu=${smiGpuFields.join(",")}`, deadlineMs);
+      const { readings, trouble } = parseSmiGpus(output.text);
+      if (readings.length === 0 && (output.failed !== null || trouble !== null))
+        throw refused(trouble ?? output.failed);
+      known = [...readings, ...findLost(known, readings, trouble)];
+      return known;
+    },
+    processes: async (deadlineMs) => {
+      const output = await runSmi(program, `--query-compute-apps=${smiProcessFields.join(",")}`, deadlineMs);
+      if (output.failed !== null) throw refused(output.failed);
+      const found = parseSmiProcesses(output.text);
+      const byGpu = known
+        .filter((gpu) => gpu.health.ok)
+        .map(async ({ uuid }) => {
+          const processes = found.filter((process) => process.uuid === uuid);
+          const owned = processes.map(async ({ pid, vramBytes }) => ({
+            pid,
+            vramBytes,
+            ...(await readProcessOwner(pid)),
+          }));
+          return [uuid, await Promise.all(owned)] as const;
+        });
+      return new Map(await Promise.all(byGpu));
+    },
+    close: async () => {},
+  };
+}
+
+/** GPUs seen before and missing now, when nvidia-smi complains: they are lost rather than taken out. */
+function findLost(
+  known: readonly GpuReading[],
+  now: readonly GpuReading[],
+  trouble: string | null,
+): readonly GpuReading[] {
+  if (trouble === null) return [];
+  const seen = new Set(now.map((reading) => reading.uuid));
+  return known
+    .filter((reading) => !seen.has(reading.uuid))
+    .map((reading) => ({
+      ...reading,
+      memory: { totalBytes: reading.memory.totalBytes, usedBytes: 0, freeBytes: 0 },
+      utilizationPercent: null,
+      temperatureCelsius: null,
+      powerWatts: null,
+      health: { ok: false, detail: trouble },
+    }));
+}
+
+function refused(why: string | null): Failure {
+  return new Failure("gpu/unavailable", "nvidia-smi shows no GPUs", {
+    why: why ?? undefined,
+    hint: "nvidia-smi",
+  });
+}
+
+/** Runs one query. `failed` is its complaint when it ended with an error; its text may still hold good lines. */
+function runSmi(
+  program: string,
+  query: string,
+  deadlineMs: number,
+): Promise<{ text: string; failed: string | null }> {
+  return new Promise((resolve, reject) => {
+    const argv = [query, "--format=csv,noheader,nounits"];
+    const child = execFile(program, argv, { maxBuffer: 2 ** 22 }, (error, stdout, stderr) => {
+      clearTimeout(timer);
+      if (error && typeof error.code === "string") return reject(refused(error.message));
+      const complaint = (stderr.trim() || stdout.trim()).split("\n")[0] ?? "";
+      resolve({ text: stdout, failed: error ? complaint || `it ended with code ${error.code}` : null });
+    });
+    // Not execFile's own timeout: that one waits for the program's end, and a program in the driver may have none.
+    const timer = setTimeout(() => {
+      reject(
+        new Failure("gpu/unavailable", `nvidia-smi gave no answer within ${deadlineMs} ms`, {
+          hint: "nvidia-smi",
+        }),
+      );
+      abandonChild(child);
+    }, deadlineMs);
+  });
+}

@@ -1,0 +1,179 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Clock, systemClock } from "../std/clock.ts";
+import { Failure, toFailure } from "../std/failure.ts";
+import { type Hello, type HelperChild, type HelperLaunch, startHelper } from "./nvml-helper-child.ts";
+import type { HelperOperation } from "./nvml-wire.ts";
+import { createRestartLimit, type RestartLimit } from "./restart-limit.ts";
+
+export interface NvmlClientOptions {
+  /** The built helper program. Default: dist/nvml-helper.js of this package. */
+  readonly helperPath?: string | undefined;
+  /** libnvidia-ml to open. Default: ORCH_NVML_LIBRARY, else the usual places. */
+  readonly libraryPath?: string | undefined;
+  /** Default: the daemon's own environment. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly clock?: Clock | undefined;
+  /**
+   * How long nvmlInit may take. Without the persistence daemon it wakes every board, which takes seconds on a
+   * large host; so the start has its own limit and calls that end sooner do not kill the helper for it.
+   */
+  readonly startTimeoutMs?: number | undefined;
+}
+
+/** After so many refused calls in a row the helper is replaced: a fresh nvmlInit may see what this one cannot. */
+const refusalsUntilReplaced = 10;
+
+/** Keeps one NVML helper running and replaces it when it hangs or dies. */
+export class NvmlClient {
+  private readonly options: NvmlClientOptions;
+  private readonly clock: Clock;
+  private readonly limit: RestartLimit;
+  private helper: HelperChild | null = null;
+  /** What the last helper said at its start; "absent" when there is no program to start. */
+  private lastHello: Hello | "absent" | null = null;
+  private refusals = 0;
+  private closed = false;
+
+  constructor(options: NvmlClientOptions = {}) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    this.limit = createRestartLimit(this.clock);
+  }
+
+  /**
+   * Asks the helper, which is started when there is none.
+   * @throws Failure native/missing or gpu/unavailable, within `deadlineMs` in any case.
+   */
+  async request(op: HelperOperation, deadlineMs: number): Promise<unknown> {
+    const helper = this.helper ?? this.start();
+    let askedAtMs: number | null = null;
+    const answer = this.greet(helper).then(() => {
+      askedAtMs = this.clock.monotonicMs();
+      return this.ask(helper, op);
+    });
+    return raceDeadline(answer, deadlineMs, () => {
+      if (askedAtMs === null) return "NVML is still starting";
+      // A helper that became ready late in this call's time is not yet a hung one; the next call will tell.
+      const silentMs = this.clock.monotonicMs() - askedAtMs;
+      const isHung = silentMs >= deadlineMs / 2;
+      if (isHung) this.abandon(helper, `NVML did not answer "${op}" within ${deadlineMs} ms`);
+      return "the call hangs inside the driver";
+    });
+  }
+
+  /** As the driver says it ("570.86.15"), once it answered. */
+  driverVersion(): string | null {
+    const hello = this.lastHello;
+    return hello !== "absent" && hello?.hello === "ready" ? hello.driverVersion : null;
+  }
+
+  /** False when the helper, koffi or the library is known to be absent. */
+  isInstalled(): boolean {
+    const hello = this.lastHello;
+    return hello !== "absent" && !(hello?.hello === "failed" && hello.stage === "load");
+  }
+
+  /** Ends the helper by closing its stdin; one that does not end within a second is killed and left. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const helper = this.helper;
+    if (!helper) return;
+    const ended = new Promise<void>((resolve) => {
+      helper.process.once("close", () => resolve());
+      setTimeout(resolve, 1000).unref();
+    });
+    helper.process.stdin?.end();
+    await ended;
+    helper.abandon("the probe is closed");
+  }
+
+  private start(): HelperChild {
+    const why = this.closed ? "the probe is closed" : this.limit.refusal();
+    if (why !== null) throw unavailable("the NVIDIA driver cannot be asked now", why);
+    const helper = startHelper(this.toLaunch(), (reason) => {
+      clearTimeout(timer);
+      if (this.helper === helper) this.helper = null;
+      this.limit.failed(reason);
+    });
+    const startTimeoutMs = this.options.startTimeoutMs ?? 30_000;
+    const timer = setTimeout(
+      () => this.abandon(helper, `NVML did not start within ${startTimeoutMs} ms`),
+      startTimeoutMs,
+    );
+    timer.unref();
+    helper.hello.finally(() => clearTimeout(timer)).catch(() => {});
+    this.helper = helper;
+    return helper;
+  }
+
+  /** Waits for the helper's hello; one that cannot work is let go. */
+  private async greet(helper: HelperChild): Promise<void> {
+    const hello = await helper.hello;
+    this.lastHello = hello;
+    if (hello.hello === "ready") return;
+    const failure = Failure.fromBody(hello.failure);
+    this.abandon(helper, failure.why === undefined ? failure.message : `${failure.message} (${failure.why})`);
+    throw failure;
+  }
+
+  private async ask(helper: HelperChild, op: HelperOperation): Promise<unknown> {
+    try {
+      const value = await helper.ask(op);
+      this.refusals = 0;
+      this.limit.succeeded();
+      return value;
+    } catch (error) {
+      this.refusals += 1;
+      if (this.refusals >= refusalsUntilReplaced) {
+        this.refusals = 0;
+        this.abandon(helper, toFailure(error).message);
+      }
+      throw error;
+    }
+  }
+
+  private toLaunch(): HelperLaunch {
+    const { env = process.env, libraryPath = env["ORCH_NVML_LIBRARY"] ?? null } = this.options;
+    const helperPath = this.options.helperPath ?? findHelper();
+    if (helperPath !== null) return { helperPath, libraryPath, env };
+    this.lastHello = "absent";
+    throw new Failure("gpu/unavailable", "the program nvml-helper.js is missing", {
+      why: "it is built next to the daemon",
+      hint: "npm run build",
+    });
+  }
+
+  private abandon(helper: HelperChild, reason: string): void {
+    helper.abandon(reason);
+    this.limit.watchDying(helper.process);
+  }
+}
+
+/** Finds the helper beside the daemon's bundle; a checkout has it in dist/ after a build. */
+function findHelper(): string | null {
+  const places = ["./nvml-helper.js", "../nvml-helper.js", "../../dist/nvml-helper.js"];
+  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  return paths.find((path) => existsSync(path)) ?? null;
+}
+
+/** Rejects with gpu/unavailable after `deadlineMs`; `onExpiry` acts on it and says why. */
+async function raceDeadline<T>(answer: Promise<T>, deadlineMs: number, onExpiry: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expiry = new Promise<never>((_, reject) => {
+    const expire = (): void =>
+      reject(unavailable(`the NVIDIA driver gave no answer within ${deadlineMs} ms`, onExpiry()));
+    timer = setTimeout(expire, deadlineMs);
+  });
+  try {
+    return await Promise.race([answer, expiry]);
+  } catch (error) {
+    throw toFailure(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function unavailable(message: string, why: string): Failure {
+  return new Failure("gpu/unavailable", message, { why, hint: "nvidia-smi" });
+}

@@ -1,0 +1,104 @@
+import { basename } from "node:path";
+import { assert, must } from "../std/assert.ts";
+import type { Json } from "../std/json.ts";
+import { expandCommand } from "./expand-command.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What is known of a worker before its program is started. */
+export interface LaunchContext {
+  /** Load params, as laneOf gave them. */
+  readonly load: Readonly<Record<string, Json>>;
+  /** GPUs that the worker's lease covers; empty = none. */
+  readonly gpuUuids: readonly string[];
+  /** Where a worker of protocol `orch` listens; null for `exec`. */
+  readonly socketPath: string | null;
+  readonly fence: number;
+  readonly workerId: number;
+  readonly instanceId: string;
+  /** Folder that holds the Python package orch_sdk. */
+  readonly sdkDir: string;
+  /** Interpreter of the runtime's virtual environment; null = python3 of PATH. */
+  readonly pythonPath: string | null;
+  /** PATH, HOME, LANG and what else of the daemon's environment programs may see. Never a secret. */
+  readonly baseEnv: Readonly<Record<string, string>>;
+  /** The one job of a worker of protocol `exec`; null for `orch`. */
+  readonly job: ExecJob | null;
+}
+
+/** A job as a program of protocol `exec` sees it. */
+export interface ExecJob {
+  readonly jobId: number;
+  readonly params: Readonly<Record<string, Json>>;
+  /** JSON file with the params. */
+  readonly paramsPath: string;
+  /** Existing folder for artifacts. */
+  readonly outputDir: string;
+  /** NDJSON file that the program may append progress, log, output and artifact lines to. */
+  readonly eventsPath: string;
+}
+
+/** What to start. Pure data: a dry run prints it. */
+export interface LaunchPlan {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/**
+ * Plans how a worker's program is started: command, the whole environment, working directory. Values of secrets
+ * are not in it; whoever starts the program adds them, so that no plan, log or dry run can show them.
+ */
+export function planLaunch(runtime: Runtime, context: LaunchContext): LaunchPlan {
+  assert(runtime.engine === "process", `planLaunch is for processes, "${runtime.name}" is a container`);
+  const command = expandForJob(runtime, context);
+  const argv = withInterpreter(command, context.pythonPath);
+  const env = { ...context.baseEnv, ...runtime.env, ...orchEnv(runtime, context) };
+  return { argv, env, cwd: runtime.dir };
+}
+
+/** The command of a runtime with the params of the job put in, for protocol `exec`. */
+export function expandForJob(runtime: Runtime, context: LaunchContext): string[] {
+  if (runtime.protocol === "orch") return [...runtime.command];
+  return expandCommand(
+    runtime.command,
+    must(context.job, `"${runtime.name}" runs one job, and none was given`).params,
+  );
+}
+
+/** What orch sets in the environment of a worker, whatever its runtime says. */
+export function orchEnv(runtime: Runtime, context: LaunchContext): Record<string, string> {
+  const { job, socketPath } = context;
+  const paths = [context.sdkDir, runtime.env["PYTHONPATH"] ?? ""].filter((path) => path !== "");
+  return {
+    // Bus order makes CUDA's numbering that of nvidia-smi; UUIDs are right under any numbering.
+    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
+    // Empty hides every GPU; unset would show them all.
+    CUDA_VISIBLE_DEVICES: context.gpuUuids.join(","),
+    PYTHONPATH: paths.join(":"),
+    PYTHONUNBUFFERED: "1",
+    ORCH_INSTANCE: context.instanceId,
+    ORCH_WORKER: String(context.workerId),
+    ORCH_RUNTIME: runtime.name,
+    ORCH_FENCE: String(context.fence),
+    ORCH_SLOTS: String(runtime.slots),
+    ORCH_LOAD: JSON.stringify(context.load),
+    ...(runtime.protocol === "orch" ? { ORCH_SOCKET: must(socketPath, "a worker needs a socket") } : {}),
+    ...(job === null ? {} : jobEnv(job)),
+  };
+}
+
+function jobEnv(job: ExecJob): Record<string, string> {
+  return {
+    ORCH_JOB: String(job.jobId),
+    ORCH_PARAMS: job.paramsPath,
+    ORCH_OUTPUT_DIR: job.outputDir,
+    ORCH_EVENTS: job.eventsPath,
+  };
+}
+
+function withInterpreter(command: readonly string[], pythonPath: string | null): string[] {
+  const [program, ...args] = command;
+  assert(program !== undefined, "the command of a process has a program");
+  const isPython = program === "python3" || program === "python" || basename(program) === "python3";
+  return isPython && pythonPath !== null ? [pythonPath, ...args] : [program, ...args];
+}

@@ -1,0 +1,63 @@
+import type { Job, Lane, State, Worker } from "../scheduler/model.ts";
+import { assert } from "../std/assert.ts";
+
+/**
+ * Checks that a step left nothing undone that was due at `nowMs`: holds, time limits, keep-alives, jobs that do not
+ * heed their cancellation, free slots beside waiting jobs, empty GPUs beside a lone waiting lane.
+ * @throws AssertionFailed naming what was left.
+ */
+export function checkOverdue(state: State, nowMs: number): void {
+  for (const job of state.jobs.values()) checkJob(job, nowMs);
+  for (const worker of state.workers.values()) checkKeepAlive(worker, nowMs);
+  if (state.stopping) return;
+  for (const lane of state.waiting) checkFreeSlots(lane);
+  const [lone] = state.waiting;
+  if (lone !== undefined && state.waiting.size === 1) checkLoneLane(state, lone, nowMs);
+}
+
+function checkJob(job: Job, nowMs: number): void {
+  const { phase } = job;
+  if (phase.state === "held" && phase.untilMs !== null)
+    assert(phase.untilMs > nowMs, `job ${job.id} is held longer than until its time`);
+  if (phase.state !== "running" || phase.worker.phase.state === "stopping") return;
+  if (phase.ending !== null) {
+    const patienceMs = job.lane.spec.stopTimeoutMs;
+    assert(
+      phase.ending.sinceMs + patienceMs > nowMs,
+      `job ${job.id} does not heed its end and is left alone`,
+    );
+  } else if (job.timeLimitMs !== null) {
+    assert(phase.startedAtMs + job.timeLimitMs > nowMs, `job ${job.id} runs longer than its time limit`);
+  }
+}
+
+function checkKeepAlive({ phase, jobs, pinned, lane, name }: Worker, nowMs: number): void {
+  if (phase.state !== "ready" || jobs.size > 0 || pinned || lane.spec.keepAliveMs === null) return;
+  if (lane.spec.residency === "one-shot") return;
+  const isOver = phase.idleSinceMs + lane.spec.keepAliveMs < nowMs;
+  assert(!isOver || lane.queue.size > 0, `${name} is idle for longer than its keep-alive`);
+}
+
+function checkFreeSlots(lane: Lane): void {
+  if (lane.spec.residency === "one-shot" || lane.queue.size === 0) return;
+  for (const worker of lane.workers) {
+    const isFree = worker.phase.state === "ready" && worker.jobs.size < lane.spec.slots;
+    assert(!isFree, `${worker.name} has a free slot while jobs of its lane wait`);
+  }
+}
+
+function checkLoneLane(state: State, lane: Lane, nowMs: number): void {
+  const isServed = [...lane.workers].some(
+    ({ phase }) => phase.state === "starting" || phase.state === "ready",
+  );
+  if (isServed || lane.spec.gpuCount === 0 || lane.retryAtMs > nowMs || lane.summons !== null) return;
+  const { vramReserveBytes } = state.policy;
+  const empty = [...state.gpus.values()].filter(
+    (gpu) =>
+      gpu.healthy &&
+      gpu.leases.size === 0 &&
+      gpu.foreignBytes === 0 &&
+      (lane.spec.vramBytes ?? 0) <= gpu.totalBytes - vramReserveBytes,
+  );
+  assert(empty.length < lane.spec.gpuCount, `lane ${lane.spec.key} waits beside ${empty.length} empty GPUs`);
+}

@@ -1,0 +1,111 @@
+import type { Effect } from "../scheduler/effects.ts";
+import type { Lane, Worker } from "../scheduler/model.ts";
+import { assert } from "../std/assert.ts";
+import type { Committed } from "./check-transition.ts";
+
+const rank = { starting: 0, ready: 1, draining: 2, stopping: 3 } as const;
+
+/**
+ * Checks what a step did to workers: states only go forward, every order has its effect, pinned ones stay, idle ones
+ * have had their time, lanes have no more than their replicas, and nobody is written off whose program lives.
+ * @throws AssertionFailed naming the worker.
+ */
+export function checkWorkers(committed: Committed): void {
+  const { changes, effects } = committed.step;
+  for (const worker of changes.workers) checkMove(committed, worker);
+  for (const { worker } of changes.workersGone) {
+    const program = committed.host.programs.get(worker.id);
+    assert(
+      program === undefined || program.state === "dead",
+      `${worker.name} is gone, but its program lives`,
+    );
+  }
+  for (const program of committed.host.programs.values()) {
+    if (program.state === "dead") continue;
+    assert(committed.state.workers.has(program.workerId), `program ${program.workerId} runs unknown to us`);
+  }
+  for (const { jobId, worker } of changes.attemptsStarted) {
+    if (worker.lane.spec.residency === "one-shot") continue;
+    const isOrdered = effects.some((effect) => effect.type === "run-job" && effect.jobId === jobId);
+    assert(isOrdered, `job ${jobId} was handed to ${worker.name} without an effect`);
+  }
+  for (const effect of effects) checkEffect(committed, effect);
+}
+
+function checkMove(committed: Committed, worker: Worker): void {
+  const { before, step } = committed;
+  const row = before.workers.get(worker.id);
+  const was = row === undefined ? "starting" : row.live.phase.state;
+  const is = worker.phase.state;
+  assert(rank[is] >= rank[was], `${worker.name} went back from ${was} to ${is}`);
+  if (row === undefined) checkNew(committed, worker);
+  if (is === "stopping" && (was !== "stopping" || row === undefined)) {
+    const isOrdered = step.effects.some(
+      ({ type, workerId }) => type === "stop-worker" && workerId === worker.id,
+    );
+    assert(isOrdered, `${worker.name} is stopping without an effect`);
+  }
+  if (row !== undefined && rank[was] < 2 && rank[is] >= 2) checkReason(committed, worker, row.live.pinned);
+}
+
+function checkNew(committed: Committed, worker: Worker): void {
+  const { step, memory } = committed;
+  const { lane } = worker;
+  const isOrdered = step.effects.some(
+    (effect) => effect.type === "start-worker" && effect.workerId === worker.id,
+  );
+  assert(isOrdered, `${worker.name} was made without an effect`);
+  assert(!committed.state.stopping, `${worker.name} was made while the daemon stops`);
+  const wasSummoned = memory.summonedLanes.delete(lane.spec.key);
+  if (wasSummoned) memory.summonedWorkers.add(worker.id);
+  if (lane.spec.residency === "one-shot" || wasSummoned) return;
+  const active = activeWorkers(lane);
+  assert(active <= lane.spec.maxReplicas, `lane ${lane.spec.key} has ${active} of ${lane.spec.maxReplicas}`);
+}
+
+function activeWorkers(lane: Lane): number {
+  let active = 0;
+  for (const { phase } of lane.workers)
+    if (phase.state === "ready" || phase.state === "starting") active += 1;
+  return active;
+}
+
+/** Why a worker is stopped must be true. Evictions are looked at more closely by `checkEvictions`. */
+function checkReason({ before, step, state, nowMs }: Committed, worker: Worker, wasPinned: boolean): void {
+  const { phase } = worker;
+  if (phase.state !== "draining" && phase.state !== "stopping") return;
+  if (phase.reason === "evicted" || phase.reason === "idle") {
+    const wasUnpinned = step.changes.log.some(
+      (entry) => entry.type === "worker-unpinned" && entry.worker === worker.name,
+    );
+    assert(!wasPinned || wasUnpinned, `${worker.name} is pinned and was ${phase.reason}`);
+    assert(worker.lane.spec.residency === "resident", `${worker.name} is one-shot and was ${phase.reason}`);
+  }
+  if (phase.reason === "idle") {
+    const row = before.workers.get(worker.id)?.live;
+    const idleSinceMs = row?.phase.state === "ready" ? row.phase.idleSinceMs : nowMs;
+    const { keepAliveMs } = worker.lane.spec;
+    const hasHadItsTime = keepAliveMs !== null && nowMs - idleSinceMs >= keepAliveMs;
+    assert(hasHadItsTime || keepAliveMs === 0, `${worker.name} was stopped before its keep-alive was over`);
+  }
+  if (phase.reason === "shutdown") assert(state.stopping, `${worker.name} was stopped as if at a shutdown`);
+  if (phase.reason === "gpu-lost") {
+    const isLost = worker.leases.some((lease) => !lease.gpu.healthy);
+    assert(isLost, `${worker.name} was stopped though its GPUs are healthy`);
+  }
+}
+
+function checkEffect({ state, step }: Committed, effect: Effect): void {
+  const worker = state.workers.get(effect.workerId);
+  const mayBeGone = effect.type === "stop-worker" || effect.type === "cancel-job";
+  assert(
+    worker || mayBeGone,
+    `an effect ${effect.type} for worker ${effect.workerId}, which is gone`,
+  );
+  if (effect.type !== "run-job") return;
+  const isRecorded = step.changes.attemptsStarted.some(
+    ({ jobId, attempt }) => jobId === effect.jobId && attempt === effect.attempt,
+  );
+  assert(isRecorded, `job ${effect.jobId} is run without an attempt on record`);
+  assert(worker?.phase.state === "ready", `job ${effect.jobId} is handed to worker ${effect.workerId}, not ready`);
+}

@@ -1,0 +1,226 @@
+import type {
+  HoldPhase,
+  Job,
+  JobPhase,
+  Lane,
+  LaneSpec,
+  Lease,
+  Worker,
+  WorkerPhase,
+} from "../scheduler/model.ts";
+import type { RestoredJob, RestoredRows, RestoredWorker } from "../scheduler/restore.ts";
+import type { Changes, JobEnd } from "../scheduler/transition.ts";
+import { assert, must } from "../std/assert.ts";
+
+export interface AttemptRow {
+  readonly workerId: number;
+  readonly startedAtMs: number;
+  outcome: Changes["attemptsEnded"][number]["outcome"] | null;
+  endedAtMs: number | null;
+}
+
+export interface JobRow {
+  live: RestoredJob;
+  /** Attempts by number; one that never started is overwritten by the next of its number. */
+  readonly attempts: Map<number, AttemptRow>;
+  end: Omit<JobEnd, "job"> | null;
+}
+
+export interface WorkerRow {
+  live: RestoredWorker;
+  gone: "gone" | "failed" | null;
+}
+
+/**
+ * The database of the simulator: plain rows, kept from `changes` alone and with the constraints that the real one has.
+ * What is missing in `changes` is missing here, and a restored daemon shows it.
+ */
+export interface Mirror {
+  readonly jobs: ReadonlyMap<number, JobRow>;
+  readonly workers: ReadonlyMap<number, WorkerRow>;
+  /** Makes one step durable. @throws AssertionFailed where a constraint of the database would refuse. */
+  apply(changes: Changes): void;
+  /** What `restore()` is given. */
+  rows(): RestoredRows;
+}
+
+interface Tables {
+  readonly jobs: Map<number, JobRow>;
+  readonly liveJobs: Set<number>;
+  readonly workers: Map<number, WorkerRow>;
+  readonly liveWorkers: Set<number>;
+  readonly lanes: Map<string, RestoredRows["lanes"][number]>;
+  readonly gpus: Map<string, RestoredRows["gpus"][number]>;
+  nextJobId: number;
+  nextWorkerId: number;
+  lastFence: number;
+}
+
+/** An empty database. */
+export function createMirror(): Mirror {
+  const tables: Tables = {
+    jobs: new Map(),
+    liveJobs: new Set(),
+    workers: new Map(),
+    liveWorkers: new Set(),
+    lanes: new Map(),
+    gpus: new Map(),
+    nextJobId: 1,
+    nextWorkerId: 1,
+    lastFence: 0,
+  };
+  return {
+    jobs: tables.jobs,
+    workers: tables.workers,
+    apply: (changes) => apply(tables, changes),
+    rows: () => rows(tables),
+  };
+}
+
+function apply(tables: Tables, changes: Changes): void {
+  for (const lane of changes.lanes) tables.lanes.set(lane.spec.key, laneRow(lane));
+  for (const { uuid, index, totalBytes } of changes.gpus) tables.gpus.set(uuid, { uuid, index, totalBytes });
+  for (const { job } of changes.newJobs) insertJob(tables, job);
+  for (const ended of changes.attemptsEnded) endAttempt(tables, ended);
+  for (const { lease } of changes.leasesReleased) releaseLease(tables, lease);
+  for (const { worker, state } of changes.workersGone) removeWorker(tables, worker, state);
+  for (const worker of changes.workers) putWorker(tables, worker);
+  for (const { lease } of changes.leasesGranted) grantLease(tables, lease);
+  for (const started of changes.attemptsStarted) startAttempt(tables, started);
+  for (const job of changes.jobs) updateJob(tables, job);
+  for (const { job, ...end } of changes.ended) endJob(tables, job, end);
+}
+
+function laneRow(lane: Lane): { spec: LaneSpec; startCostMs: number | null; stopCostMs: number | null } {
+  return { spec: { ...lane.spec }, startCostMs: lane.startCostMs, stopCostMs: lane.stopCostMs };
+}
+
+function insertJob(tables: Tables, job: Job): void {
+  assert(!tables.jobs.has(job.id), `job ${job.id} is inserted twice`);
+  tables.jobs.set(job.id, { live: jobRow(job), attempts: new Map(), end: null });
+  tables.liveJobs.add(job.id);
+  tables.nextJobId = Math.max(tables.nextJobId, job.id + 1);
+}
+
+function updateJob(tables: Tables, job: Job): void {
+  const row = must(tables.jobs.get(job.id), `job ${job.id} is updated but was never inserted`);
+  assert(row.end === null, `job ${job.id} is updated after its end`);
+  row.live = jobRow(job);
+}
+
+function endJob(tables: Tables, job: Job, end: Omit<JobEnd, "job">): void {
+  const row = must(tables.jobs.get(job.id), `job ${job.id} ends but was never inserted`);
+  assert(row.end === null, `the end of job ${job.id} is written twice`);
+  row.end = end;
+  tables.liveJobs.delete(job.id);
+}
+
+function startAttempt(tables: Tables, started: Changes["attemptsStarted"][number]): void {
+  const { attempts } = must(tables.jobs.get(started.jobId), `an attempt of unknown job ${started.jobId}`);
+  const same = attempts.get(started.attempt);
+  const name = `attempt ${started.attempt} of job ${started.jobId}`;
+  assert(same === undefined || same.outcome === "not-started", `${name} is recorded twice`);
+  const { atMs, worker } = started;
+  attempts.set(started.attempt, {
+    workerId: worker.id,
+    startedAtMs: atMs,
+    outcome: null,
+    endedAtMs: null,
+  });
+}
+
+function endAttempt(tables: Tables, ended: Changes["attemptsEnded"][number]): void {
+  const name = `attempt ${ended.attempt} of job ${ended.jobId}`;
+  const row = must(tables.jobs.get(ended.jobId)?.attempts.get(ended.attempt), `${name} never began`);
+  assert(row.outcome === null, `the end of ${name} is written twice`);
+  row.outcome = ended.outcome;
+  row.endedAtMs = ended.atMs;
+}
+
+function putWorker(tables: Tables, worker: Worker): void {
+  const row = tables.workers.get(worker.id);
+  assert(row === undefined || row.gone === null, `${worker.name} is updated after it was gone`);
+  if (row === undefined) {
+    assert(worker.fence > tables.lastFence, `fence ${worker.fence} is not newer than ${tables.lastFence}`);
+    tables.lastFence = worker.fence;
+    tables.nextWorkerId = Math.max(tables.nextWorkerId, worker.id + 1);
+    tables.liveWorkers.add(worker.id);
+  }
+  const leases = row?.live.leases ?? [];
+  tables.workers.set(worker.id, { live: { ...workerRow(worker), leases }, gone: null });
+}
+
+function removeWorker(tables: Tables, worker: Worker, state: "gone" | "failed"): void {
+  const row = must(tables.workers.get(worker.id), `${worker.name} is gone but was never inserted`);
+  assert(row.gone === null, `${worker.name} is gone twice`);
+  assert(row.live.leases.length === 0, `${worker.name} is gone and still holds a lease`);
+  row.gone = state;
+  tables.liveWorkers.delete(worker.id);
+}
+
+function grantLease(tables: Tables, lease: Lease): void {
+  const row = must(tables.workers.get(lease.worker.id), `a lease of unknown worker ${lease.worker.id}`);
+  for (const id of tables.liveWorkers) {
+    for (const held of tables.workers.get(id)?.live.leases ?? []) {
+      if (held.gpu !== lease.gpu.uuid) continue;
+      const areShared = held.mode === "shared" && lease.mode === "shared";
+      assert(areShared, `${lease.gpu.uuid} is leased to worker ${lease.worker.id} while worker ${id} has it`);
+    }
+  }
+  const added = { gpu: lease.gpu.uuid, mode: lease.mode, vramBytes: lease.vramBytes };
+  row.live = { ...row.live, leases: [...row.live.leases, added] };
+}
+
+function releaseLease(tables: Tables, lease: Lease): void {
+  const row = must(tables.workers.get(lease.worker.id), `a lease of unknown worker ${lease.worker.id}`);
+  const left = row.live.leases.filter((held) => held.gpu !== lease.gpu.uuid);
+  assert(
+    left.length + 1 === row.live.leases.length,
+    `worker ${row.live.id} gives back what it does not hold`,
+  );
+  row.live = { ...row.live, leases: left };
+}
+
+function workerRow(worker: Worker): Omit<RestoredWorker, "leases"> {
+  const { id, name, fence, createdAtMs, pinned } = worker;
+  const phase: WorkerPhase = { ...worker.phase };
+  return { id, name, laneKey: worker.lane.spec.key, fence, createdAtMs, pinned, phase };
+}
+
+function jobRow(job: Job): RestoredJob {
+  const { id, priority, submittedAtMs, retries, timeLimitMs, attempts, phase } = job;
+  return {
+    id,
+    laneKey: job.lane.spec.key,
+    priority,
+    submittedAtMs,
+    retries,
+    timeLimitMs,
+    attempts,
+    state: phase.state,
+    workerId: phase.state === "starting" || phase.state === "running" ? phase.worker.id : null,
+    startedAtMs: phase.state === "running" ? phase.startedAtMs : null,
+    ending: endingRow(phase),
+    hold: phase.state === "held" ? holdRow(phase) : null,
+  };
+}
+
+function endingRow(phase: JobPhase): RestoredJob["ending"] {
+  return phase.state === "running" && phase.ending !== null ? { ...phase.ending } : null;
+}
+
+function holdRow(phase: HoldPhase): RestoredJob["hold"] {
+  return { byPerson: phase.byPerson, untilMs: phase.untilMs, after: [...phase.after] };
+}
+
+function rows(tables: Tables): RestoredRows {
+  return {
+    lanes: [...tables.lanes.values()],
+    gpus: [...tables.gpus.values()],
+    workers: [...tables.liveWorkers].map((id) => must(tables.workers.get(id), "a live worker").live),
+    jobs: [...tables.liveJobs].map((id) => must(tables.jobs.get(id), "a live job").live),
+    nextJobId: tables.nextJobId,
+    nextWorkerId: tables.nextWorkerId,
+    lastFence: tables.lastFence,
+  };
+}

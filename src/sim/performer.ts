@@ -1,0 +1,197 @@
+import { neededBytes } from "../scheduler/capacity.ts";
+import type { Effect } from "../scheduler/effects.ts";
+import type { Report, RunOutcome } from "../scheduler/events.ts";
+import type { State, Worker } from "../scheduler/model.ts";
+import { unreachable } from "../std/assert.ts";
+import type { Rng } from "../std/rng.ts";
+import type { Agenda } from "./agenda.ts";
+import { drawMs, type VirtualHost } from "./virtual-host.ts";
+import { outcomeOf, type Program } from "./virtual-program.ts";
+
+/** Does what one life of the daemon orders. It dies with it; programs and their outcomes stay behind. */
+export interface Performer {
+  perform(effect: Effect): void;
+  /** From now on nothing is done or reported any more. */
+  die(): void;
+}
+
+export interface PerformerParts {
+  readonly agenda: Agenda;
+  readonly rng: Rng;
+  readonly host: VirtualHost;
+  readonly state: State;
+  readonly report: (report: Report) => void;
+}
+
+/** What is being done about a worker that has no program yet. */
+interface Preparation {
+  readonly worker: Worker;
+  /** Starts are given up when the memory is not free by then. */
+  readonly giveUpAtMs: number;
+  aborted: boolean;
+}
+
+interface Context extends PerformerParts {
+  readonly preparations: Map<number, Preparation>;
+  readonly attached: Set<number>;
+  readonly runs: Set<string>;
+  /** Like the agenda's, but only while this daemon lives. */
+  readonly later: (inMs: number, act: () => void) => void;
+  isAlive: boolean;
+}
+
+const MEMORY_POLL_MS = 200;
+const MEMORY_TIMEOUT_MS = 6_000;
+
+/** A performer of one daemon's life. Every effect is idempotent. */
+export function createPerformer(parts: PerformerParts): Performer {
+  const context: Context = {
+    ...parts,
+    preparations: new Map(),
+    attached: new Set(),
+    runs: new Set(),
+    later: (inMs, act) => parts.agenda.later(inMs, () => context.isAlive && act()),
+    report: (report) => {
+      if (!context.isAlive) return;
+      parts.report(report);
+      if (parts.rng.chance(parts.host.faults.duplicateReport))
+        context.later(drawMs(parts.rng, 30_000), () => parts.report(report));
+    },
+    isAlive: true,
+  };
+  return {
+    perform: (effect) => perform(context, effect),
+    die() {
+      context.isAlive = false;
+    },
+  };
+}
+
+function perform(context: Context, effect: Effect): void {
+  switch (effect.type) {
+    case "start-worker":
+      return startWorker(context, effect.workerId);
+    case "stop-worker":
+      return stopWorker(context, effect.workerId, effect.graceMs);
+    case "run-job":
+      return runJob(context, effect.workerId, effect.jobId, effect.attempt);
+    case "cancel-job": {
+      const program = context.host.programs.get(effect.workerId);
+      if (program) context.host.cancelJob(program, effect.jobId);
+      return;
+    }
+    default:
+      return unreachable(effect);
+  }
+}
+
+function startWorker(context: Context, workerId: number): void {
+  const worker = context.state.workers.get(workerId);
+  if (worker === undefined || context.preparations.has(workerId)) return;
+  const program = context.host.programs.get(workerId);
+  if (program) return attach(context, program);
+  if (worker.phase.state === "stopping") return reportExit(context, workerId);
+  const giveUpAtMs = context.agenda.nowMs + drawMs(context.rng, MEMORY_TIMEOUT_MS);
+  const preparation: Preparation = { worker, giveUpAtMs, aborted: false };
+  context.preparations.set(workerId, preparation);
+  waitForMemory(context, preparation, () => prepare(context, preparation));
+}
+
+/** Goes on with `then` once the memory is free on all GPUs of the worker; reports a failed start when time is up. */
+function waitForMemory(context: Context, preparation: Preparation, then: () => void): void {
+  if (preparation.aborted) return;
+  if (hasMemory(context, preparation.worker)) return then();
+  if (context.agenda.nowMs >= preparation.giveUpAtMs)
+    return reportStartFailed(context, preparation, "memory");
+  context.later(MEMORY_POLL_MS, () => waitForMemory(context, preparation, then));
+}
+
+function hasMemory(context: Context, worker: Worker): boolean {
+  return worker.leases.every((lease) => {
+    const gpu = context.host.gpus.get(lease.gpu.uuid);
+    if (gpu === undefined || !gpu.healthy) return false;
+    const isWhole = lease.mode === "exclusive" && worker.lane.spec.vramBytes === null;
+    const needed = isWhole ? neededBytes(context.state.policy, worker.lane.spec, lease.gpu) : lease.vramBytes;
+    return context.host.freeBytes(gpu) >= needed;
+  });
+}
+
+function prepare(context: Context, preparation: Preparation): void {
+  const workerId = preparation.worker.id;
+  context.report({ type: "worker-step", workerId, step: "environment" });
+  const fails = context.rng.chance(context.host.faults.startFails);
+  context.later(drawMs(context.rng, 500), () => {
+    if (preparation.aborted) return;
+    if (fails) return reportStartFailed(context, preparation, "program");
+    context.report({ type: "worker-step", workerId, step: "spawn" });
+    // Memory that was free may have been taken while the environment was prepared, so it is looked at again.
+    waitForMemory(context, preparation, () => spawn(context, preparation));
+  });
+}
+
+function spawn(context: Context, preparation: Preparation): void {
+  context.preparations.delete(preparation.worker.id);
+  const program = context.host.start(preparation.worker);
+  // A daemon may die between the start of a program and the news of it; the next one finds the program.
+  context.later(drawMs(context.rng, 50), () => attach(context, program));
+}
+
+function reportStartFailed(context: Context, preparation: Preparation, cause: "memory" | "program"): void {
+  preparation.aborted = true;
+  const workerId = preparation.worker.id;
+  context.preparations.delete(workerId);
+  context.report({ type: "worker-start-failed", workerId, cause, message: `no ${cause}` });
+}
+
+/** Reports what is known of a program and whatever becomes of it. */
+function attach(context: Context, program: Program): void {
+  const { workerId } = program;
+  if (context.attached.has(workerId)) return;
+  context.attached.add(workerId);
+  context.report({ type: "worker-spawned", workerId, identity: { pid: workerId } });
+  if (program.state === "dead") return reportExit(context, workerId, program);
+  const ready = (): void => {
+    if (!program.oneShot) context.report({ type: "worker-ready", workerId, endpoint: `socket-${workerId}` });
+  };
+  if (program.state === "ready") ready();
+  program.watchers.add((news) => {
+    if (news === "ready") ready();
+    else reportExit(context, workerId, program);
+  });
+}
+
+function reportExit(context: Context, workerId: number, program?: Program): void {
+  const exit = program?.exit ?? { exitCode: null, detail: "never started" };
+  context.later(drawMs(context.rng, 40), () => {
+    context.report({ type: "worker-exited", workerId, exit, result: program?.result ?? null });
+  });
+}
+
+function stopWorker(context: Context, workerId: number, graceMs: number): void {
+  const program = context.host.programs.get(workerId);
+  if (program) {
+    context.host.terminate(program, graceMs);
+    return attach(context, program);
+  }
+  const preparation = context.preparations.get(workerId);
+  if (preparation === undefined) return reportExit(context, workerId);
+  preparation.aborted = true;
+  context.preparations.delete(workerId);
+  // The start gives up by itself at the same moment now and then, and says so in its own words.
+  if (context.rng.chance(0.3)) reportStartFailed(context, preparation, "memory");
+  else reportExit(context, workerId);
+}
+
+function runJob(context: Context, workerId: number, jobId: number, attempt: number): void {
+  const key = `${jobId}/${attempt}`;
+  if (context.runs.has(key)) return;
+  context.runs.add(key);
+  const end = (outcome: RunOutcome): void =>
+    context.later(drawMs(context.rng, 40), () =>
+      context.report({ type: "job-ended", jobId, attempt, outcome }),
+    );
+  const run = context.host.runJob(context.host.programs.get(workerId), jobId, attempt);
+  if (run === null) end(outcomeOf("lost"));
+  else if (run.outcome !== null) end(run.outcome);
+  else run.watchers.add(end);
+}

@@ -1,0 +1,107 @@
+import { assert } from "../std/assert.ts";
+import { chooseOptions, type SimOptions } from "./options.ts";
+import type { TraceEntry } from "./virtual-daemon.ts";
+import { createWorld, type World } from "./world.ts";
+
+export { createWorld } from "./world.ts";
+
+/** What came of a seed. */
+export interface SimResult {
+  readonly seed: number;
+  readonly options: SimOptions;
+  /** Null, or what went wrong, with the last steps before it. */
+  readonly failure: string | null;
+  readonly events: number;
+  readonly steps: number;
+  readonly jobs: number;
+  readonly virtualMs: number;
+  /** Every step with its events, replies and effects. Equal seeds and options give equal traces. */
+  readonly trace: readonly TraceEntry[];
+}
+
+/** After the healing everything must be finished within this time, and this much per job. */
+const PATIENCE_MS = 180_000;
+const PATIENCE_PER_JOB_MS = 90_000;
+
+/**
+ * Runs the world of a seed: a phase of users and faults, then one without, in which everything has to be finished.
+ * All checks run after every step. It never throws for what the checks find.
+ */
+export function runSeed(seed: number, overrides: Partial<SimOptions> = {}): SimResult {
+  const options = chooseOptions(seed, overrides);
+  let world: World | undefined;
+  let failure: string | null = null;
+  try {
+    world = createWorld(seed, options);
+    runToEnd(world, options);
+  } catch (error) {
+    failure = error instanceof Error ? describeError(error) : String(error);
+  }
+  const trace = world?.daemon.trace ?? [];
+  const events = trace.reduce((sum, entry) => sum + entry.events.length, 0);
+  const startMs = trace[0]?.atMs ?? 0;
+  return {
+    seed,
+    options,
+    failure,
+    events,
+    steps: trace.length,
+    jobs: world?.daemon.mirror.jobs.size ?? 0,
+    virtualMs: (world?.nowMs ?? startMs) - startMs,
+    trace,
+  };
+}
+
+/** A failed run as text: seed, expanded options and the last `lines` steps, so that it can be found again. */
+export function describeResult(result: SimResult, lines = 12): string {
+  const { seed, options, failure, steps, events, jobs, virtualMs } = result;
+  const head = `seed ${seed}: ${steps} steps, ${events} events, ${jobs} jobs, ${virtualMs / 1000} virtual s`;
+  if (failure === null) return `${head}: ok`;
+  const last = result.trace.slice(-lines).map(describeEntry);
+  return [
+    `${head}: FAILED`,
+    failure,
+    "last steps:",
+    ...last,
+    `options: ${JSON.stringify(options)}`,
+    `again: npm run sim -- --seed ${seed}`,
+  ].join("\n");
+}
+
+/** One step as one line. */
+export function describeEntry(entry: TraceEntry): string {
+  const parts = [entry.events, entry.replies.filter((reply) => reply !== null), entry.effects];
+  return `${entry.atMs} ${parts.map((part) => JSON.stringify(part)).join(" ⇒ ")}`;
+}
+
+function runToEnd(world: World, options: SimOptions): void {
+  const healAtMs = world.nowMs + options.chaosMs;
+  while (world.nowMs < healAtMs && world.next());
+  world.heal();
+  const patienceMs = PATIENCE_MS + world.unfinished().length * PATIENCE_PER_JOB_MS;
+  const endAtMs = world.nowMs + patienceMs;
+  while (world.unfinished().length > 0) {
+    assert(world.nowMs < endAtMs, `jobs ${world.unfinished().join(", ")} do not finish in ${patienceMs} ms`);
+    for (let turn = 0; turn < 20; turn++) world.next();
+  }
+  checkRest(world);
+}
+
+/** Once all is finished and idle workers have had their time, only those remain that may stay for ever. */
+function checkRest(world: World): void {
+  const endAtMs = world.nowMs + 60_000;
+  while (world.nowMs < endAtMs && world.next());
+  for (const worker of world.daemon.state?.workers.values() ?? []) {
+    const mayStay = worker.phase.state === "ready" && worker.lane.spec.keepAliveMs === null;
+    assert(mayStay, `${worker.name} is left over in state ${worker.phase.state}`);
+    assert(
+      world.host.programs.get(worker.id)?.state === "ready",
+      `${worker.name} counts as ready and is dead`,
+    );
+  }
+}
+
+function describeError(error: Error): string {
+  const frames = (error.stack ?? "").split("\n").slice(1, 6);
+  return [`${error.name}: ${error.message}`, ...frames].join("\n");
+}

@@ -1,0 +1,124 @@
+import { assert } from "../std/assert.ts";
+import { createRng, type Rng } from "../std/rng.ts";
+import { type Agenda, createAgenda } from "./agenda.ts";
+import { noFaults, type SimOptions } from "./options.ts";
+import { createUsers, type Users } from "./users.ts";
+import { createDaemon, type VirtualDaemon } from "./virtual-daemon.ts";
+import { createHost, drawMs, type VirtualHost } from "./virtual-host.ts";
+
+/** A host, a daemon and its users in virtual time. */
+export interface World {
+  readonly host: VirtualHost;
+  readonly daemon: VirtualDaemon;
+  readonly users: Users;
+  readonly nowMs: number;
+  /** Does what happens next. @returns false when nothing ever will. */
+  next(): boolean;
+  /** Ends all faults and requests, lets go of what people held back, and brings the daemon up. */
+  heal(): void;
+  /** Jobs that are neither finished nor lost sight of. */
+  unfinished(): number[];
+}
+
+const START_MS = 1_700_000_000_000;
+const SAMPLE_EVERY_MS = 2_000;
+
+interface Parts {
+  readonly agenda: Agenda;
+  readonly rng: Rng;
+  readonly host: VirtualHost;
+  readonly daemon: VirtualDaemon;
+  readonly users: Users;
+  readonly options: SimOptions;
+  isHealed: boolean;
+}
+
+/** The world of a seed at its first moment. Equal seeds and options give equal worlds, for ever. */
+export function createWorld(seed: number, options: SimOptions): World {
+  const rng = createRng(seed);
+  const agenda = createAgenda(START_MS);
+  const host = createHost(agenda, rng, options);
+  const daemon = createDaemon({ agenda, rng, host, options });
+  const users = createUsers({ agenda, rng, host, options, daemon });
+  const parts: Parts = { agenda, rng, host, daemon, users, options, isHealed: false };
+  scheduleAll(parts);
+  return {
+    host,
+    daemon,
+    users,
+    get nowMs() {
+      return agenda.nowMs;
+    },
+    next: agenda.next,
+    heal: () => heal(parts),
+    unfinished: () => unfinished(parts),
+  };
+}
+
+function scheduleAll(parts: Parts): void {
+  const { options, host, users } = parts;
+  sample(parts);
+  repeat(parts, options.requestEveryMs, users.act);
+  repeat(parts, options.faults.gpuLostEveryMs, () => loseGpu(parts));
+  repeat(parts, options.faults.foreignEveryMs, () => {
+    const gpu = parts.rng.pick([...host.gpus.values()]);
+    gpu.foreignBytes = parts.rng.pick([0, 0, 0.1, 0.5, 0.95]) * gpu.totalBytes;
+    see(parts);
+  });
+}
+
+/** Does something at random intervals of `meanMs` until the world is healed. */
+function repeat(parts: Parts, meanMs: number | null, act: () => void): void {
+  if (meanMs === null) return;
+  parts.agenda.later(drawMs(parts.rng, meanMs * 2), () => {
+    if (parts.isHealed) return;
+    act();
+    repeat(parts, meanMs, act);
+  });
+}
+
+function sample(parts: Parts): void {
+  see(parts);
+  parts.agenda.later(SAMPLE_EVERY_MS, () => sample(parts));
+}
+
+function see({ daemon, host }: Parts): void {
+  const isListed = host.see().filter((gpu) => gpu.healthy || gpu.index % 2 === 0);
+  // A lost GPU is either named as such or missing from the list, as drivers do.
+  daemon.report({ type: "gpus-seen", gpus: isListed });
+}
+
+function loseGpu(parts: Parts): void {
+  const gpu = parts.rng.pick([...parts.host.gpus.values()]);
+  gpu.healthy = !gpu.healthy;
+  see(parts);
+  parts.agenda.later(drawMs(parts.rng, 15_000), () => {
+    gpu.healthy = true;
+    see(parts);
+  });
+}
+
+function heal(parts: Parts): void {
+  parts.isHealed = true;
+  parts.host.faults = noFaults;
+  for (const gpu of parts.host.gpus.values()) {
+    gpu.healthy = true;
+    gpu.foreignBytes = 0;
+  }
+  settle(parts);
+}
+
+/** Lets go of pins and holds as soon as the daemon is up; one that is stopping has to come back first. */
+function settle(parts: Parts): void {
+  const { state } = parts.daemon;
+  if (state === undefined || state.stopping) return parts.agenda.later(1_000, () => settle(parts));
+  see(parts);
+  parts.users.letGo();
+}
+
+function unfinished({ daemon, users }: Parts): number[] {
+  const ids: number[] = [];
+  for (const [id, row] of daemon.mirror.jobs) if (row.end === null) ids.push(id);
+  for (const id of users.acknowledged) assert(daemon.mirror.jobs.has(id), `acknowledged job ${id} is lost`);
+  return ids;
+}

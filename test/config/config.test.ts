@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type LoadOptions, loadConfig, variableOf } from "../../src/config/config.ts";
+
+let dir = "";
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "orch-config-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const load = (options: Partial<LoadOptions> = {}) =>
+  loadConfig({
+    paths: { configFile: join(dir, "config.yaml"), systemConfigFile: join(dir, "system.yaml") },
+    env: {},
+    ...options,
+  });
+const write = (name: string, text: string): void => writeFileSync(join(dir, name), text);
+
+describe("loadConfig", () => {
+  it("has a default for every key", async () => {
+    const { config, origins } = await load();
+    expect(config).toEqual({
+      gpus: "auto",
+      autostart: true,
+      cpuSlots: availableParallelism(),
+      quantumFactor: 10,
+      vramReserve: 0,
+      logLevel: "info",
+    });
+    expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(["default"]));
+  });
+
+  it("lets flags win over the environment, then project, user and system, and remembers the place", async () => {
+    write("system.yaml", "cpuSlots: 1\nquantumFactor: 1\nlogLevel: error\nvramReserve: 1\ngpus: none\n");
+    write("config.yaml", "cpuSlots: 2\nquantumFactor: 2\nlogLevel: warn\nvramReserve: 512MiB\n");
+    write(".orch.yaml", "cpuSlots: 3\nquantumFactor: 3\nlogLevel: debug\n");
+    const { config, origins } = await load({
+      env: { ORCH_CPU_SLOTS: "4", ORCH_QUANTUM_FACTOR: "4.5" },
+      flags: { cpuSlots: "5" },
+      projectDir: dir,
+    });
+    expect(config).toMatchObject({
+      cpuSlots: 5,
+      quantumFactor: 4.5,
+      logLevel: "debug",
+      vramReserve: 512 * 2 ** 20,
+      gpus: "none",
+    });
+    expect(origins).toMatchObject({
+      cpuSlots: { kind: "flag", where: "--cpu-slots" },
+      quantumFactor: { kind: "env", where: "ORCH_QUANTUM_FACTOR" },
+      logLevel: { kind: "project", where: `${join(dir, ".orch.yaml")}:3:11` },
+      vramReserve: { kind: "user", where: `${join(dir, "config.yaml")}:4:14` },
+      gpus: { kind: "system" },
+      autostart: { kind: "default" },
+    });
+  });
+
+  it("reads no project file unless there is a project", async () => {
+    write(".orch.yaml", "cpuSlots: 3\n");
+    expect((await load()).origins.cpuSlots.kind).toBe("default");
+  });
+
+  it.each(["0", "false", "no", "off"])("ORCH_AUTOSTART=%s turns it off", async (text) => {
+    expect((await load({ env: { ORCH_AUTOSTART: text } })).config.autostart).toBe(false);
+  });
+
+  it("takes an empty file and an empty variable for nothing", async () => {
+    write("config.yaml", "# nothing yet\n");
+    expect((await load({ env: { ORCH_GPUS: "" } })).origins.gpus.kind).toBe("default");
+  });
+
+  it.each([
+    ["cpuSlot: 2\n", /:1:1: unknown key "cpuSlot"/, /cpuSlots/],
+    ["gpus: auto\n\nautostart: maybe\n", /:3:12: autostart cannot be "maybe"/, undefined],
+    ["vramReserve: lots\n", /:1:14: vramReserve cannot be "lots"/, undefined],
+    ["cpuSlots:\n", /cpuSlots cannot be null/, undefined],
+    ["cpuSlots: 0\n", /cpuSlots cannot be 0/, undefined],
+    ["gpus: cuda\n", /gpus cannot be "cuda"/, undefined],
+    ["- gpus\n", /:1:1: not a list/, undefined],
+    ["gpus: [\n", /config.yaml:\d+:\d+: /, undefined],
+    ["gpus: none\ngpus: auto\n", /:2:1: .*unique/, undefined],
+    ["__proto__: 1\n", /unknown key "__proto__"/, undefined],
+  ])("refuses %j with its place", async (text, message, hint) => {
+    write("config.yaml", text);
+    await expect(load()).rejects.toMatchObject({
+      code: "config/invalid",
+      message: expect.stringMatching(message),
+      ...(hint === undefined ? {} : { hint: expect.stringMatching(hint) }),
+    });
+  });
+
+  it("names the variable that is wrong", async () => {
+    await expect(load({ env: { ORCH_CPU_SLOTS: "many" } })).rejects.toMatchObject({
+      message: 'ORCH_CPU_SLOTS: cpuSlots cannot be "many"',
+    });
+    expect(variableOf("vramReserve")).toBe("ORCH_VRAM_RESERVE");
+  });
+
+  it("says when a file is there but cannot be read", async () => {
+    await expect(
+      load({ paths: { configFile: dir, systemConfigFile: "/nonexistent" } }),
+    ).rejects.toMatchObject({
+      code: "file/unreadable",
+      why: "EISDIR",
+    });
+  });
+});

@@ -1,0 +1,103 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** One GPU of the fake driver. */
+export interface FakeGpu {
+  readonly uuid: string;
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+  readonly name?: string;
+  /** An nvmlReturn_t that every call on this GPU answers. */
+  readonly error?: number;
+  /** An nvmlReturn_t that every call but those for name and UUID answers. */
+  readonly memoryError?: number;
+  /** False: no utilisation, temperature and power. */
+  readonly sensors?: boolean;
+  /** From `atMs` (epoch) on this much is in use. */
+  readonly release?: { readonly atMs: number; readonly usedBytes: number };
+  readonly processes?: readonly { readonly pid: number; readonly vramBytes: number | null }[];
+}
+
+export interface FakeScenario {
+  readonly gpus?: readonly FakeGpu[];
+  /** What nvmlInit_v2 answers. */
+  readonly initError?: number;
+  /** What nvmlDeviceGetCount_v2 answers: any but 0 fails every reading. */
+  readonly countError?: number;
+  /** The C function that never returns. */
+  readonly hang?: string;
+}
+
+/** A built libnvidia-ml.so.1 and the scenario it plays. */
+export interface FakeNvml {
+  readonly libraryPath: string;
+  /** The environment for a helper that opens it. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Changes the hardware from the next call on. */
+  play(scenario: FakeScenario): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/**
+ * Why tests against the fake library cannot run here, or null. With ORCH_REQUIRE=1 it throws instead, so that a
+ * machine that is meant to run them all cannot pass by skipping.
+ */
+export async function whyNoFakeNvml(): Promise<string | null> {
+  const why = (await findMissing()) ?? null;
+  if (why !== null && process.env["ORCH_REQUIRE"] === "1") throw new Error(`ORCH_REQUIRE=1, but ${why}`);
+  return why;
+}
+
+async function findMissing(): Promise<string | undefined> {
+  try {
+    createRequire(import.meta.url)("koffi");
+  } catch {
+    return "koffi cannot be loaded";
+  }
+  return promisify(execFile)("cc", ["--version"]).then(
+    () => undefined,
+    () => "there is no C compiler (cc)",
+  );
+}
+
+/** Builds the fake library in a temporary folder. `old`: it lacks what drivers before 510 lacked. */
+export async function buildFakeNvml({ old = false } = {}): Promise<FakeNvml> {
+  const dir = await mkdtemp(join(tmpdir(), "orch-nvml-"));
+  const libraryPath = join(dir, "libnvidia-ml.so.1");
+  const source = join(import.meta.dirname, "../fixtures/nvml/fake-nvml.c");
+  const flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", ...(old ? ["-DOLD"] : [])];
+  await promisify(execFile)("cc", [...flags, "-o", libraryPath, source]);
+  const scenarioPath = join(dir, "scenario");
+  return {
+    libraryPath,
+    env: { ...process.env, ORCH_NVML_LIBRARY: libraryPath, ORCH_FAKE_NVML: scenarioPath },
+    play: async (scenario) => {
+      // Replaced in one step: the library may be reading it.
+      await writeFile(`${scenarioPath}.new`, formatScenario(scenario));
+      await rename(`${scenarioPath}.new`, scenarioPath);
+    },
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
+}
+
+/** The scenario as fake-nvml.c reads it: GPUs first, what is on them after. */
+function formatScenario({ gpus = [], initError = 0, countError = 0, hang }: FakeScenario): string {
+  const lines = [`init ${initError}`, `count ${countError}`];
+  if (hang !== undefined) lines.push(`hang ${hang}`);
+  for (const gpu of gpus) {
+    const error = gpu.memoryError === undefined ? (gpu.error ?? 0) : -gpu.memoryError;
+    const sensors = gpu.sensors === false ? 0 : 1;
+    lines.push(
+      `gpu ${gpu.uuid} ${gpu.totalBytes} ${gpu.usedBytes} ${error} ${sensors} ${gpu.name ?? "NVIDIA H200"}`,
+    );
+  }
+  for (const [index, { release, processes = [] }] of gpus.entries()) {
+    if (release) lines.push(`release ${index} ${release.atMs} ${release.usedBytes}`);
+    for (const { pid, vramBytes } of processes) lines.push(`proc ${index} ${pid} ${vramBytes ?? -1}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
