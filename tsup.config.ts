@@ -1,16 +1,39 @@
 import { defineConfig } from "tsup";
 
-export default defineConfig({
-  entry: { cli: "src/cli/main.ts", "nvml-helper": "src/gpu/nvml-helper.ts" },
-  format: "esm",
+const common = {
   target: "node20",
   platform: "node",
-  splitting: true,
   minify: true,
   sourcemap: true,
-  clean: true,
-  // Read at every start of the CLI: one file is read faster than twenty. What is native or loads files by path stays out.
-  noExternal: ["commander", "chalk"],
-  // commander is CommonJS inside and asks for Node's own modules with `require`.
-  banner: { js: 'import{createRequire as orchRequire}from"node:module";const require=orchRequire(import.meta.url);' },
-});
+  splitting: false,
+  external: ["koffi"],
+} as const;
+
+export default defineConfig([
+  {
+    ...common,
+    // CommonJS: Node's loader for ES modules alone would take a fifth of the time that `orch ls` may take. The daemon
+    // is a file of its own: compiling it would take another fifth.
+    entry: { cli: "src/cli/main.ts", daemon: "src/daemon/main.ts" },
+    format: "cjs",
+    shims: true,
+    clean: ["dist"],
+    // One file is read faster than twenty; and what is published as ES modules alone cannot be required on Node 20.
+    noExternal: ["commander", "chalk", "execa"],
+    esbuildPlugins: [
+      {
+        name: "daemon-apart",
+        setup: (build) =>
+          build.onResolve({ filter: /\/daemon\/main\.ts$/ }, ({ kind }) =>
+            kind === "dynamic-import" ? { path: "./daemon.cjs", external: true } : undefined,
+          ),
+      },
+    ],
+  },
+  {
+    ...common,
+    // A program of its own, run beside the daemon.
+    entry: { "nvml-helper": "src/gpu/nvml-helper.ts" },
+    format: "esm",
+  },
+]);

@@ -55,8 +55,8 @@ export async function followJobs(
 
 interface Watch {
   readonly seen: Map<number, JobView>;
-  /** Characters of each job's log handed out so far. */
-  readonly logged: Map<number, number>;
+  /** Characters of the log handed out so far, by job and attempt: each attempt has a log of its own. */
+  readonly logged: Map<string, number>;
   done: boolean;
 }
 
@@ -66,7 +66,7 @@ async function followOnce(
   watch: Watch,
   onLine: () => void,
 ): Promise<void> {
-  const replayed = new Map<number, number>();
+  const replayed = new Map<string, number>();
   const input = { jobs: options.jobs, logs: options.logs };
   for await (const line of client.stream("GET /follow", input, { signal: options.signal })) {
     onLine();
@@ -96,14 +96,15 @@ async function followOnce(
 function handOut(
   job: number,
   text: string,
-  state: { watch: Watch; replayed: Map<number, number>; options: FollowOptions },
+  state: { watch: Watch; replayed: Map<string, number>; options: FollowOptions },
 ): void {
-  const start = state.replayed.get(job) ?? 0;
-  const logged = state.watch.logged.get(job) ?? 0;
-  state.replayed.set(job, start + text.length);
+  const key = `${job}/${state.watch.seen.get(job)?.attempts ?? 0}`;
+  const start = state.replayed.get(key) ?? 0;
+  const logged = state.watch.logged.get(key) ?? 0;
+  state.replayed.set(key, start + text.length);
   const fresh = text.slice(Math.max(0, logged - start));
   if (fresh === "") return;
-  state.watch.logged.set(job, start + text.length);
+  state.watch.logged.set(key, start + text.length);
   state.options.onLog?.(job, fresh);
 }
 

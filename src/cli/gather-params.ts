@@ -1,9 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { createWriteStream, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { text as readAll } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import { makePrivateDir } from "../config/run-dir.ts";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { RuntimeView } from "../protocol/views.ts";
 import { errnoOf, Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
@@ -28,28 +24,20 @@ export async function gatherParams(
   let spooled = flags.params === "-";
   return resolveFiles(runtime, params, {
     cwd,
-    spool: () => {
+    spool: async () => {
       if (spooled)
         throw new Failure("usage/invalid", "stdin can be used once only", {
           hint: "name a file instead of -",
         });
       spooled = true;
+      const { spoolStdin } = await import("./stdin.ts");
       return spoolStdin(context.paths().cacheDir, stdin);
     },
   });
 }
 
-/** Keeps what comes on stdin in a file of the cache folder, readable by this user only, and returns its path. */
-async function spoolStdin(cacheDir: string, stdin: Context["io"]["stdin"]): Promise<string> {
-  const dir = join(cacheDir, "stdin");
-  makePrivateDir(dir);
-  const path = join(dir, randomUUID());
-  await pipeline(stdin, createWriteStream(path, { mode: 0o600 }));
-  return path;
-}
-
 async function readSource({ io }: Context, source: string): Promise<string> {
-  if (source === "-") return readAll(io.stdin);
+  if (source === "-") return (await import("./stdin.ts")).readStdin(io.stdin);
   try {
     return readFileSync(resolve(io.cwd, source), "utf8");
   } catch (error) {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { Failure, toFailure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 import { type CommandEntry, commands } from "./commands.ts";
@@ -26,9 +25,15 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   const code = await Promise.race([done, out.broken]);
   stop.abort();
   // A command whose reader has gone may have something to put right first, like cancelling its job.
-  await Promise.race([done, delay(WIND_DOWN_MS, undefined, { ref: false })]);
+  await Promise.race([done, windDown()]);
   out.progress(null);
-  return code;
+  return (await out.flush()) ? code : Promise.race([out.broken, windDown().then(() => 1)]);
+}
+
+function windDown(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, WIND_DOWN_MS).unref();
+  });
 }
 
 async function dispatch(context: Context, argv: readonly string[]): Promise<number> {

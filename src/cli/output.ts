@@ -20,6 +20,8 @@ export interface Output {
   readonly interactive: boolean;
   /** Resolves with the exit code once stdout cannot be written any more: 0 when its reader has gone, else 1. */
   readonly broken: Promise<number>;
+  /** Resolves once all data was taken: with true, or with false when it could not be (`broken` then tells). */
+  flush(): Promise<boolean>;
   /** Data, as it is. */
   write(text: string): void;
   /** A line of data. */
@@ -90,6 +92,10 @@ function buildOutput(io: Io, format: Format, paint: { out: Paint; err: Paint }):
     format,
     interactive,
     broken: watchBreak(stdout, stderr, writeError),
+    flush: () =>
+      new Promise((resolve) => {
+        stdout.write("", (error) => resolve(error === undefined || error === null));
+      }),
     write,
     print: (text) => write(`${text}\n`),
     printJsonLine: (value) => write(`${JSON.stringify(value)}\n`),

@@ -15,17 +15,21 @@ const RESERVED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Declares a flag for each parameter of a runtime and returns how to read them back. Where a flag of the command
- * itself has the name already, the parameter is left to `--param name=value`, and the help says so.
+ * Declares a flag for each parameter of a runtime and returns how to read them back. Where one of `own`, the flags
+ * of the command itself, has the name already, the parameter is left to `--param name=value`, and the help says so.
  */
-export function describeParams(parser: Parser, runtime: RuntimeView): () => Record<string, Json> {
+export function describeParams(
+  parser: Parser,
+  runtime: RuntimeView,
+  own: readonly Option[],
+): () => Record<string, Json> {
   parser.optionsGroup(`Parameters of ${runtime.name}:`);
   const flags = new Map<ParamView, Option>();
   const shadowed: ParamView[] = [];
   for (const param of runtime.params) {
     const name = flagName(param.name);
     const wanted = param.type === "boolean" ? [`--${name}`, `--no-${name}`] : [`--${name}`];
-    if (name === "" || wanted.some((flag) => isTaken(parser, flag))) {
+    if (name === "" || wanted.some((flag) => isTaken(flag, [...own, ...parser.options]))) {
       shadowed.push(param);
       continue;
     }
@@ -59,11 +63,11 @@ function addFlag(parser: Parser, param: ParamView, name: string): Option {
   return option;
 }
 
-function isTaken(parser: Parser, flag: string): boolean {
+function isTaken(flag: string, options: readonly Option[]): boolean {
   const attribute = new Option(flag).attributeName();
   return (
     RESERVED.has(flag) ||
-    parser.options.some((option) => option.long === flag || option.attributeName() === attribute)
+    options.some((option) => option.long === flag || option.attributeName() === attribute)
   );
 }
 

@@ -1,5 +1,3 @@
-import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
@@ -8,24 +6,26 @@ import type { Paths } from "../config/paths.ts";
 import { createProcessEngine } from "../engine/process.ts";
 import type { GpuProbe } from "../gpu/probe.ts";
 import { createSampler } from "../gpu/sampler.ts";
-import type { Context, Progress } from "../operations/context.ts";
+import type { Progress } from "../operations/context.ts";
 import { createRegistry } from "../runtime/discover.ts";
 import type { Report } from "../scheduler/events.ts";
-import { type RestoredRows, restore } from "../scheduler/restore.ts";
+import type { Policy, State } from "../scheduler/model.ts";
+import { restore } from "../scheduler/restore.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Database } from "../store/database.ts";
 import { createJournal } from "../store/journal.ts";
 import { createQueries } from "../store/queries.ts";
 import { readRows } from "../store/rows.ts";
 import { createOrchProtocol } from "../worker/protocols/orch.ts";
-import { dryLaunch } from "./dry-launch.ts";
+import { createContext } from "./create-context.ts";
 import { createEnd } from "./end.ts";
-import { createFeed } from "./feed.ts";
+import { createFeed, type NoticeFeed } from "./feed.ts";
 import { createHands } from "./hands.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { perform } from "./perform.ts";
 import { createPlaces } from "./places.ts";
 import { createReserve } from "./reserve.ts";
+import { removeLeftovers } from "./tidy-up.ts";
 import { workerIdOf } from "./worker-of-pid.ts";
 import type { World } from "./world.ts";
 
@@ -41,106 +41,84 @@ export interface Parts {
 
 /** Wires the daemon's parts together; nothing runs yet but what the loop is told. */
 export function assemble(parts: Parts) {
-  const { paths, config, clock, db, probe, log, instanceId } = parts;
+  const { paths, config, clock, db, probe, log } = parts;
   const queries = createQueries(db);
   const journal = createJournal(db);
   const feed = createFeed();
   const hands = createHands();
-  const progress = new Map<number, Progress>();
-  const places = createPlaces(paths, (jobId) => queries.job(jobId)?.attempts ?? 0);
-  const runtimes = createRegistry(
-    paths.runtimeDirs.map(({ origin, path: dir }) => ({ origin, dir })),
-    clock,
-  );
-  const engine = createProcessEngine({ instanceId, clock });
   const reserve = createReserve(path.join(paths.stateDir, "reserve"));
-  const policy = {
-    cpuSlots: config.cpuSlots,
-    quantumFactor: config.quantumFactor,
-    vramReserveBytes: config.vramReserve,
-  };
-  let loop: Loop;
-  const state = () => loop.state();
+  const state = (): State => loop.state();
+  const report = (news: Report): void => loop.report(news);
   const sampler = createSampler({
     probe,
     clock,
-    onChange: (sample) => loop.report(gpusSeen(sample)),
+    onChange: (sample) => report(gpusSeen(sample)),
     isOurs: (pid) => workerIdOf(pid, hands),
     hasWorker: (uuid) => (state().gpus.get(uuid)?.leases.size ?? 0) > 0,
   });
-  const noteProgress = (jobId: number, made: Progress | null): void => {
-    if (made === null) return void progress.delete(jobId);
-    progress.set(jobId, made);
-    feed.tell({ type: "progress", jobId, progress: made });
-  };
-  const world: World = {
-    state,
-    report: (report) => loop.report(report),
-    engine,
+  const progress = createProgressBoard(feed);
+  const world = createWorld(parts, { state, report, sampler, queries, hands, noteProgress: progress.note });
+  const end = createEnd({ state, log });
+  const loop: Loop = createLoop({
+    clock,
+    restore: () => restore(policyOf(config), readRows(db)),
+    commit: (changes) => journal.commit(changes),
+    committed(changes, seqs) {
+      feed.tellCommitted(changes, seqs);
+      removeLeftovers(world.places, changes);
+      reserve.refill();
+      end.look();
+    },
+    perform: (effect, inherited) => perform(world, effect, inherited),
+    lastSeen: () => gpusSeen(sampler.latest()),
+    freeSpace: () => reserve.release(),
+    crash: (error) => end.crash(error),
+  });
+  const ctx = createContext({ world, loop, feed, end, progressOf: progress.of, probeKind: probe.kind });
+  end.onSignals(() => void ctx.shutDown("leave").catch(() => end.begin("leave")));
+  return { loop, sampler, ctx, places: world.places, engine: world.engine, end: end.reached };
+}
+
+type WorldParts = Pick<World, "state" | "report" | "sampler" | "queries" | "hands" | "noteProgress">;
+
+function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts): World {
+  return {
+    ...parts,
+    engine: createProcessEngine({ instanceId, clock }),
     protocol: createOrchProtocol(),
-    sampler,
-    runtimes,
-    queries,
-    places,
-    hands,
+    runtimes: createRegistry(
+      paths.runtimeDirs.map(({ origin, path: dir }) => ({ origin, dir })),
+      clock,
+    ),
+    places: createPlaces(paths, (jobId) => parts.queries.job(jobId)?.attempts ?? 0),
     clock,
     log,
     instanceId,
     cacheDir: paths.cacheDir,
     sdkDir: path.join(packageRoot(), "runtimes", "sdk"),
     baseEnv: baseEnvironment(),
-    noteProgress,
   };
-  const end = createEnd({ state, log });
-  let isResuming = true;
-  loop = createLoop({
-    clock,
-    restore: () => restore(policy, readRows(db) satisfies RestoredRows),
-    commit: (changes) => journal.commit(changes),
-    committed: (changes, seqs) => {
-      feed.tellCommitted(changes, seqs);
-      end.look();
-    },
-    perform: (effect) => perform(world, effect, isResuming),
-    lastSeen: () => gpusSeen(sampler.latest()),
-    freeSpace: () => reserve.release(),
-    crash: (error) => end.crash(error),
-  });
-  const userName = os.userInfo().username;
-  const ctx: Context = {
-    ask: (request) => loop.ask(request),
-    state,
-    queries,
-    runtimes,
-    feed,
-    clock,
-    places,
-    progressOf: (jobId) => progress.get(jobId) ?? null,
-    gpuSample: async (fresh) => (fresh ? sampler.sampleNow({ processes: true }) : sampler.latest()),
-    workerOfPid: (pid) => state().workers.get(workerIdOf(pid, hands) ?? -1)?.name ?? null,
-    planLaunch: (input) => dryLaunch(world, input),
-    async shutDown(mode) {
-      await loop.ask({ type: "shut-down", mode });
-      end.begin(mode);
-    },
-    host: {
-      pid: process.pid,
-      version: readVersion(),
-      instance: instanceId,
-      startedAtMs: clock.nowMs(),
-      probe: probe.kind,
-      uid: process.getuid?.() ?? 0,
+}
+
+function policyOf(config: Config): Policy {
+  return {
+    cpuSlots: config.cpuSlots,
+    quantumFactor: config.quantumFactor,
+    vramReserveBytes: config.vramReserve,
+  };
+}
+
+/** How far running jobs are, by their own word: kept in memory only, since they say it again after a restart. */
+function createProgressBoard(feed: NoticeFeed) {
+  const board = new Map<number, Progress>();
+  return {
+    of: (jobId: number): Progress | null => board.get(jobId) ?? null,
+    note(jobId: number, made: Progress | null): void {
+      if (made === null) return void board.delete(jobId);
+      board.set(jobId, made);
+      feed.tell({ type: "progress", jobId, progress: made });
     },
   };
-  end.onSignals(() => void ctx.shutDown("leave").catch(() => end.begin("leave")));
-  const resumed = {
-    ...loop,
-    resume: (effects: Parameters<Loop["resume"]>[0]) => {
-      loop.resume(effects);
-      isResuming = false;
-    },
-  };
-  return { loop: resumed, sampler, ctx, engine, end: end.reached, userName };
 }
 
 function gpusSeen(sample: ReturnType<ReturnType<typeof createSampler>["latest"]>): Report {
@@ -170,12 +148,5 @@ function baseEnvironment(): Record<string, string> {
     "CUDA_HOME",
     "HF_HOME",
   ];
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] ? [[name, process.env[name] as string]] : [])),
-  );
-}
-
-function readVersion(): string {
-  const text = fs.readFileSync(path.join(packageRoot(), "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }

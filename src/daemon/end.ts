@@ -17,6 +17,7 @@ export interface End {
 const LEAVE_LIMIT_MS = 25_000;
 const CRASHED = 125;
 
+/** Waits for signals and for the scheduler to be done; see `End`. */
 export function createEnd({ state, log }: { readonly state: () => State; readonly log: Logger }): End {
   let reach = (_code: number): void => {};
   const reached = new Promise<number>((resolve) => {

@@ -7,6 +7,7 @@ export interface NoticeFeed extends Feed {
   tellCommitted(changes: Changes, seqs: readonly number[]): void;
 }
 
+/** A feed without listeners. */
 export function createFeed(): NoticeFeed {
   const listeners = new Set<(notice: Notice) => void>();
   const tell = (notice: Notice): void => {

@@ -26,6 +26,7 @@ export interface Hands {
   all(): Iterable<Hand>;
 }
 
+/** No hands yet; see `Hands`. */
 export function createHands(): Hands {
   const hands = new Map<number, Hand>();
   return {

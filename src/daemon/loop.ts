@@ -23,7 +23,8 @@ export interface LoopOptions {
   /** Rebuilds the state from the database; called at the start and after a failed commit. */
   readonly restore: () => State;
   readonly commit: (changes: Changes) => readonly number[];
-  readonly perform: (effect: Effect) => void;
+  /** `inherited`: the effect was derived from the database, not planned in a step of this daemon. */
+  readonly perform: (effect: Effect, inherited: boolean) => void;
   readonly committed: (changes: Changes, seqs: readonly number[]) => void;
   /** The GPUs as last seen: a rebuilt state knows none of them. */
   readonly lastSeen: () => Report;
@@ -49,88 +50,117 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * awaits between looking at the state and committing.
  */
 export function createLoop(options: LoopOptions): Loop {
-  const { clock } = options;
-  let state = options.restore();
-  let inbox: Pending[] = [];
-  let scheduled = false;
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
+  return new EventLoop(options);
+}
 
-  const schedule = (): void => {
-    if (scheduled || stopped) return;
-    scheduled = true;
-    setImmediate(turn);
-  };
-  const push = (pending: Pending): void => {
-    inbox.push(pending);
-    schedule();
-  };
-  const wakeAt = (atMs: number | undefined): void => {
-    clearTimeout(timer);
-    if (atMs === undefined || stopped) return;
-    const waitMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - clock.nowMs())));
-    timer = setTimeout(() => push({ event: { type: "tick" }, answer: null }), waitMs);
-  };
-  const turn = (): void => {
-    scheduled = false;
-    if (stopped || inbox.length === 0) return;
-    const batch = inbox;
-    inbox = [];
-    const atMs = clock.nowMs();
+class EventLoop implements Loop {
+  private readonly options: LoopOptions;
+  private current: State;
+  private inbox: Pending[] = [];
+  private isScheduled = false;
+  private isStopped = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LoopOptions) {
+    this.options = options;
+    this.current = options.restore();
+  }
+
+  ask(request: Request): Promise<readonly number[]> {
+    if (this.isStopped) return Promise.reject(stoppingFailure());
+    return new Promise((resolve, reject) => this.push({ event: request, answer: { resolve, reject } }));
+  }
+
+  report(report: Report): void {
+    this.push({ event: report, answer: null });
+  }
+
+  state(): State {
+    return this.current;
+  }
+
+  resume(effects: readonly Effect[]): void {
+    for (const effect of effects) this.options.perform(effect, true);
+  }
+
+  stop(): void {
+    this.turn();
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    for (const { answer } of this.inbox) answer?.reject(stoppingFailure());
+  }
+
+  private push(pending: Pending): void {
+    this.inbox.push(pending);
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || this.isStopped) return;
+    this.isScheduled = true;
+    setImmediate(() => this.turn());
+  }
+
+  private turn(): void {
+    this.isScheduled = false;
+    if (this.isStopped || this.inbox.length === 0) return;
+    const batch = this.inbox;
+    this.inbox = [];
     try {
-      handle(batch, atMs);
+      this.handle(batch);
     } catch (error) {
-      stopped = true;
+      this.isStopped = true;
       for (const { answer } of batch) answer?.reject(toFailure(error));
-      options.crash(error);
+      this.options.crash(error);
     }
-  };
-  const handle = (batch: readonly Pending[], atMs: number): void => {
-    const events = batch.map(({ event }) => ({ ...event, atMs }) as Event);
-    const planned = step(state, events);
+  }
+
+  private handle(batch: readonly Pending[]): void {
+    const { options } = this;
+    const atMs = options.clock.nowMs();
+    const wasStopping = this.current.stopping;
+    const planned = step(
+      this.current,
+      batch.map(({ event }): Event => ({ ...event, atMs })),
+    );
     let seqs: readonly number[];
     try {
       seqs = options.commit(planned.changes);
     } catch (error) {
-      recover(batch, error);
-      return;
+      return this.recover(batch, error, wasStopping);
     }
     batch.forEach(({ answer }, index) => {
       if (answer) settle(answer, planned.replies[index] ?? null);
     });
-    for (const effect of planned.effects) options.perform(effect);
+    for (const effect of planned.effects) options.perform(effect, false);
     options.committed(planned.changes, seqs);
-    wakeAt(planned.wakeAtMs);
-  };
+    this.wakeAt(planned.wakeAtMs);
+  }
+
   /** The state is ahead of the disk: it is thrown away. Who asked is told; what the world said is kept. */
-  const recover = (batch: readonly Pending[], error: unknown): void => {
+  private recover(batch: readonly Pending[], error: unknown, wasStopping: boolean): void {
     const failure = toFailure(error);
     if (failure.code === "bug" || failure.code === "store/damaged") throw error;
-    state = options.restore();
+    this.current = this.options.restore();
+    this.current.stopping = wasStopping; // Not in the database: the next daemon begins afresh, this one does not.
     for (const { answer } of batch) answer?.reject(failure);
-    const kept = batch.filter(({ answer }) => answer === null);
-    inbox = [{ event: options.lastSeen(), answer: null }, ...kept, ...inbox];
-    if (options.freeSpace()) schedule();
-    else setTimeout(schedule, RETRY_MS);
-  };
+    const kept = batch.filter(({ event, answer }) => answer === null && !isRenewed(event));
+    this.inbox = [{ event: this.options.lastSeen(), answer: null }, ...kept, ...this.inbox];
+    if (failure.code === "store/full" && this.options.freeSpace()) this.schedule();
+    else setTimeout(() => this.schedule(), RETRY_MS);
+  }
 
-  return {
-    ask: (request) => {
-      if (stopped) return Promise.reject(stoppingFailure());
-      return new Promise((resolve, reject) => push({ event: request, answer: { resolve, reject } }));
-    },
-    report: (report) => push({ event: report, answer: null }),
-    state: () => state,
-    resume(effects) {
-      for (const effect of effects) options.perform(effect);
-    },
-    stop() {
-      turn();
-      stopped = true;
-      clearTimeout(timer);
-      for (const { answer } of inbox) answer?.reject(stoppingFailure());
-    },
-  };
+  private wakeAt(atMs: number | undefined): void {
+    clearTimeout(this.timer);
+    if (atMs === undefined || this.isStopped) return;
+    const waitMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - this.options.clock.nowMs())));
+    this.timer = setTimeout(() => this.report({ type: "tick" }), waitMs);
+  }
+}
+
+/** Every try looks at the GPUs and the time anew, so older looks need not pile up. */
+function isRenewed(event: Request | Report): boolean {
+  return event.type === "gpus-seen" || event.type === "tick";
 }
 
 function settle(answer: NonNullable<Pending["answer"]>, reply: Reply | null): void {

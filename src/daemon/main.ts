@@ -14,8 +14,9 @@ import { createQueries, type Queries } from "../store/queries.ts";
 import { assemble } from "./assemble.ts";
 import { loadPeerCredentials } from "./peer-credentials.ts";
 import { sweepOrphans } from "./recover.ts";
-import type { AnyOperation } from "./router.ts";
 import { startServer } from "./server.ts";
+import { removeStale } from "./tidy-up.ts";
+import { userNameOf } from "./user-name.ts";
 
 export interface DaemonOptions {
   readonly paths: Paths;
@@ -53,17 +54,18 @@ async function runLocked(paths: Paths, config: Config, say: (line: string) => vo
   const identifyPeer = loadPeerCredentials();
   if (identifyPeer === null)
     log.warn("koffi cannot be loaded: callers are told apart by the socket's folder alone");
-  const owner = { uid: ctx.host.uid, user: parts.userName };
+  const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
   const server = await startServer({
     socketPath: paths.socket,
-    operations: operations as unknown as readonly AnyOperation[],
+    operations,
     ctx,
     identifyPeer,
     owner,
     log,
   });
   say(`orch is ready: pid ${process.pid}, ${detail}, socket ${paths.socket}`);
-  log.info({ pid: process.pid, version: ctx.host.version, gpus: detail }, "ready");
+  await removeStale(parts.places, paths.workersDir, loop.state());
+  log.info({ version: ctx.host.version, gpus: detail }, "ready");
   const exitCode = await end;
   await server.close();
   fs.rmSync(paths.socket, { force: true });

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
-import os from "node:os";
 import type { Caller } from "../protocol/operation.ts";
+import { userNameOf } from "./user-name.ts";
 
 /** Who is on the other end of a Unix socket, as the kernel knows it. */
 export type IdentifyPeer = (socket: Socket) => Caller | null;
@@ -47,9 +47,9 @@ function loadGetsockopt(): Getsockopt | null {
   }
 }
 
-/** Names of other users would take a look into /etc/passwd per call; they are learned once. */
+/** Asking the system for its user takes a look into /etc/passwd; it is done once per uid. */
 function nameOf(uid: number, known: Map<number, string>): string {
-  const name = known.get(uid) ?? (uid === os.userInfo().uid ? os.userInfo().username : `uid ${uid}`);
+  const name = known.get(uid) ?? userNameOf(uid);
   known.set(uid, name);
   return name;
 }

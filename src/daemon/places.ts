@@ -11,6 +11,8 @@ export interface DaemonPlaces extends Places {
   paramsFile(workerId: number): string;
   eventsFile(workerId: number): string;
   workerSocket(workerId: number): string;
+  /** What is of no use once the worker's end is on record. Its log stays. */
+  leftovers(workerId: number): readonly string[];
 }
 
 /** @param attemptsOf how many attempts a job has had, 0 before the first. */
@@ -30,6 +32,12 @@ export function createPlaces(paths: Paths, attemptsOf: (jobId: number) => number
     paramsFile: (workerId) => path.join(paths.workersDir, `${workerId}.params.json`),
     eventsFile: (workerId) => path.join(paths.workersDir, `${workerId}.events`),
     workerSocket: (workerId) => path.join(paths.runDir, `w${workerId}.sock`),
+    leftovers: (workerId) => [
+      workerDir(workerId),
+      path.join(paths.workersDir, `${workerId}.params.json`),
+      path.join(paths.workersDir, `${workerId}.events`),
+      path.join(paths.runDir, `w${workerId}.sock`),
+    ],
     all: {
       config: paths.configFile,
       state: paths.stateDir,

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { z } from "zod";
 import { Failure } from "../std/failure.ts";
 import type { Match } from "./router.ts";
 
@@ -11,16 +10,47 @@ export async function readInput(request: IncomingMessage, query: string, match: 
   const { operation, inPath } = match;
   const given =
     request.method === "GET" ? parseQuery(query) : await readBody(request, operation.maxBodyBytes);
-  const parsed = operation.input.safeParse({ ...given, ...inPath });
+  const input = { ...given, ...inPath };
+  refuseOddity(input);
+  const parsed = operation.input.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw malformed(parsed.error);
+  const [issue] = parsed.error.issues;
+  throw malformed(issue?.path ?? [], issue?.message ?? "unknown");
 }
 
-function malformed(error: z.ZodError): Failure {
-  const [issue] = error.issues;
-  const where = issue?.path.join(".") ?? "";
+/** Deep enough for any real parameter, and far below where checking and storing would run out of stack. */
+const MAX_DEPTH = 64;
+const SHOWN_DEPTH = 4;
+
+function refuseOddity(input: Readonly<Record<string, unknown>>): void {
+  const oddity = findOddity(input, 0);
+  if (oddity !== undefined) throw malformed(oddity.path.slice(0, SHOWN_DEPTH), oddity.message);
+}
+
+interface Oddity {
+  readonly path: string[];
+  readonly message: string;
+}
+
+/** What no schema sees: text that no program can be given, a key that objects treat specially, bottomless nesting. */
+function findOddity(value: unknown, depth: number): Oddity | undefined {
+  if (typeof value === "string")
+    return value.includes("\0") ? { path: [], message: "a text holds a NUL character" } : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  if (depth > MAX_DEPTH) return { path: [], message: `it is nested deeper than ${MAX_DEPTH} levels` };
+  for (const [key, item] of Object.entries(value)) {
+    if (key === "__proto__" || key.includes("\0"))
+      return { path: [], message: `a key cannot be ${JSON.stringify(key)}` };
+    const oddity = findOddity(item, depth + 1);
+    if (oddity !== undefined) return { ...oddity, path: [key, ...oddity.path] };
+  }
+  return undefined;
+}
+
+function malformed(path: readonly PropertyKey[], message: string): Failure {
+  const where = path.map(String).join(".");
   const what = where === "" ? "the request" : `"${where}" of the request`;
-  return new Failure("request/malformed", `${what} is not valid: ${issue?.message ?? "unknown"}`, {
+  return new Failure("request/malformed", `${what} is not valid: ${message}`, {
     hint: "GET /api/v1/openapi.json describes every request",
   });
 }

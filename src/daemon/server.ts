@@ -64,19 +64,20 @@ function identify({ identifyPeer, owner }: ServerOptions, socket: Socket): Calle
 
 async function listen(server: http.Server, socketPath: string): Promise<void> {
   removeLeftover(socketPath);
-  const umask = process.umask(0o177);
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    // The socket is made within this call. The umask is the whole process's, so it is back before anything else runs.
+    const umask = process.umask(0o177);
+    server.listen(socketPath, () => resolve());
+    process.umask(umask);
+  });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(socketPath, () => resolve());
-    });
+    await listening;
   } catch (error) {
     throw new Failure("state/unwritable", `the socket ${socketPath} cannot be made`, {
       why: errnoOf(error) ?? String(error),
       hint: "set ORCH_SOCKET to a path in a folder of your own",
     });
-  } finally {
-    process.umask(umask);
   }
 }
 
@@ -107,7 +108,7 @@ async function respond(
 ): Promise<void> {
   try {
     const admitted = admit(options, caller);
-    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const { path, query } = splitUrl(request.url ?? "");
     const match = route(request.method ?? "", path);
     const input = await readInput(request, query, match);
     const answer = match.operation.run(options.ctx, input, admitted, signal);
@@ -116,6 +117,11 @@ async function respond(
   } catch (error) {
     sendFailure(options, request, response, error);
   }
+}
+
+function splitUrl(url: string): { path: string; query: string } {
+  const at = url.indexOf("?");
+  return at < 0 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
 }
 
 /** Fails closed: nobody is served whom the kernel does not name. */

@@ -20,9 +20,8 @@ export async function startWorker(world: World, workerId: number, inherited: boo
   const { hand, isNew } = world.hands.take(workerId, inherited);
   if (!isNew) return;
   try {
-    const found = hand.inherited ? await findRemains(world, worker, hand) : "never-started";
-    if (found === "exited") return;
-    if (found === "never-started") await startProgram(world, worker, hand);
+    if (!hand.inherited) await startProgram(world, worker, hand);
+    else if (!(await adoptRemains(world, worker, hand))) return;
     hand.settle();
     if (hand.identity !== null && worker.lane.spec.residency === "resident")
       await awaitReady(world, worker, hand);
@@ -48,24 +47,32 @@ function endStopped(world: World, hand: Hand): void {
   endWithoutProgram(world, hand, { type: "worker-exited", workerId: hand.workerId, exit, result: null });
 }
 
-async function findRemains(
-  world: World,
-  worker: Worker,
-  hand: Hand,
-): Promise<"running" | "exited" | "never-started"> {
+/**
+ * Takes over what an earlier daemon left of a worker. One that never started never will: its control folder is
+ * revoked, in case its supervisor is merely late, so the plan has to make another worker.
+ * @returns whether its program runs.
+ */
+async function adoptRemains(world: World, worker: Worker, hand: Hand): Promise<boolean> {
   const remains = await world.engine.inspect(world.places.workerDir(worker.id), worker.id);
   if (remains.kind === "running") {
     adopt(world, worker, hand, remains.identity);
     world.log.info({ worker: worker.name, pid: remains.identity.pid }, "adopted a running worker");
-    return "running";
+    return true;
   }
-  if (remains.kind === "never-started") {
-    if (worker.phase.state === "starting") return "never-started";
+  if (remains.kind === "exited") {
+    await reportExit(world, worker, hand, remains.exit, startFollowing(world, worker));
+  } else if (worker.phase.state === "starting") {
+    const message = "the daemon ended before it had started the program";
+    endWithoutProgram(world, hand, {
+      type: "worker-start-failed",
+      workerId: worker.id,
+      cause: "interrupted",
+      message,
+    });
+  } else {
     await reportExit(world, worker, hand, { exitCode: null, detail: "its control folder is gone" }, null);
-    return "exited";
   }
-  await reportExit(world, worker, hand, remains.exit, startFollowing(world, worker));
-  return "exited";
+  return false;
 }
 
 async function startProgram(world: World, worker: Worker, hand: Hand): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf, Failure } from "../std/failure.ts";
 import type { Launch } from "./engine.ts";
@@ -16,16 +16,15 @@ const PID_LINE_DEADLINE_MS = 2_000;
 const POLL_MS = 20;
 
 /**
- * Makes the control folder and the folder of the log file. A control folder serves one start.
+ * Makes the control folder, which serves one start.
  * @throws Failure engine/failed when the folder has been used before or cannot be made.
  */
 export function makeControlFolder(launch: Launch): void {
   try {
     const made = mkdirSync(launch.dir, { recursive: true, mode: 0o750 });
-    mkdirSync(dirname(launch.logPath), { recursive: true, mode: 0o750 });
     if (made !== undefined || !existsSync(join(launch.dir, "pid"))) return;
   } catch (error) {
-    throw new Failure("engine/failed", `cannot make the folders of worker ${launch.workerId}`, {
+    throw new Failure("engine/failed", `cannot make the control folder of worker ${launch.workerId}`, {
       why: error instanceof Error ? error.message : String(error),
       hint: "orch paths",
       cause: error,

@@ -2,10 +2,10 @@
 export interface Launch {
   readonly workerId: number;
   readonly argv: readonly string[];
-  /** The whole environment of the program; nothing is inherited from the daemon. */
+  /** The environment of the program; nothing is inherited from the daemon. The engine adds its labels. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Control folder of this worker, made by the engine: `pid`, `exit`. Survives the daemon. */
+  /** Control folder of this worker, made by the engine: `pid`, `exit`. Survives the daemon; serves one start. */
   readonly dir: string;
   /** stdout and stderr go straight to this file, appended. Its folder is made by the engine. */
   readonly logPath: string;
@@ -39,22 +39,28 @@ export interface Engine {
   readonly name: "process" | "docker" | "podman";
   /**
    * Starts the program detached, in its own process group and session, and says who it is.
-   * @throws Failure engine/failed when it could not be started at all.
+   * @throws Failure engine/failed when it could not be started at all; also when `dir` was used or revoked before.
+   * A program that is not there is no such failure: it ends with 127 and its log says why.
    */
   start(launch: Launch): Promise<ProcessIdentity>;
   /** Resolves when the program and its group are gone; also for adopted ones. Never rejects. */
   exited(dir: string, identity: ProcessIdentity): Promise<Exit>;
-  /** TERM to the group, KILL after `graceMs`, including descendants that left the group. Resolves when gone. */
+  /**
+   * TERM, and KILL after `graceMs`, to the group and to descendants that left it. Resolves when all are gone. A call
+   * while another is under way joins it and can only bring its deadline forward.
+   */
   ensureStopped(dir: string, identity: ProcessIdentity, graceMs: number): Promise<Exit>;
   /**
    * What became of the worker whose control folder is `dir`. For one that never started it also makes sure that
-   * it never will (a supervisor that is late finds its folder revoked and gives up).
+   * it never will (a supervisor that is late finds its folder revoked and gives up), and of one that ended, that
+   * nothing is left of it.
+   * @throws the system's error when the folder cannot be read; nothing may be concluded then.
    */
   inspect(dir: string, workerId: number): Promise<Remains>;
-  /** Programs of this daemon's instance (label ORCH_INSTANCE in their environment) that are running now. */
+  /** Workers of an instance (label ORCH_INSTANCE) of which something runs now: each once, by its oldest process. */
   labelled(
     instanceId: string,
   ): Promise<readonly { readonly workerId: number; readonly identity: ProcessIdentity }[]>;
-  /** Kills one found by `labelled` that no worker of the database owns. */
+  /** Kills all of one found by `labelled` that no worker of the database owns. Resolves when it is gone. */
   kill(identity: ProcessIdentity): Promise<void>;
 }

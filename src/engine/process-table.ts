@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
 import type { ProcessStat } from "./identity.ts";
@@ -17,8 +17,9 @@ export interface ProcessTable {
   /**
    * The processes that run now: the read begins after the call. Zombies and those of other users are left out.
    * Rejects when the kernel could not be asked.
+   * @param sincePid leaves out (most of) those whose pids were given out before this one; null = all.
    */
-  read(): Promise<readonly ProcessRow[]>;
+  read(sincePid: number | null): Promise<readonly ProcessRow[]>;
 }
 
 /** Processes looked at before other work of the daemon gets its turn; about 25 µs each. */
@@ -32,6 +33,7 @@ const PAUSE_PER_COST = 4;
  */
 export function createProcessTable(clock: Clock): ProcessTable {
   let next: Promise<readonly ProcessRow[]> | null = null;
+  let wanted = new Set<number | null>();
   let last: Promise<unknown> = Promise.resolve();
   let notBeforeMs = 0;
 
@@ -41,14 +43,17 @@ export function createProcessTable(clock: Clock): ProcessTable {
     if (pauseMs > 0) await sleep(pauseMs);
     next = null;
     const startMs = clock.monotonicMs();
-    const rows = await readAll();
+    const isWanted = createPidFilter(wanted);
+    wanted = new Set();
+    const rows = await readRows(isWanted);
     const endMs = clock.monotonicMs();
     notBeforeMs = endMs + (endMs - startMs) * PAUSE_PER_COST;
     return rows;
   };
 
   return {
-    read() {
+    read(sincePid) {
+      wanted.add(sincePid);
       if (next === null) {
         next = readWhenDue();
         last = next.catch(() => undefined);
@@ -58,12 +63,26 @@ export function createProcessTable(clock: Clock): ProcessTable {
   };
 }
 
-async function readAll(): Promise<ProcessRow[]> {
+/**
+ * Which pids have to be looked at for those who asked. Linux gives pids out in rising order and begins anew at the
+ * end of the range; the last one given out is the last word of /proc/loadavg, see proc_loadavg(5).
+ */
+function createPidFilter(wanted: ReadonlySet<number | null>): (pid: number) => boolean {
+  if (wanted.has(null)) return () => true;
+  const lastPid = Number(readFileSync("/proc/loadavg", "latin1").trim().split(" ").at(-1));
+  const starts = [...wanted].filter((pid) => pid !== null);
+  return (pid) =>
+    starts.some((start) =>
+      start <= lastPid ? pid >= start && pid <= lastPid : pid >= start || pid <= lastPid,
+    );
+}
+
+async function readRows(isWanted: (pid: number) => boolean): Promise<ProcessRow[]> {
   const rows: ProcessRow[] = [];
   let untilTurn = SLICE;
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
+    if (!Number.isInteger(pid) || !isWanted(pid)) continue;
     if (untilTurn-- === 0) {
       await nextTurn();
       untilTurn = SLICE;

@@ -1,23 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
 import { revoke, waitForPidRecord } from "./control-folder.ts";
-import type { Engine, Exit, ProcessIdentity, Remains } from "./engine.ts";
+import type { Engine, ProcessIdentity, Remains } from "./engine.ts";
 import { readExitRecord, recordLost } from "./exit-record.ts";
-import { identityOf, isAlive, readStat, sendSignal } from "./identity.ts";
+import { identityOf, isAlive, readStat } from "./identity.ts";
 import type { Labels } from "./labels.ts";
 import { readLabels } from "./labels.ts";
-import type { Belonging } from "./members.ts";
 import { membersOf } from "./members.ts";
 import type { ProcessTable } from "./process-table.ts";
 import { createProcessTable } from "./process-table.ts";
+import { stop } from "./stop.ts";
 import { startSupervised } from "./supervise.ts";
-import { killOnce, killUntilGone } from "./terminate.ts";
+import { killUntilGone } from "./terminate.ts";
 import type { OwnChild, Tracked } from "./tracked.ts";
-import { track } from "./tracked.ts";
-
-/** How long a supervisor may take to record the end of a killed program before it is killed too. */
-const SUPERVISOR_GRACE_MS = 1_000;
-const STOP_POLL_MS = 50;
+import { SUPERVISOR_LOST, track } from "./tracked.ts";
 
 export interface ProcessEngineOptions {
   /** Names this daemon's state directory; programs carry it as ORCH_INSTANCE. */
@@ -62,46 +57,6 @@ function keyOf(identity: ProcessIdentity): string {
   return `${identity.bootId} ${identity.pid} ${identity.startTicks}`;
 }
 
-/**
- * TERM to all of the worker's processes, then at the deadline KILL to all but the supervisor, which records what
- * happened and ends; if it does not (it was stopped), it is killed as well. A second call joins the first and can
- * only bring its deadline forward.
- */
-async function stop(tracked: Tracked, graceMs: number, table: ProcessTable, clock: Clock): Promise<Exit> {
-  const { identity } = tracked;
-  const stopAtMs = clock.monotonicMs() + graceMs;
-  if (tracked.stopAtMs !== null) tracked.stopAtMs = Math.min(tracked.stopAtMs, stopAtMs);
-  if (tracked.stopAtMs !== null || !isAlive(identity)) return tracked.gone;
-  tracked.stopAtMs = stopAtMs;
-  sendSignal(identity, "SIGTERM", "group");
-  // A stopped program gets to see its TERM only when it is continued.
-  sendSignal(identity, "SIGCONT", "group");
-  const belonging = await tracked.belonging;
-  await signalOutsiders(belonging, table);
-  let isGone = false;
-  const gone = tracked.gone.finally(() => {
-    isGone = true;
-  });
-  while (!isGone) {
-    const leftMs = tracked.stopAtMs - clock.monotonicMs();
-    // Once the supervisor is gone, track() waits for the deadline and kills what is left.
-    if (leftMs <= 0 && isAlive(identity)) {
-      const spare = leftMs > -SUPERVISOR_GRACE_MS ? identity : null;
-      await killOnce({ belonging, spare }, table);
-    }
-    await Promise.race([gone, sleep(leftMs > 0 ? Math.min(leftMs, STOP_POLL_MS) : STOP_POLL_MS)]);
-  }
-  return gone;
-}
-
-/** TERM also to those that left the group, so that a stop need not wait out its grace for them. */
-async function signalOutsiders(belonging: Belonging, table: ProcessTable): Promise<void> {
-  const rows = await table.read().catch(() => []);
-  for (const member of membersOf(rows, belonging)) {
-    if (member.groupId !== belonging.supervisor?.pid) sendSignal(identityOf(member), "SIGTERM");
-  }
-}
-
 async function inspect(dir: string, labels: Labels, table: ProcessTable, clock: Clock): Promise<Remains> {
   if (revoke(dir)) return { kind: "never-started" };
   const record = await waitForPidRecord(dir);
@@ -114,17 +69,17 @@ async function inspect(dir: string, labels: Labels, table: ProcessTable, clock: 
     if (isAlive(identity) && stat.sessionId === stat.pid) return { kind: "running", identity };
   }
   await killUntilGone(
-    { belonging: { labels, supervisor: null }, spare: null, killAtMs: () => 0 },
+    { belonging: { labels, supervisor: null }, spare: null, sincePid: null, killAtMs: () => 0 },
     table,
     clock,
   );
-  const exit = readExitRecord(dir) ?? recordLost(dir, "its supervisor was killed, or the host went down");
+  const exit = readExitRecord(dir) ?? recordLost(dir, SUPERVISOR_LOST);
   return { kind: "exited", exit };
 }
 
 /** A pid file without its line: the disk was full (then nothing ran), or somebody emptied it. */
 async function inspectWithoutPid(labels: Labels, table: ProcessTable): Promise<Remains> {
-  const members = membersOf(await table.read(), { labels, supervisor: null });
+  const members = membersOf(await table.read(null), { labels, supervisor: null });
   const supervisor = members.find((member) => member.pid === member.sessionId);
   return supervisor === undefined
     ? { kind: "never-started" }
@@ -137,7 +92,7 @@ async function findLabelled(
   table: ProcessTable,
 ): Promise<{ workerId: number; identity: ProcessIdentity }[]> {
   const oldest = new Map<number, { workerId: number; identity: ProcessIdentity }>();
-  const rows = (await table.read()).toSorted((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
+  const rows = (await table.read(null)).toSorted((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
   for (const row of rows) {
     const workerId = row.labels?.instanceId === instanceId ? row.labels.workerId : undefined;
     if (workerId === undefined || row.pid === process.pid || oldest.has(workerId)) continue;
@@ -149,5 +104,5 @@ async function findLabelled(
 async function kill(identity: ProcessIdentity, table: ProcessTable, clock: Clock): Promise<void> {
   if (!isAlive(identity)) return;
   const belonging = { labels: readLabels(identity.pid), supervisor: identity };
-  await killUntilGone({ belonging, spare: null, killAtMs: () => 0 }, table, clock);
+  await killUntilGone({ belonging, spare: null, sincePid: null, killAtMs: () => 0 }, table, clock);
 }

@@ -2,9 +2,10 @@ import type { ChildProcess } from "node:child_process";
 // node:child_process and not execa: hundreds of short programs start per second, and all that is wanted here is
 // fork + exec with two file descriptors. execa's streams, promises and error objects cost several times the spawn.
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { must } from "../std/assert.ts";
-import { Failure } from "../std/failure.ts";
+import { errnoOf, Failure } from "../std/failure.ts";
 import { makeControlFolder } from "./control-folder.ts";
 import type { Launch, ProcessIdentity } from "./engine.ts";
 import { findProgram } from "./find-program.ts";
@@ -75,7 +76,7 @@ function identifyOwn(pid: number): ProcessIdentity {
 
 function spawnSupervisor(launch: Launch, instanceId: string): ChildProcess {
   const env = { ...launch.env, ...labelEnvironment({ workerId: launch.workerId, instanceId }) };
-  const log = openSync(launch.logPath, "a", 0o640);
+  const log = openLog(launch.logPath);
   try {
     return spawn("/bin/sh", ["-c", SCRIPT, "orch", launch.dir, ...programOf(launch)], {
       cwd: launch.cwd,
@@ -85,6 +86,17 @@ function spawnSupervisor(launch: Launch, instanceId: string): ChildProcess {
     });
   } finally {
     closeSync(log);
+  }
+}
+
+/** Opens a log file to append to; its folder, nearly always there, is made only when it is missing. */
+function openLog(path: string): number {
+  try {
+    return openSync(path, "a", 0o640);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+    return openSync(path, "a", 0o640);
   }
 }
 

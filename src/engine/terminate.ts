@@ -14,6 +14,8 @@ export interface KillOrder {
   readonly belonging: Belonging;
   /** Left alone; the supervisor, so that it may record how its program ended. */
   readonly spare: ProcessIdentity | null;
+  /** All of them have pids given out from this one on; null = not known. */
+  readonly sincePid: number | null;
   /** On the monotonic clock; until then they are only waited for. */
   killAtMs(): number;
 }
@@ -42,9 +44,9 @@ export async function killOnce(order: Omit<KillOrder, "killAtMs">, table: Proces
 }
 
 async function findMembers(
-  order: Pick<KillOrder, "belonging" | "spare">,
+  order: Omit<KillOrder, "killAtMs">,
   table: ProcessTable,
 ): Promise<readonly ProcessIdentity[]> {
-  const members = membersOf(await table.read(), order.belonging);
+  const members = membersOf(await table.read(order.sincePid), order.belonging);
   return members.filter((member) => member.pid !== order.spare?.pid).map(identityOf);
 }

@@ -10,6 +10,13 @@ import type { Belonging } from "./members.ts";
 import type { ProcessTable } from "./process-table.ts";
 import { killUntilGone } from "./terminate.ts";
 
+/**
+ * A program that ended so soon can only have left processes whose pids came after its supervisor's: no host gives out
+ * its whole range of pids (32,768 at least) in this time. Short programs are many, and this makes their ends cheap.
+ */
+const YOUNG_MS = 1_000;
+/** Why there is no exit record where there should be one. */
+export const SUPERVISOR_LOST = "its supervisor was killed, or the host went down";
 /** How soon the end of a program is seen that an earlier daemon started; its end cannot be waited for. */
 const ADOPTED_POLL_MS = 100;
 /** Pause before the control folder is read again after the kernel refused (no file descriptors left). */
@@ -51,6 +58,7 @@ export interface Tracked {
 /** Begins to wait for the end of a program. */
 export function track(options: TrackOptions): Tracked {
   const { dir, identity, own, table, clock } = options;
+  const startMs = clock.monotonicMs();
   // A supervisor that was gone before we ever saw it may have been so for days: its group number proves nothing.
   const isKnown = own !== null || isAlive(identity);
   const supervisorEnd = own === null ? untilNotAlive(identity) : untilExit(own.child);
@@ -58,7 +66,14 @@ export function track(options: TrackOptions): Tracked {
   const wait = async (): Promise<Exit> => {
     const end = await supervisorEnd;
     const killAtMs = (): number => tracked.stopAtMs ?? 0;
-    await killUntilGone({ belonging: await belonging, spare: null, killAtMs }, table, clock);
+    const isYoung = own !== null && clock.monotonicMs() - startMs < YOUNG_MS;
+    const order = {
+      belonging: await belonging,
+      spare: null,
+      sincePid: isYoung ? identity.pid : null,
+      killAtMs,
+    };
+    await killUntilGone(order, table, clock);
     return untilReadable(() => readExitRecord(dir) ?? exitWithoutRecord(dir, end));
   };
   const tracked: Tracked = { identity, belonging, gone: Promise.resolve().then(wait), stopAtMs: null };
@@ -103,5 +118,7 @@ function exitWithoutRecord(dir: string, { exitCode, signal }: SupervisorEnd): Ex
   if (exitCode !== null) return recordExit(dir, exitCode);
   // A signal that came before the supervisor had its trap and its pid file ended it; no program ever ran.
   if (signal !== null && readPidRecord(dir) === null) return recordExit(dir, 128 + constants.signals[signal]);
-  return recordLost(dir, "its supervisor was killed, or the host went down");
+  if (readPidRecord(dir) === null)
+    return recordLost(dir, "its supervisor ended before it started the program");
+  return recordLost(dir, SUPERVISOR_LOST);
 }

@@ -61,6 +61,7 @@ export function toTimestamp(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
+/** RFC 3339 in UTC; null stays null. */
 export function toTimestampOrNull(atMs: number | null): string | null {
   return atMs === null ? null : toTimestamp(atMs);
 }

@@ -59,9 +59,11 @@ function findTail(fd: number, lines: number): number {
   const start = Math.max(0, size - TAIL_MAX_BYTES);
   const text = Buffer.alloc(size - start);
   fs.readSync(fd, text, 0, text.length, start);
-  let at = text.length;
-  if (text[at - 1] === 0x0a) at -= 1;
+  if (lines === 0) return size;
+  // What stands before a newline is a line, and so is what the last newline leaves over.
+  let at = text.at(-1) === 0x0a ? text.length - 1 : text.length;
   for (let seen = 0; seen < lines; seen++) {
+    if (at === 0) return start; // lastIndexOf would take -1 for the last byte.
     at = text.lastIndexOf(0x0a, at - 1);
     if (at === -1) return start;
   }

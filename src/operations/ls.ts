@@ -21,7 +21,7 @@ export const ls = operation({
   }),
   async run(ctx, input) {
     const rows = ctx.queries.jobs({
-      states: input.states ?? null,
+      states: input.states === undefined ? null : [...new Set(input.states)],
       runtime: input.runtime ?? null,
       before: input.before ?? null,
       limit: input.limit,

@@ -134,6 +134,7 @@ function summaryOf(runtime: Runtime, params: Readonly<Record<string, Json>>): st
   return shorten(text && text[1] !== "" ? String(text[1]) : given.join(" "));
 }
 
+/** One line of at most 120 characters. */
 export function shorten(text: string): string {
   const line = text.replaceAll(/\s+/g, " ").trim();
   return line.length <= SUMMARY_MAX ? line : `${line.slice(0, SUMMARY_MAX - 1)}…`;

@@ -10,10 +10,10 @@ interface Declared<R extends Route, I extends z.ZodType, O extends z.ZodType> {
   readonly maxBodyBytes?: number;
 }
 
-/** Declares an operation that answers once. */
+/** Declares an operation that answers once. `signal` aborts when the caller has gone: one that waits gives up then. */
 export function operation<R extends Route, I extends z.ZodType, O extends z.ZodType>(
   declared: Declared<R, I, O> & {
-    run(ctx: Context, input: z.output<I>, caller: Caller): Promise<z.input<O>>;
+    run(ctx: Context, input: z.output<I>, caller: Caller, signal: AbortSignal): Promise<z.input<O>>;
   },
 ): Operation<Context, R, I, O> & { readonly stream: false } {
   return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, stream: false };

@@ -17,7 +17,7 @@ export function viewRuntime(runtime: Runtime): RuntimeView {
     replicas: runtime.replicas,
     keepAliveMs: runtime.keepAliveMs,
     timeouts: runtime.timeouts,
-    params: viewParams(runtime) as RuntimeView["params"],
+    params: viewParams(runtime),
     outputs: [...runtime.outputs],
     problem: null,
   };

@@ -20,9 +20,10 @@ interface Asked {
 
 /**
  * Has a worker of a runtime started and waits until it has its place (its GPU is granted); it may still be loading.
+ * @param signal ends the waiting; the worker is started all the same.
  * @throws Failure when it is refused, or the first start fails.
  */
-export async function summonWorker(ctx: Context, asked: Asked): Promise<WorkerView> {
+export async function summonWorker(ctx: Context, asked: Asked, signal: AbortSignal): Promise<WorkerView> {
   const runtime = usableRuntime(ctx, asked.runtime);
   if (runtime.protocol === "exec") {
     throw new Failure("worker/state", `workers of ${runtime.name} run one job each and are started with it`, {
@@ -30,7 +31,7 @@ export async function summonWorker(ctx: Context, asked: Asked): Promise<WorkerVi
     });
   }
   const lane = laneSpecOf(runtime, checkLoadParams(runtime, asked.params));
-  const waker = createWaker(ctx.feed, (notice) => notice.type === "events", new AbortController().signal);
+  const waker = createWaker(ctx.feed, (notice) => notice.type === "events", signal);
   try {
     const known = new Set(workersOf(ctx, lane));
     const gpu = asked.gpu === null ? null : uuidOf(ctx, asked.gpu);
@@ -40,6 +41,8 @@ export async function summonWorker(ctx: Context, asked: Asked): Promise<WorkerVi
       const started = workersOf(ctx, lane).find((id) => !known.has(id));
       if (started !== undefined) return viewWorkerById(ctx, started);
       refuseIfGivenUp(ctx, lane);
+      if (signal.aborted)
+        throw new Failure("interrupted", `nobody waits for a worker of ${lane.title} any more`);
       await waker.wait();
     }
   } finally {

@@ -9,5 +9,5 @@ export const workerStart = operation({
   summary: "Start a worker of a runtime as soon as there is room, without stopping busy ones",
   input: z.object({ runtime: z.string(), params: Params.default({}) }).strict(),
   output: WorkerView,
-  run: (ctx, input) => summonWorker(ctx, { ...input, gpu: null, evict: false }),
+  run: (ctx, input, _caller, signal) => summonWorker(ctx, { ...input, gpu: null, evict: false }, signal),
 });

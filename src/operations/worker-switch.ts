@@ -15,5 +15,6 @@ export const workerSwitch = operation({
     })
     .strict(),
   output: WorkerView,
-  run: (ctx, { gpu, ...input }) => summonWorker(ctx, { ...input, gpu: gpu ?? null, evict: true }),
+  run: (ctx, { gpu, ...input }, _caller, signal) =>
+    summonWorker(ctx, { ...input, gpu: gpu ?? null, evict: true }, signal),
 });

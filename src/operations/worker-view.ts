@@ -48,6 +48,7 @@ export function findWorkerId(ctx: Context, asked: string): number {
   throw new Failure("worker/unknown", `there is no worker "${asked}"`, { hint: "orch workers ls" });
 }
 
+/** A worker as callers see it, by its id. @throws Failure worker/unknown */
 export function viewWorkerById(ctx: Context, id: number): WorkerView {
   const row = ctx.queries.worker(id);
   if (row) return viewWorker(ctx, row);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { assert } from "../std/assert.ts";
 import { failureTable } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
 import type { Operation, Route } from "./operation.ts";
@@ -12,21 +13,27 @@ type JsonObject = { [key: string]: Json };
 /** The OpenAPI 3.1 document of these operations, from the schemas that check every request. */
 export function describeApi(operations: readonly AnyOperation[], version: string): JsonObject {
   const paths: { [path: string]: JsonObject } = {};
+  const schemas: JsonObject = { Error: errorSchema() };
   for (const operation of operations) {
     const [method, path] = operation.route.split(" ") as ["GET" | "POST", string];
     const shown = `/api/v1${path.replaceAll(/:(\w+)/g, "{$1}")}`;
-    paths[shown] = { ...paths[shown], [method.toLowerCase()]: describe(operation, method, path) };
+    paths[shown] = { ...paths[shown], [method.toLowerCase()]: describe(operation, method, path, schemas) };
   }
   return {
     openapi: "3.1.0",
     info: { title: "orch", version, description: "Streams are NDJSON: one JSON document per line." },
     paths,
-    components: { schemas: { Error: errorSchema() } },
+    components: { schemas },
   };
 }
 
-function describe(operation: AnyOperation, method: "GET" | "POST", path: string): JsonObject {
-  const input = toJsonSchema(operation.input, "input");
+function describe(
+  operation: AnyOperation,
+  method: "GET" | "POST",
+  path: string,
+  schemas: JsonObject,
+): JsonObject {
+  const input = toJsonSchema(operation.input, "input", schemas);
   const properties = (input["properties"] ?? {}) as JsonObject;
   const required = (input["required"] ?? []) as string[];
   const inPath = [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? "");
@@ -40,20 +47,22 @@ function describe(operation: AnyOperation, method: "GET" | "POST", path: string)
       schema: properties[name] ?? {},
     })),
   ];
+  const needed = others.filter((name) => required.includes(name));
   const body = {
     type: "object",
     properties: Object.fromEntries(others.map((name) => [name, properties[name] ?? {}])),
-    required: others.filter((name) => required.includes(name)),
+    required: needed,
+    additionalProperties: false,
   };
   const mediaType = operation.stream ? "application/x-ndjson" : "application/json";
-  const answer = { [mediaType]: { schema: toJsonSchema(operation.output, "output") } };
+  const answer = { [mediaType]: { schema: toJsonSchema(operation.output, "output", schemas) } };
   const failure = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
   return {
     operationId: `${method.toLowerCase()}${path.replaceAll(/[^A-Za-z]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary: operation.summary,
     parameters,
     ...(method === "POST"
-      ? { requestBody: { required: true, content: { "application/json": { schema: body } } } }
+      ? { requestBody: { required: needed.length > 0, content: { "application/json": { schema: body } } } }
       : {}),
     responses: {
       200: { description: operation.stream ? "a stream of lines" : "done", content: answer },
@@ -62,11 +71,16 @@ function describe(operation: AnyOperation, method: "GET" | "POST", path: string)
   };
 }
 
-function toJsonSchema(schema: z.ZodType, io: "input" | "output"): JsonObject {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: "any",
-  }) as unknown as JsonObject;
+/** What a schema refers to moves to `schemas`: references are meant from the root of the document. */
+function toJsonSchema(schema: z.ZodType, io: "input" | "output", schemas: JsonObject): JsonObject {
+  const made = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const { $schema: _, $defs = {}, ...rest } = JSON.parse(text) as JsonObject & { $defs?: JsonObject };
+  for (const [name, definition] of Object.entries($defs)) {
+    const known = schemas[name] ?? definition;
+    assert(JSON.stringify(known) === JSON.stringify(definition), `two schemas are called ${name}`);
+    schemas[name] = definition;
+  }
   return rest;
 }
 

@@ -15,6 +15,7 @@ export interface DeadlineHeap {
   takeDue(nowMs: number): Deadline | undefined;
 }
 
+/** An empty heap. */
 export function createDeadlineHeap(): DeadlineHeap {
   const heap: Deadline[] = [];
   const at = (index: number): number => heap[index]?.atMs ?? Number.POSITIVE_INFINITY;

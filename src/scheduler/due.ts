@@ -62,5 +62,6 @@ function applyKeepAlive(tx: Transition, worker: Worker): void {
   if (worker.phase.state !== "ready" || worker.jobs.size > 0 || worker.pinned || keepAliveMs === null) return;
   const stopAtMs = worker.phase.idleSinceMs + keepAliveMs;
   if (stopAtMs > tx.nowMs) lookAgainBy(tx.state, stopAtMs);
-  else if (worker.lane.queue.size === 0) stop(tx, worker, "idle");
+  else if (worker.lane.queue.size === 0 || tx.state.stopping) stop(tx, worker, "idle");
+  else lookAgainBy(tx.state, tx.nowMs + 1); // The plan gives it a job, unless another worker of its lane takes it.
 }

@@ -78,11 +78,14 @@ export type Report =
   | { readonly type: "worker-step"; readonly workerId: number; readonly step: StartStep }
   | { readonly type: "worker-spawned"; readonly workerId: number; readonly identity: Json }
   | { readonly type: "worker-ready"; readonly workerId: number; readonly endpoint: string | null }
-  /** Nothing of it is running. `memory`: the GPU did not come free; `program`: it could not be started at all. */
+  /**
+   * Nothing of it is running. `memory`: the GPU did not come free; `program`: it could not be started at all;
+   * `interrupted`: the daemon ended before it started the program, which says nothing about either.
+   */
   | {
       readonly type: "worker-start-failed";
       readonly workerId: number;
-      readonly cause: "memory" | "program";
+      readonly cause: "memory" | "program" | "interrupted";
       readonly message: string;
     }
   | {

@@ -63,6 +63,7 @@ export function settleWaiting(tx: Transition, lane: Lane): void {
   if (lane.queue.size === 0 && lane.summons === null) tx.state.waiting.delete(lane);
 }
 
+/** Holds a job that is in no lane, for the reasons in `phase`. */
 export function holdJob(tx: Transition, job: Job, phase: HoldPhase): void {
   for (const id of phase.after) {
     const others = tx.state.dependents.get(id) ?? new Set();

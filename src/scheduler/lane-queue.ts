@@ -27,6 +27,7 @@ export interface LaneQueue {
   ahead(id: number, priority: number): number;
 }
 
+/** An empty queue. */
 export function createLaneQueue(): LaneQueue {
   const buckets: Bucket[] = [];
   let size = 0;
@@ -76,28 +77,31 @@ export function createLaneQueue(): LaneQueue {
       if (bucket.live === 0) buckets.splice(buckets.indexOf(bucket), 1);
       return true;
     },
-    list(limit) {
-      const found: number[] = [];
-      for (const bucket of buckets) {
-        for (let at = bucket.head; at < bucket.ids.length && found.length < limit; at++) {
-          const id = bucket.ids[at] ?? 0;
-          if (id > 0) found.push(id);
-        }
-      }
-      return found;
-    },
-    ahead(id, priority) {
-      let count = 0;
-      for (const bucket of buckets) {
-        if (bucket.priority < priority) break;
-        if (bucket.priority > priority) count += bucket.live;
-        else
-          for (let at = bucket.head; at < bucket.ids.length; at++)
-            count += isBefore(bucket.ids[at], id) ? 1 : 0;
-      }
-      return count;
-    },
+    list: (limit) => listIds(buckets, limit),
+    ahead: (id, priority) => countAhead(buckets, id, priority),
   };
+}
+
+function listIds(buckets: readonly Bucket[], limit: number): number[] {
+  const found: number[] = [];
+  for (const bucket of buckets) {
+    for (let at = bucket.head; at < bucket.ids.length && found.length < limit; at++) {
+      const id = bucket.ids[at] ?? 0;
+      if (id > 0) found.push(id);
+    }
+  }
+  return found;
+}
+
+function countAhead(buckets: readonly Bucket[], id: number, priority: number): number {
+  let count = 0;
+  for (const bucket of buckets) {
+    if (bucket.priority < priority) break;
+    if (bucket.priority > priority) count += bucket.live;
+    else
+      for (let at = bucket.head; at < bucket.ids.length; at++) count += isBefore(bucket.ids[at], id) ? 1 : 0;
+  }
+  return count;
 }
 
 function isBefore(candidate: number | undefined, id: number): boolean {

@@ -188,6 +188,8 @@ export interface State {
   nextLimitMs: number;
   nextJobId: number;
   nextWorkerId: number;
+  /** Workers up to this id come from an earlier daemon: their times span one in which nobody looked, so they are not measured. */
+  adoptedUpTo: number;
   /** The last fence given out; only grows. */
   lastFence: number;
   /** Set on shutdown: nothing new is started. */

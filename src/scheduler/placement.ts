@@ -19,17 +19,20 @@ const RANKS = { free: 0, emptying: 1, evictable: 2, busy: 3 } as const;
 /**
  * The offers of all GPUs that could run `lane` were its workers alone there, best first. GPUs that are lost, taken by
  * another lane in this plan, or too full of foreign memory make none: nobody is evicted for what would not fit even then.
+ * A GPU that a person asked for comes first, and without it there are no offers.
  */
 export function offersFor(state: State, lane: Lane, taken: ReadonlySet<Gpu>, mayEvict: MayEvict): Offer[] {
   const offers: Offer[] = [];
+  const asked = lane.summons?.gpu ?? null;
   for (const gpu of state.gpus.values()) {
     if (!gpu.healthy || taken.has(gpu)) continue;
-    if (lane.summons !== null && lane.summons.gpu !== null && lane.summons.gpu !== gpu.uuid) continue;
     if (neededBytes(state.policy, lane.spec, gpu) > usableBytes(state.policy, gpu)) continue;
     offers.push(offerOf(state, lane, gpu, mayEvict));
   }
+  if (asked !== null && !offers.some((offer) => offer.gpu.uuid === asked)) return [];
   return offers.sort(
     (left, right) =>
+      Number(right.gpu.uuid === asked) - Number(left.gpu.uuid === asked) ||
       RANKS[left.rank] - RANKS[right.rank] ||
       left.victims.length - right.victims.length ||
       left.spareBytes - right.spareBytes ||

@@ -58,6 +58,7 @@ function seeGpus(tx: Transition, seen: readonly SeenGpu[]): void {
     const known = tx.state.gpus.get(reading.uuid);
     const gpu: Gpu = known ?? { ...reading, leases: new Set() };
     if (known && known.healthy !== reading.healthy) reportHealth(tx, known, reading.healthy);
+    if (known && !reading.healthy) drainResidents(tx, known);
     Object.assign(gpu, reading);
     tx.state.gpus.set(reading.uuid, gpu);
     tx.changes.gpus.add(gpu);
@@ -65,17 +66,23 @@ function seeGpus(tx: Transition, seen: readonly SeenGpu[]): void {
   for (const gpu of tx.state.gpus.values()) {
     if (present.has(gpu.uuid)) continue;
     if (gpu.healthy) reportHealth(tx, gpu, false);
+    drainResidents(tx, gpu);
     if (gpu.leases.size === 0) tx.state.gpus.delete(gpu.uuid);
   }
 }
 
-/** A GPU that is lost takes no new work; what runs there is left to end by itself or by its caller. */
 function reportHealth(tx: Transition, gpu: Gpu, healthy: boolean): void {
   gpu.healthy = healthy;
   log(tx, healthy ? "gpu-back" : "gpu-lost", `GPU ${gpu.index} ${healthy ? "is back" : "cannot be used"}`, {
     gpu,
   });
-  if (healthy) return;
+}
+
+/**
+ * A GPU that is lost takes no new work; what runs there is left to end by itself or by its caller. It may have been
+ * lost while no daemon looked, so its workers are looked at each time and not only when its health changes.
+ */
+function drainResidents(tx: Transition, gpu: Gpu): void {
   for (const lease of gpu.leases) {
     if (lease.worker.lane.spec.residency === "resident") drain(tx, lease.worker, "gpu-lost");
   }
@@ -107,8 +114,10 @@ function spawned(tx: Transition, worker: Worker, report: ReportOf<"worker-spawne
 function ready(tx: Transition, worker: Worker, report: ReportOf<"worker-ready">): void {
   tx.changes.endpoints.push({ workerId: worker.id, endpoint: report.endpoint, atMs: tx.nowMs });
   if (worker.phase.state !== "starting") return;
-  worker.lane.startCostMs = smooth(worker.lane.startCostMs, tx.nowMs - worker.phase.sinceMs);
-  tx.changes.lanes.add(worker.lane);
+  if (worker.id > tx.state.adoptedUpTo) {
+    worker.lane.startCostMs = smooth(worker.lane.startCostMs, tx.nowMs - worker.phase.sinceMs);
+    tx.changes.lanes.add(worker.lane);
+  }
   becomeReady(tx, worker);
   settleIdle(tx, worker);
   log(
@@ -129,17 +138,25 @@ function becomeReady(tx: Transition, worker: Worker): void {
 }
 
 function startFailed(tx: Transition, worker: Worker, report: ReportOf<"worker-start-failed">): void {
-  const job = onlyJob(worker);
-  if (job) {
-    const ending = job.phase.state === "running" ? job.phase.ending : null;
-    endAttempt(tx, job, "not-started", null);
-    if (ending) endJob(tx, job, endingOf(ending.how, job.timeLimitMs));
-    else if (report.cause === "program") endJob(tx, job, notStarted(report.message));
-    else enqueue(tx, job);
+  const wasStopping = worker.phase.state === "stopping";
+  for (const job of [...worker.jobs]) {
+    if (worker.lane.spec.residency === "resident") settleJob(tx, job, lostOutcome(report.message));
+    else jobNotStarted(tx, job, report);
   }
   removeWorker(tx, worker, "failed", { exitCode: null, detail: report.message });
+  // A start that was called off, or that the daemon did not live to make, says nothing about the lane.
+  if (wasStopping || report.cause === "interrupted") return;
   if (worker.lane.spec.residency === "resident" || report.cause === "memory")
     backOff(tx, worker.lane, report.message);
+}
+
+/** The job of a one-shot worker whose program never ran: its attempt does not count. */
+function jobNotStarted(tx: Transition, job: Job, report: ReportOf<"worker-start-failed">): void {
+  const ending = job.phase.state === "running" ? job.phase.ending : null;
+  endAttempt(tx, job, "not-started", null);
+  if (ending) endJob(tx, job, endingOf(ending.how, job.timeLimitMs));
+  else if (report.cause === "program") endJob(tx, job, notStarted(report.message));
+  else enqueue(tx, job);
 }
 
 function notStarted(message: string) {

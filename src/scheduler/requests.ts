@@ -43,6 +43,7 @@ export function applyRequest(tx: Transition, request: Request): Reply {
   }
 }
 
+/** The answer to a request that changes nothing. */
 export function refuse(code: RefusalCode, message: string, hint: string | null = null): Reply {
   return { ok: false, code, message, hint };
 }
@@ -50,8 +51,10 @@ export function refuse(code: RefusalCode, message: string, hint: string | null =
 function submit(tx: Transition, request: RequestOf<"submit">): Reply {
   if (tx.state.stopping)
     return refuse("daemon/stopping", "the daemon is stopping and takes no new jobs", "orch up");
-  for (const asked of request.jobs) {
+  for (const [index, asked] of request.jobs.entries()) {
     const refusal = refusalOf(tx, asked);
+    if (refusal?.ok === false && request.jobs.length > 1)
+      return { ...refusal, message: `job ${index + 1} of the batch: ${refusal.message}` };
     if (refusal) return refusal;
   }
   return { ok: true, ids: request.jobs.map((asked) => addJob(tx, asked).id) };
@@ -88,6 +91,17 @@ export function tooLarge(state: State, spec: LaneSpec): Reply | undefined {
   if (fitting.length >= spec.gpuCount) return undefined;
   const how = spec.gpuCount === 1 ? `${needs} on one GPU` : `${needs} on each of ${spec.gpuCount} GPUs`;
   return refuse("gpu/too-large", `${spec.title} needs ${how}; ${has}`, "orch gpus");
+}
+
+function tooLargeFor(state: State, spec: LaneSpec, uuid: string | null): Reply | undefined {
+  const gpu = uuid === null ? undefined : state.gpus.get(uuid);
+  if (gpu === undefined || fitsEmpty(state.policy, spec, gpu)) return undefined;
+  const has = `GPU ${gpu.index} has ${formatBytes(gpu.totalBytes)}`;
+  return refuse(
+    "gpu/too-large",
+    `${spec.title} needs ${formatBytes(spec.vramBytes ?? 0)}; ${has}`,
+    "orch gpus",
+  );
 }
 
 function withJob(state: State, jobId: number, act: (job: Job) => Reply): Reply {
@@ -161,7 +175,11 @@ function summon(tx: Transition, request: RequestOf<"start-worker">): Reply {
   if (request.gpu !== null && !state.gpus.has(request.gpu)) {
     return refuse("gpu/unknown", `there is no GPU ${request.gpu}`, "orch gpus");
   }
-  const refusal = tooLarge(state, request.lane);
+  if (request.lane.residency === "one-shot") {
+    return refuse("worker/state", `${request.lane.title} starts with its jobs, not before`, "orch submit");
+  }
+  const gpu = request.lane.gpuCount === 0 ? null : request.gpu;
+  const refusal = tooLarge(state, request.lane) ?? tooLargeFor(state, request.lane, gpu);
   if (refusal) return refusal;
   const { lane, isNew } = laneFor(state, request.lane);
   if (isNew) tx.changes.lanes.add(lane);
@@ -169,10 +187,10 @@ function summon(tx: Transition, request: RequestOf<"start-worker">): Reply {
     (worker) => worker.phase.state === "ready" || worker.phase.state === "starting",
   );
   const onGpu = running.find(
-    (worker) => request.gpu === null || worker.leases.some((l) => l.gpu.uuid === request.gpu),
+    (worker) => gpu === null || worker.leases.some((lease) => lease.gpu.uuid === gpu),
   );
   if (onGpu) return { ok: true, ids: [onGpu.id] };
-  lane.summons = { gpu: request.gpu, evict: request.evict };
+  lane.summons = { gpu, evict: request.evict };
   lane.retryAtMs = 0;
   state.waiting.add(lane);
   log(tx, "worker-summoned", `a worker for ${lane.spec.title} was asked for`);

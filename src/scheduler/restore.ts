@@ -68,6 +68,7 @@ export function restore(policy: Policy, rows: RestoredRows): State {
   const state = createState(policy);
   state.nextJobId = rows.nextJobId;
   state.nextWorkerId = rows.nextWorkerId;
+  state.adoptedUpTo = rows.nextWorkerId - 1;
   state.lastFence = rows.lastFence;
   for (const gpu of rows.gpus) {
     state.gpus.set(gpu.uuid, { ...gpu, foreignBytes: 0, healthy: false, leases: new Set() });

@@ -16,6 +16,7 @@ export function createState(policy: Policy): State {
     nextLimitMs: Number.POSITIVE_INFINITY,
     nextJobId: 1,
     nextWorkerId: 1,
+    adoptedUpTo: 0,
     lastFence: 0,
     stopping: false,
   };
@@ -28,7 +29,10 @@ export function laneFor(state: State, spec: LaneSpec): { lane: Lane; isNew: bool
   const known = state.lanes.get(spec.key);
   if (known) {
     const isNew = !sameSpec(known.spec, spec);
-    if (isNew) known.spec = spec;
+    if (isNew) {
+      known.spec = spec;
+      state.nextLimitMs = 0; // Limits that were computed from the old spec are looked at again.
+    }
     return { lane: known, isNew };
   }
   const lane: Lane = {

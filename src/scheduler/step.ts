@@ -1,6 +1,6 @@
 import { applyDue, wakeAtMs } from "./due.ts";
 import type { Effect } from "./effects.ts";
-import type { Event, Reply, Report, Request } from "./events.ts";
+import type { Event, Reply, Request } from "./events.ts";
 import type { State } from "./model.ts";
 import { plan } from "./plan.ts";
 import { applyReport } from "./reports.ts";
@@ -37,7 +37,7 @@ export function step(state: State, events: readonly Event[]): Step {
   const replies = events.map((event) => {
     tx.nowMs = Math.max(tx.nowMs, event.atMs);
     if (isRequest(event)) return applyRequest(tx, event);
-    applyReport(tx, event as Report);
+    applyReport(tx, event);
     return null;
   });
   applyDue(tx);

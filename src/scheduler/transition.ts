@@ -71,6 +71,7 @@ export interface Transition {
   readonly changes: Changes;
 }
 
+/** A step at `nowMs` that has not changed anything yet. */
 export function beginTransition(state: State, nowMs: number): Transition {
   return {
     state,

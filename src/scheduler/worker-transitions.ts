@@ -116,7 +116,7 @@ export function removeWorker(
   exit: WorkerExit,
 ): void {
   assert(worker.jobs.size === 0, `${worker.name} still has jobs`);
-  if (worker.phase.state === "stopping") {
+  if (worker.phase.state === "stopping" && worker.id > tx.state.adoptedUpTo) {
     worker.lane.stopCostMs = smooth(worker.lane.stopCostMs, tx.nowMs - worker.phase.sinceMs);
     tx.changes.lanes.add(worker.lane);
   }

@@ -1,4 +1,4 @@
-import { priorityOf, quantumMs } from "../scheduler/lanes.ts";
+import { quantumMs } from "../scheduler/lanes.ts";
 import type { Lane, Worker, WorkerPhase } from "../scheduler/model.ts";
 import { assert } from "../std/assert.ts";
 import { couldGet } from "./check-grants.ts";
@@ -33,14 +33,31 @@ function checkEviction(committed: Committed, worker: Worker, was: WorkerPhase | 
 function mayEvict(committed: Committed, lane: Lane, worker: Worker, was: WorkerPhase | undefined): boolean {
   if (lane.summons?.evict === true) return true;
   const isStarting = was === undefined || (was.state === "starting" && !becameReady(committed, worker));
-  if (isStarting && committed.memory.summonedWorkers.has(worker.id)) return false;
-  if (worker.jobs.size === 0 && worker.lane.queue.size === 0) return true;
-  if (isStarting || worker.lane.queue.size === 0) return false;
-  if (priorityOf(lane) > priorityOf(worker.lane)) return true;
-  if (priorityOf(lane) < priorityOf(worker.lane) && lane.summons === null) return false;
+  const isSummoned = committed.memory.summonedWorkers.get(worker.lane.spec.key) === worker.id;
+  if (isStarting && isSummoned) return false;
+  const priority = priorityAtPlan(committed, worker.lane);
+  if (worker.jobs.size === 0 && priority === null) return true;
+  if (isStarting || priority === null) return false;
+  const other = priorityAtPlan(committed, lane) ?? Number.NEGATIVE_INFINITY;
+  if (other > priority) return true;
+  if (other < priority && lane.summons === null) return false;
   const readyAtMs = was?.state === "ready" ? was.sinceMs : committed.nowMs;
-  const contendedMs = committed.nowMs - Math.max(readyAtMs, lane.waitingSinceMs);
+  // A lane that another of its workers served in this very step has forgotten since when it had waited.
+  const wasServed = committed.step.changes.attemptsStarted.some((start) => start.worker.lane === lane);
+  const waitingSinceMs = wasServed ? 0 : lane.waitingSinceMs;
+  const contendedMs = committed.nowMs - Math.max(readyAtMs, waitingSinceMs);
   return contendedMs >= quantumMs(committed.state, worker.lane);
+}
+
+/** Priority of the lane's best waiting job as the plan saw it, before other workers took some; null without any. */
+function priorityAtPlan({ state, step }: Committed, lane: Lane): number | null {
+  const priorities: number[] = [];
+  if (lane.queue.size > 0) priorities.push(lane.queue.headPriority());
+  for (const { jobId } of step.changes.attemptsStarted) {
+    const job = state.jobs.get(jobId);
+    if (job?.lane === lane) priorities.push(job.priority);
+  }
+  return priorities.length === 0 ? null : Math.max(...priorities);
 }
 
 function becameReady(committed: Committed, worker: Worker): boolean {

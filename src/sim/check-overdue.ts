@@ -8,7 +8,9 @@ import { assert } from "../std/assert.ts";
  */
 export function checkOverdue(state: State, nowMs: number): void {
   for (const job of state.jobs.values()) checkJob(job, nowMs);
-  for (const worker of state.workers.values()) checkKeepAlive(worker, nowMs);
+  // A worker whose job went to another one in this very step is looked at again in the next millisecond.
+  const isLookedAtSoon = state.nextLimitMs <= nowMs + 1;
+  if (!isLookedAtSoon) for (const worker of state.workers.values()) checkKeepAlive(worker, nowMs);
   if (state.stopping) return;
   for (const lane of state.waiting) checkFreeSlots(lane);
   const [lone] = state.waiting;

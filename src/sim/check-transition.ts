@@ -15,9 +15,9 @@ export interface Memory {
   /** Jobs that may end as cancelled, and those that must not run again. */
   readonly mayCancel: Set<number>;
   readonly mustCancel: Set<number>;
-  /** Lanes for which a person asked for a worker, and the workers made for that. */
+  /** Lanes for which a person asked for a worker, and by lane the last worker made for that. */
   readonly summonedLanes: Set<string>;
-  readonly summonedWorkers: Set<number>;
+  readonly summonedWorkers: Map<string, number>;
 }
 
 /** A step about to be committed: the database is as it was before, the state as it is after. */
@@ -37,7 +37,7 @@ export function createMemory(): Memory {
     mayCancel: new Set(),
     mustCancel: new Set(),
     summonedLanes: new Set(),
-    summonedWorkers: new Set(),
+    summonedWorkers: new Map(),
   };
 }
 
@@ -58,6 +58,13 @@ export function checkTransition(committed: Committed): void {
   checkWorkers(committed);
   checkGrants(committed);
   checkEvictions(committed);
+  forgetSummons(committed);
+}
+
+/** A summons is dropped when a start fails; what is made for the lane after that is made for its jobs. */
+function forgetSummons({ memory, state }: Committed): void {
+  for (const key of memory.summonedLanes)
+    if (state.lanes.get(key)?.summons === null) memory.summonedLanes.delete(key);
 }
 
 function remember({ before, step, memory }: Committed, event: Event, index: number): void {

@@ -57,7 +57,7 @@ function checkNew(committed: Committed, worker: Worker): void {
   assert(isOrdered, `${worker.name} was made without an effect`);
   assert(!committed.state.stopping, `${worker.name} was made while the daemon stops`);
   const wasSummoned = memory.summonedLanes.delete(lane.spec.key);
-  if (wasSummoned) memory.summonedWorkers.add(worker.id);
+  if (wasSummoned) memory.summonedWorkers.set(lane.spec.key, worker.id);
   if (lane.spec.residency === "one-shot" || wasSummoned) return;
   const active = activeWorkers(lane);
   assert(active <= lane.spec.maxReplicas, `lane ${lane.spec.key} has ${active} of ${lane.spec.maxReplicas}`);
@@ -71,7 +71,8 @@ function activeWorkers(lane: Lane): number {
 }
 
 /** Why a worker is stopped must be true. Evictions are looked at more closely by `checkEvictions`. */
-function checkReason({ before, step, state, nowMs }: Committed, worker: Worker, wasPinned: boolean): void {
+function checkReason(committed: Committed, worker: Worker, wasPinned: boolean): void {
+  const { before, step, state, nowMs } = committed;
   const { phase } = worker;
   if (phase.state !== "draining" && phase.state !== "stopping") return;
   if (phase.reason === "evicted" || phase.reason === "idle") {
@@ -90,22 +91,30 @@ function checkReason({ before, step, state, nowMs }: Committed, worker: Worker, 
   }
   if (phase.reason === "shutdown") assert(state.stopping, `${worker.name} was stopped as if at a shutdown`);
   if (phase.reason === "gpu-lost") {
-    const isLost = worker.leases.some((lease) => !lease.gpu.healthy);
+    const isLost = worker.leases.some((lease) => wasLost(committed, lease.gpu.uuid));
     assert(isLost, `${worker.name} was stopped though its GPUs are healthy`);
   }
+}
+
+/** Whether a reading of this step said that the GPU is lost, or did not name it. */
+function wasLost({ events }: Committed, uuid: string): boolean {
+  return events.some((event) => {
+    if (event.type !== "gpus-seen") return false;
+    return event.gpus.find((gpu) => gpu.uuid === uuid)?.healthy !== true;
+  });
 }
 
 function checkEffect({ state, step }: Committed, effect: Effect): void {
   const worker = state.workers.get(effect.workerId);
   const mayBeGone = effect.type === "stop-worker" || effect.type === "cancel-job";
-  assert(
-    worker || mayBeGone,
-    `an effect ${effect.type} for worker ${effect.workerId}, which is gone`,
-  );
+  assert(worker || mayBeGone, `an effect ${effect.type} for worker ${effect.workerId}, which is gone`);
   if (effect.type !== "run-job") return;
   const isRecorded = step.changes.attemptsStarted.some(
     ({ jobId, attempt }) => jobId === effect.jobId && attempt === effect.attempt,
   );
   assert(isRecorded, `job ${effect.jobId} is run without an attempt on record`);
-  assert(worker?.phase.state === "ready", `job ${effect.jobId} is handed to worker ${effect.workerId}, not ready`);
+  assert(
+    worker?.phase.state === "ready",
+    `job ${effect.jobId} is handed to worker ${effect.workerId}, not ready`,
+  );
 }

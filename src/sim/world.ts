@@ -105,15 +105,14 @@ function heal(parts: Parts): void {
     gpu.healthy = true;
     gpu.foreignBytes = 0;
   }
+  see(parts);
   settle(parts);
 }
 
-/** Lets go of pins and holds as soon as the daemon is up; one that is stopping has to come back first. */
+/** Lets go of pins and holds again and again: the last requests may still be on their way, or the daemon down. */
 function settle(parts: Parts): void {
-  const { state } = parts.daemon;
-  if (state === undefined || state.stopping) return parts.agenda.later(1_000, () => settle(parts));
-  see(parts);
   parts.users.letGo();
+  parts.agenda.later(SAMPLE_EVERY_MS, () => settle(parts));
 }
 
 function unfinished({ daemon, users }: Parts): number[] {

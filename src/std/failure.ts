@@ -111,11 +111,17 @@ export class Failure extends Error {
 /** Turns anything thrown into a Failure; what is not one already is a bug of ours. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  if (isForeignFailure(error)) return Failure.fromBody(error.toBody());
   const message = error instanceof Error ? error.message : String(error);
   return new Failure("bug", `orch failed unexpectedly: ${message}`, {
     cause: error,
     hint: "orch bug: please report it with the daemon's log (orch paths shows where it is)",
   });
+}
+
+/** A failure of the daemon's bundle, which has a class of this name of its own. */
+function isForeignFailure(error: unknown): error is Failure {
+  return error instanceof Error && error.name === "Failure" && "toBody" in error;
 }
 
 /** The errno name of a Node system error ("ENOENT"), or undefined. */

@@ -2,31 +2,43 @@ import fs from "node:fs";
 import path from "node:path";
 import Sqlite from "better-sqlite3";
 import { errnoOf, Failure } from "../std/failure.ts";
-import { migrations } from "./migrations/index.ts";
+import { type Migration, migrations } from "./migrations/index.ts";
 
 export type Database = Sqlite.Database;
 
 /** Databases up to this size are checked page by page at every start; larger ones when SQLite finds a fault. */
 const QUICK_CHECK_MAX_BYTES = 64 * 2 ** 20;
 
+/** How long a commit waits for another program's lock. The daemon stands still meanwhile, so it is short. */
+const BUSY_TIMEOUT_MS = 1_000;
+
+/** SQLite's header begins the file; the schema's version is a big-endian number in it (fileformat2, 1.3). */
+const HEADER_BYTES = 100;
+const USER_VERSION_AT = 60;
+
 /**
- * Opens the database, checks it and brings its schema up to date (after a backup beside it).
+ * Opens the database, checks it and brings its schema up to date (after a backup beside it). A missing one is made
+ * elsewhere and moved into place when it is whole, so an empty file can only be damage.
  * @param file absolute path; its folder exists.
+ * @param steps all migrations in order; others than the shipped ones are for tests.
  * @throws Failure store/damaged, store/newer, store/full, store/busy, state/unwritable. Nothing is written then.
  */
-export function openDatabase(file: string): Database {
-  refuseOrphanedWal(file);
+export function openDatabase(file: string, steps: readonly Migration[] = migrations): Database {
   return translate(file, () => {
-    const db = new Sqlite(file);
+    if (!fs.existsSync(file)) createDatabase(file, steps);
+    refuseNewer(file, readVersion(file), steps);
+    const db = connect(file);
     try {
+      const version = Number(db.pragma("user_version", { simple: true }));
+      refuseNewer(file, version, steps);
+      if (version < 1) throw damaged(file, "it is no database of orch");
       db.pragma("journal_mode = WAL");
-      db.pragma("synchronous = FULL");
-      db.pragma("busy_timeout = 5000");
-      db.pragma("foreign_keys = ON");
-      db.pragma("cache_size = -16000");
-      db.pragma(`journal_size_limit = ${64 * 2 ** 20}`);
       checkPages(db, file);
-      migrate(db, file);
+      if (version < steps.length) {
+        backUp(db, `${file}.v${version}.bak`);
+        migrate(db, steps, version);
+      }
+      checkSchema(db, file, steps);
       fs.chmodSync(file, 0o600);
       return db;
     } catch (error) {
@@ -36,10 +48,73 @@ export function openDatabase(file: string): Database {
   });
 }
 
+function connect(file: string): Database {
+  const db = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  db.pragma("synchronous = FULL");
+  db.pragma("foreign_keys = ON");
+  db.pragma("cache_size = -16000");
+  db.pragma(`journal_size_limit = ${64 * 2 ** 20}`);
+  return db;
+}
+
+function createDatabase(file: string, steps: readonly Migration[]): void {
+  refuseOrphanedWal(file);
+  const fresh = `${file}.new`;
+  for (const leftover of [fresh, `${fresh}-journal`]) fs.rmSync(leftover, { force: true });
+  const db = connect(fresh);
+  try {
+    db.pragma("journal_mode = OFF"); // Nobody will ever look at a half-made one, and it is synced whole below.
+    db.pragma("synchronous = OFF");
+    migrate(db, steps, 0);
+  } finally {
+    db.close();
+  }
+  fs.chmodSync(fresh, 0o600);
+  sync(fresh);
+  fs.renameSync(fresh, file);
+  sync(path.dirname(file));
+}
+
+/** Makes what was written to a file, or renamed in a folder, durable. */
+function sync(target: string): void {
+  const fd = fs.openSync(target, "r");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** A write-ahead log without its database holds commits that an empty new database would silently drop. */
 function refuseOrphanedWal(file: string): void {
-  if (fs.existsSync(file) || !fs.existsSync(`${file}-wal`)) return;
+  if (!fs.existsSync(`${file}-wal`)) return;
   throw damaged(file, "the database is missing but its write-ahead log is still there");
+}
+
+/** The version in the file's header, read without SQLite: even opening a newer database could write to it. */
+function readVersion(file: string): number {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const fd = fs.openSync(file, "r");
+  try {
+    if (fs.readSync(fd, header, 0, HEADER_BYTES, 0) < HEADER_BYTES)
+      throw damaged(file, "it is empty or cut short");
+  } finally {
+    fs.closeSync(fd);
+  }
+  if (header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw damaged(file, "file is not a database");
+  return header.readUInt32BE(USER_VERSION_AT);
+}
+
+function refuseNewer(file: string, version: number, steps: readonly Migration[]): void {
+  if (version <= steps.length) return;
+  throw new Failure(
+    "store/newer",
+    `${file} was written by a newer orch (schema ${version}, this one knows ${steps.length})`,
+    {
+      why: "an older orch would not understand it and could lose jobs",
+      hint: `install the newer orch again, or restore the backup ${file}.v${steps.length}.bak`,
+    },
+  );
 }
 
 function checkPages(db: Database, file: string): void {
@@ -48,25 +123,30 @@ function checkPages(db: Database, file: string): void {
   if (verdict !== "ok") throw damaged(file, String(verdict));
 }
 
-function migrate(db: Database, file: string): void {
-  const version = Number(db.pragma("user_version", { simple: true }));
-  if (version > migrations.length) {
-    throw new Failure(
-      "store/newer",
-      `${file} was written by a newer orch (schema ${version}, this one knows ${migrations.length})`,
-      {
-        why: "an older orch would not understand it and could lose jobs",
-        hint: `install the newer orch again, or restore the backup ${file}.v${migrations.length}.bak`,
-      },
-    );
+/** Each table, index and trigger must be what the migrations make: a lost trigger would guard no lease any more. */
+function checkSchema(db: Database, file: string, steps: readonly Migration[]): void {
+  const model = new Sqlite(":memory:");
+  try {
+    migrate(model, steps, 0);
+    const found = new Set(listSchema(db));
+    const missing = listSchema(model).find((entry) => !found.has(entry));
+    if (missing !== undefined) throw damaged(file, `its schema is not orch's: ${missing.slice(0, 80)}`);
+  } finally {
+    model.close();
   }
-  if (version > 0 && version < migrations.length) backUp(db, `${file}.v${version}.bak`);
-  migrations.slice(version).forEach((migration, index) => {
-    db.transaction(() => {
-      db.exec(migration.sql);
-      db.pragma(`user_version = ${version + index + 1}`);
-    })();
-  });
+}
+
+function listSchema(db: Database): string[] {
+  const sql =
+    "SELECT type || ' ' || name || ' ' || sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'";
+  return db.prepare(sql).pluck().all() as string[];
+}
+
+function migrate(db: Database, steps: readonly Migration[], from: number): void {
+  db.transaction(() => {
+    for (const step of steps.slice(from)) db.exec(step.sql);
+    db.pragma(`user_version = ${steps.length}`);
+  })();
 }
 
 function backUp(db: Database, target: string): void {
@@ -105,7 +185,8 @@ function toStoreFailure(file: string, error: unknown): unknown {
   if (
     code.startsWith("SQLITE_READONLY") ||
     code.startsWith("SQLITE_CANTOPEN") ||
-    code.startsWith("SQLITE_IOERR")
+    code.startsWith("SQLITE_IOERR") ||
+    ["EACCES", "EPERM", "EROFS", "EIO", "EISDIR"].includes(code)
   ) {
     return new Failure("state/unwritable", `${file} cannot be read or written`, {
       why,
@@ -116,7 +197,8 @@ function toStoreFailure(file: string, error: unknown): unknown {
   return error;
 }
 
-function damaged(file: string, why: string, cause?: unknown): Failure {
+/** What is read is not what orch wrote. */
+export function damaged(file: string, why: string, cause?: unknown): Failure {
   return new Failure("store/damaged", `${file} is damaged`, {
     why,
     hint: [

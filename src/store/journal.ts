@@ -13,6 +13,7 @@ export interface Journal {
   commit(changes: Changes): readonly number[];
 }
 
+/** The journal of an open database. */
 export function createJournal(db: Database): Journal {
   const sql = prepareStatements(db);
   const environments = new Map<string, number>();
@@ -71,12 +72,13 @@ function writeJobs(
     insertJob(sql, entry, known);
     add(liveState(entry.job.phase), 1);
   }
-  for (const { jobId, attempt, worker, atMs } of changes.attemptsStarted) {
-    sql.startAttempt.run(jobId, attempt, worker.id, worker.fence, atMs);
-  }
+  // Ends first: an attempt that came to nothing leaves its number to one that starts in the same step.
   for (const { jobId, attempt, outcome, exitCode, atMs } of changes.attemptsEnded) {
     if (outcome === "not-started") sql.dropAttempt.run(jobId, attempt);
     else sql.endAttempt.run(atMs, outcome, exitCode, jobId, attempt);
+  }
+  for (const { jobId, attempt, worker, atMs } of changes.attemptsStarted) {
+    sql.startAttempt.run(jobId, attempt, worker.id, worker.fence, atMs);
   }
   for (const job of changes.jobs) {
     if (fresh.has(job)) continue;

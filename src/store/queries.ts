@@ -69,13 +69,14 @@ export interface WorkerRow {
 }
 
 export interface JobFilter {
+  /** Each at most once; null = all. */
   readonly states: readonly string[] | null;
   readonly runtime: string | null;
   readonly before: number | null;
   readonly limit: number;
 }
 
-/** Reads for views and for handing jobs over. All are indexed: none costs more with a longer queue. */
+/** Reads for views and for handing jobs over. All are indexed but jobs by runtime: none costs more with a longer queue. */
 export interface Queries {
   job(id: number): JobRow | undefined;
   jobs(filter: JobFilter): JobRow[];
@@ -104,6 +105,7 @@ const WORKER_COLUMNS = `id, name, lane, runtime, fence, state, pinned, identity,
 const EVENT_COLUMNS = "seq, at AS atMs, type, job_id AS jobId, worker, gpu, text FROM events";
 const LIVE_WORKERS = "state IN ('starting','ready','draining','stopping')";
 
+/** The reads of an open database, prepared once. */
 export function createQueries(db: Database): Queries {
   const job = db.prepare(`SELECT ${JOB_COLUMNS} WHERE j.id = ?`);
   const counts = db.prepare("SELECT state, n FROM counters");
@@ -150,19 +152,22 @@ export function createQueries(db: Database): Queries {
 type RawJob = Omit<JobRow, "after" | "params" | "command" | "output" | "artifacts"> &
   Record<"after" | "params" | "command" | "output" | "artifacts", string | null>;
 
+/** Newest first. Each state is a walk of its own along the index, so rare states cost no look at all the others. */
 function listJobs(db: Database, filter: JobFilter): JobRow[] {
-  const conditions = ["j.id < ?"];
-  const values: (string | number)[] = [filter.before ?? Number.MAX_SAFE_INTEGER];
-  if (filter.states !== null) {
-    conditions.push(`j.state IN (${filter.states.map(() => "?").join(",")})`);
-    values.push(...filter.states);
-  }
-  if (filter.runtime !== null) {
-    conditions.push("j.runtime = ?");
-    values.push(filter.runtime);
-  }
-  const sql = `SELECT ${JOB_COLUMNS} WHERE ${conditions.join(" AND ")} ORDER BY j.id DESC LIMIT ?`;
-  return (db.prepare(sql).all(...values, filter.limit) as RawJob[]).map((row) => toJob(row) as JobRow);
+  const { states, runtime, before, limit } = filter;
+  const ofRuntime = runtime === null ? "" : "AND j.runtime = :runtime";
+  const walk = (state: string): string =>
+    `SELECT * FROM (SELECT ${JOB_COLUMNS} WHERE j.id < :before ${state} ${ofRuntime} ORDER BY j.id DESC LIMIT :limit)`;
+  const walks = states === null ? [walk("")] : states.map((_, index) => walk(`AND j.state = :state${index}`));
+  if (walks.length === 0) return [];
+  const values = {
+    before: before ?? Number.MAX_SAFE_INTEGER,
+    limit,
+    ...(runtime === null ? {} : { runtime }),
+    ...Object.fromEntries((states ?? []).map((state, index) => [`state${index}`, state])),
+  };
+  const sql = `${walks.join(" UNION ALL ")} ORDER BY id DESC LIMIT :limit`;
+  return (db.prepare(sql).all(values) as RawJob[]).map((row) => toJob(row) as JobRow);
 }
 
 function toJob(row: RawJob | undefined): JobRow | undefined {

@@ -1,14 +1,28 @@
 import type { LaneSpec, LeaseMode, WorkerPhase } from "../scheduler/model.ts";
 import type { RestoredJob, RestoredRows, RestoredWorker } from "../scheduler/restore.ts";
-import type { Database } from "./database.ts";
+import { type Database, damaged, translate } from "./database.ts";
 
-/** Reads everything that is not finished, for the scheduler's state to be rebuilt from. */
+/**
+ * Reads everything that is not finished, for the scheduler's state to be rebuilt from.
+ * @throws Failure store/damaged if the rows contradict each other: SQLite checks its pages, not what stands in them.
+ */
 export function readRows(db: Database): RestoredRows {
+  return translate(db.name, () => {
+    const rows = readAll(db);
+    const flaw = findFlaw(db, rows);
+    if (flaw !== undefined) throw damaged(db.name, flaw);
+    return rows;
+  });
+}
+
+type AllRows = RestoredRows & { readonly jobs: readonly RestoredJob[] };
+
+function readAll(db: Database): AllRows {
   const number = (sql: string): number => (db.prepare(sql).pluck().get() as number | null) ?? 0;
   return {
     lanes: (db.prepare("SELECT spec, start_cost_ms, stop_cost_ms FROM lanes").all() as LaneRow[]).map(
       (row) => ({
-        spec: JSON.parse(row.spec) as LaneSpec,
+        spec: parse<LaneSpec>(db, row.spec),
         startCostMs: row.start_cost_ms,
         stopCostMs: row.stop_cost_ms,
       }),
@@ -21,6 +35,40 @@ export function readRows(db: Database): RestoredRows {
     lastFence: number("SELECT MAX(fence) FROM workers"),
   };
 }
+
+/** The first contradiction between rows, in words. Costs one look at each. */
+function findFlaw(db: Database, { lanes, gpus, workers, jobs }: AllRows): string | undefined {
+  const laneKeys = new Set(lanes.map(({ spec }) => spec.key));
+  const uuids = new Set(gpus.map(({ uuid }) => uuid));
+  const workerIds = new Set(workers.map(({ id }) => id));
+  for (const worker of workers) {
+    if (!laneKeys.has(worker.laneKey)) return `worker ${worker.id} is of an unknown lane`;
+    if (worker.leases.some(({ gpu }) => !uuids.has(gpu))) return `worker ${worker.id} holds an unknown GPU`;
+  }
+  for (const { id, laneKey, state, workerId, hold } of jobs) {
+    if (!laneKeys.has(laneKey)) return `job ${id} is of an unknown lane`;
+    if (state === "held" && hold === null) return `job ${id} is held by nothing`;
+    const isPlaced = state === "starting" || state === "running";
+    if (isPlaced && !workerIds.has(workerId ?? -1)) return `job ${id} runs on an unknown worker`;
+  }
+  const counted = db
+    .prepare(`SELECT COALESCE(SUM(n), 0) FROM counters WHERE state IN (${LIVE_JOBS})`)
+    .pluck();
+  const expected = counted.get() as number;
+  return jobs.length === expected
+    ? undefined
+    : `${expected} unfinished jobs are counted, ${jobs.length} found`;
+}
+
+function parse<T>(db: Database, text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw damaged(db.name, "a row does not hold what orch wrote", error);
+  }
+}
+
+const LIVE_JOBS = "'held','queued','starting','running'";
 
 interface LaneRow {
   readonly spec: string;
@@ -58,7 +106,7 @@ function readWorkers(db: Database): RestoredWorker[] {
     fence: row.fence,
     createdAtMs: row.created_at,
     pinned: row.pinned === 1,
-    phase: JSON.parse(row.phase) as WorkerPhase,
+    phase: parse<WorkerPhase>(db, row.phase),
     leases: leases.all(row.id) as { gpu: string; mode: LeaseMode; vramBytes: number }[],
   }));
 }
@@ -83,7 +131,7 @@ function readJobs(db: Database): RestoredJob[] {
   const rows = db
     .prepare(
       `SELECT id, lane, priority, submitted_at, retries, time_limit_ms, attempts, state, worker_id, started_at, ending,
-         hold FROM jobs WHERE state IN ('held','queued','starting','running') ORDER BY id`,
+         hold FROM jobs WHERE state IN (${LIVE_JOBS}) ORDER BY id`,
     )
     .iterate() as IterableIterator<JobRow>;
   const jobs: RestoredJob[] = [];
@@ -99,8 +147,8 @@ function readJobs(db: Database): RestoredJob[] {
       state: row.state,
       workerId: row.worker_id,
       startedAtMs: row.started_at,
-      ending: row.ending === null ? null : (JSON.parse(row.ending) as RestoredJob["ending"]),
-      hold: row.hold === null ? null : (JSON.parse(row.hold) as RestoredJob["hold"]),
+      ending: row.ending === null ? null : parse<RestoredJob["ending"]>(db, row.ending),
+      hold: row.hold === null ? null : parse<RestoredJob["hold"]>(db, row.hold),
     });
   }
   return jobs;

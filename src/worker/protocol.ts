@@ -45,18 +45,21 @@ export type JobOutcome =
   /** The worker refused or went away: not the job's fault. Whether it ran is unknown. */
   | { readonly kind: "lost"; readonly message: string };
 
-/** How to talk to the workers of one protocol. */
+/** How to talk to the workers of one protocol. An endpoint is the path of a Unix socket or `http://host:port`. */
 export interface WorkerProtocol {
   readonly name: "orch";
-  /** One readiness probe; null while nobody listens. Ends within `deadlineMs`. */
+  /**
+   * One readiness probe; null while nobody answers. Ends within `deadlineMs`. A worker that answers anything but the
+   * protocol counts as starting, with that as its detail.
+   */
   health(endpoint: string, deadlineMs: number): Promise<Health | null>;
   /**
    * Hands over a job, or attaches again to one handed over before (same jobId and attempt; the worker replays its
    * events from the start). `onEvent` sees progress, log, output and artifact lines as they come. Never rejects.
    */
   run(endpoint: string, job: JobHandover, onEvent: (event: JobEvent) => void): Promise<JobOutcome>;
-  /** Asks the worker to stop a job; the outcome arrives through `run`. Idempotent. */
+  /** Asks the worker to stop a job; the outcome arrives through `run`. Idempotent; never rejects. */
   cancel(endpoint: string, jobId: number): Promise<void>;
-  /** Closes kept-alive connections to a worker that is gone. */
+  /** Closes all connections to a worker that is gone, or that is left to the next daemon; open runs end as lost. */
   forget(endpoint: string): void;
 }

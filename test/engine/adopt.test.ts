@@ -1,9 +1,11 @@
+import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { readPidRecord } from "../../src/engine/control-folder.ts";
 import type { Launch, ProcessIdentity } from "../../src/engine/engine.ts";
-import { isAlive } from "../../src/engine/identity.ts";
+import { isAlive, readStat } from "../../src/engine/identity.ts";
 import { startSupervised } from "../../src/engine/supervise.ts";
 import { bundle } from "../kit/bundle.ts";
 import type { EngineFixture } from "../kit/engine-fixture.ts";
@@ -24,13 +26,21 @@ afterEach(() => fixture[Symbol.asyncDispose]());
 
 /** Starts a program from a process that is then killed with SIGKILL, as a daemon may be. */
 async function startFromDaemonThatDies(launch: Launch): Promise<ProcessIdentity> {
-  const daemon = spawn(process.execPath, [starter, JSON.stringify({ launch, instanceId: fixture.instanceId })], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const daemon = spawn(
+    process.execPath,
+    [starter, JSON.stringify({ launch, instanceId: fixture.instanceId })],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const ended = new Promise((resolve) => daemon.once("exit", resolve));
-  const line = await new Promise<string>((resolve) => daemon.stdout.once("data", (data) => resolve(String(data))));
+  const line = await new Promise<string>((resolve) =>
+    daemon.stdout.once("data", (data) => resolve(String(data))),
+  );
   daemon.kill("SIGKILL");
   await ended;
+  // Before that the supervisor may still be on its way to its folder.
+  await until("the supervisor has its folder", () => readPidRecord(launch.dir) !== null);
   return JSON.parse(line) as ProcessIdentity;
 }
 
@@ -82,12 +92,13 @@ describe("inspect", () => {
   });
 
   test("a supervisor that comes late finds its folder revoked and runs nothing", async () => {
-    const launch = fixture.launch(1, ["touch", join(fixture.root, "started")]);
-    const { child, identity } = await startSupervised({ ...launch, env: slowStart(launch.env) }, fixture.instanceId);
-    expect(await fixture.engine.inspect(launch.dir, 1)).toEqual({ kind: "never-started" });
+    const { workerId, child } = await startAndHoldBack();
+    expect(await fixture.engine.inspect(fixture.dirOf(workerId), workerId)).toEqual({
+      kind: "never-started",
+    });
+    child.kill("SIGCONT");
     const code = await new Promise((resolve) => child.once("exit", resolve));
     expect(code).toBe(125);
-    expect(isAlive(identity)).toBe(false);
     expect(existsSync(join(fixture.root, "started"))).toBe(false);
   });
 
@@ -156,10 +167,19 @@ describe("labelled", () => {
   });
 });
 
-/** PATH made so long that the shell takes a while to begin: the supervisor is late. */
-function slowStart(env: Readonly<Record<string, string>>): Record<string, string> {
-  const padding = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`PAD_${index}`, "x".repeat(500)]));
-  return { ...env, ...padding };
+/** A supervisor that was stopped before it took its folder; tried until the stop came early enough. */
+async function startAndHoldBack(): Promise<{ workerId: number; child: ChildProcess }> {
+  for (let workerId = 100; workerId < 200; workerId++) {
+    const launch = fixture.launch(workerId, ["touch", join(fixture.root, "started")]);
+    const { child, identity } = await startSupervised(launch, fixture.instanceId);
+    child.kill("SIGSTOP");
+    await until("it is stopped or has ended", () => /^[TZX]$/.test(readStat(identity.pid)?.state ?? "X"));
+    if (!existsSync(join(launch.dir, "pid"))) return { workerId, child };
+    child.kill("SIGCONT");
+    await until("it has ended", () => !isAlive(identity));
+    rmSync(join(fixture.root, "started"), { force: true });
+  }
+  throw new Error("the supervisor was always faster");
 }
 
 function processesWith(...words: readonly string[]): string[] {

@@ -1,22 +1,32 @@
 import { spawn } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { identityOf, isAlive, parseStat, readBootId, readStat, sendSignal } from "../../src/engine/identity.ts";
+import {
+  identityOf,
+  isAlive,
+  parseStat,
+  readBootId,
+  readStat,
+  sendSignal,
+} from "../../src/engine/identity.ts";
 import { parseLabels } from "../../src/engine/labels.ts";
 import { until } from "../kit/until.ts";
 
 const REST = `S 12 34 56 0 -1 4194304 104 0 0 0 0 0 0 0 20 0 1 0 192806 2998272 419`;
 
 describe("parseStat", () => {
-  test.each(["sleep", "a b", "x) R 1 (y", "((", ")", ""])("the program's name %j does not shift the fields", (name) => {
-    expect(parseStat(`77 (${name}) ${REST}`)).toEqual({
-      pid: 77,
-      state: "S",
-      parentPid: 12,
-      groupId: 34,
-      sessionId: 56,
-      startTicks: 192806,
-    });
-  });
+  test.each(["sleep", "a b", "x) R 1 (y", "((", ")", ""])(
+    "the program's name %j does not shift the fields",
+    (name) => {
+      expect(parseStat(`77 (${name}) ${REST}`)).toEqual({
+        pid: 77,
+        state: "S",
+        parentPid: 12,
+        groupId: 34,
+        sessionId: 56,
+        startTicks: 192806,
+      });
+    },
+  );
 
   test.each(["", "77 (sleep", "77 (sleep) S 1 2"])("%j is no line of /proc", (line) => {
     expect(parseStat(line)).toBeNull();
@@ -35,8 +45,12 @@ describe("isAlive", () => {
 
   test("a zombie is not", async () => {
     // The shell starts a child and becomes a program that never waits for it.
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
-    const line = await new Promise<string>((resolve) => parent.stdout.once("data", (data) => resolve(String(data))));
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const line = await new Promise<string>((resolve) =>
+      parent.stdout.once("data", (data) => resolve(String(data))),
+    );
     const stat = await until("the child is a zombie", () => {
       const now = readStat(Number(line));
       return now?.state === "Z" ? now : null;
@@ -47,7 +61,9 @@ describe("isAlive", () => {
   });
 
   test("pid 1 and groups of everybody are never signalled", () => {
-    expect(() => sendSignal({ bootId: readBootId(), pid: 1, startTicks: 0 }, "SIGTERM", "group")).toThrow("pid 1");
+    expect(() => sendSignal({ bootId: readBootId(), pid: 1, startTicks: 0 }, "SIGTERM", "group")).toThrow(
+      "pid 1",
+    );
   });
 });
 

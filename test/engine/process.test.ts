@@ -23,7 +23,10 @@ describe("a program's end", () => {
   });
 
   test("a signal counts as 128 + its number and is named", async () => {
-    expect(await runToEnd(["sh", "-c", "kill -SEGV $$"])).toEqual({ exitCode: 139, detail: "ended by SIGSEGV" });
+    expect(await runToEnd(["sh", "-c", "kill -SEGV $$"])).toEqual({
+      exitCode: 139,
+      detail: "ended by SIGSEGV",
+    });
   });
 
   test("a second question gives the same answer, also from another engine", async () => {

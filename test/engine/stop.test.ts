@@ -5,7 +5,8 @@ import type { EngineFixture } from "../kit/engine-fixture.ts";
 import { createEngineFixture } from "../kit/engine-fixture.ts";
 import { until } from "../kit/until.ts";
 
-const STUBBORN = "import signal,time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)";
+const STUBBORN =
+  "import signal,time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)";
 /** Leaves its group and session by a double fork, as daemons do; $1 is what the grandchild runs. */
 const DAEMONISE = `
 import os, sys, time
@@ -34,7 +35,10 @@ function stop(identity: ProcessIdentity, graceMs: number) {
 
 /** The number that the program printed first, once it has. */
 function printedPid(): Promise<number> {
-  return until("the program prints a pid", () => Number(/^(\d+)\n/m.exec(fixture.logOf(1))?.[1] ?? "") || null);
+  return until(
+    "the program prints a pid",
+    () => Number(/^(\d+)\n/m.exec(fixture.logOf(1))?.[1] ?? "") || null,
+  );
 }
 
 function runs(pid: number): boolean {

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { START_REPORT_VARIABLE } from "../../client/start-report.ts";
-import { type Config, loadConfig } from "../../config/config.ts";
+import type { Config } from "../../config/config.ts";
 import { type Paths, resolvePaths } from "../../config/paths.ts";
 import { toFailure } from "../../std/failure.ts";
 import { command } from "../command.ts";
@@ -38,6 +38,7 @@ export const daemon = command<DaemonFlags>({
 async function runHere({ io, out }: Context, flags: DaemonFlags): Promise<number> {
   const projectDir = flags.project === undefined ? undefined : resolve(io.cwd, flags.project);
   const paths = resolvePaths({ env: io.env, cwd: io.cwd, uid: io.uid, projectDir });
+  const { loadConfig } = await import("../../config/config.ts");
   const { config } = await loadConfig({
     paths,
     env: io.env,

@@ -2,7 +2,7 @@ import type { Client } from "../../client/client.ts";
 import { Failure, toFailure } from "../../std/failure.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { followJobs } from "../follow.ts";
+import type { FollowOptions } from "../follow.ts";
 import type { InterruptSignal } from "../io.ts";
 import { describeJobOptions, type JobFlags, jobOptionsOf } from "../job-options.ts";
 import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
@@ -62,6 +62,7 @@ const signalExit: Readonly<Record<InterruptSignal, number>> = { SIGINT: 130, SIG
 /** Stays with the job to its end: its log goes to stdout, a signal to us cancels it, a second one lets go of it. */
 async function attend(context: Context, client: Client, id: number): Promise<number> {
   const { io, out } = context;
+  const { followJobs } = await import("../follow.ts");
   const stop = new AbortController();
   let code: number | undefined;
   const onSignal = (signal: InterruptSignal): void => {
@@ -90,9 +91,7 @@ async function attend(context: Context, client: Client, id: number): Promise<num
   }
 }
 
-function printers({
-  out,
-}: Context): Pick<Parameters<typeof followJobs>[2], "onJob" | "onProgress" | "onLog"> {
+function printers({ out }: Context): Pick<FollowOptions, "onJob" | "onProgress" | "onLog"> {
   if (out.format.json) {
     return {
       onJob: (job) => out.printJsonLine({ type: "job", job }),

@@ -1,16 +1,15 @@
 import type { Submission } from "../../client/api.ts";
 import type { Client } from "../../client/client.ts";
+import type { RuntimeView } from "../../protocol/views.ts";
 import { Failure } from "../../std/failure.ts";
+import type { Json } from "../../std/json.ts";
 import { type Command, createParser, type Parser, parse, parseOperands } from "../command.ts";
 import type { Context } from "../context.ts";
 import { gatherParams } from "../gather-params.ts";
 import { describeJobOptions, placedJobOptionsOf } from "../job-options.ts";
 import { jobSentence } from "../job-text.ts";
 import { describeParams } from "../param-flags.ts";
-import { printDryRun } from "../print-dry-run.ts";
-import { submitBatch } from "../submit-batch.ts";
 import type { SubmitFlags } from "../submit-flags.ts";
-import { waitForResult } from "../wait-for-result.ts";
 
 const spec = {
   name: "submit",
@@ -46,19 +45,26 @@ export const submit: Command = {
         hint: "orch submit RUNTIME --help; orch runtimes",
       });
     }
-    return submitBatch(context, await context.connect(), flags, undefined);
+    return batch(context, await context.connect(), flags, undefined);
   },
 };
 
 async function submitOne(context: Context, argv: readonly string[], name: string): Promise<number> {
   const client = await context.connect();
   const runtime = await client.call("GET /runtimes/:runtime", { runtime: name });
-  const parser = createParser({ ...spec, summary: runtime.summary || spec.summary, examples: [] }, context);
-  parser.usage(`${name} [flags]`).argument("<runtime>", "name of the runtime");
-  const readParams = describeParams(parser, runtime);
+  const { options: own } = createParser(spec, context);
+  let readParams = (): Record<string, Json> => ({});
+  const describe = (parser: Parser): void => {
+    // The parameters are declared first, as the help shows them in this order.
+    readParams = describeParams(parser, runtime, own);
+    describeOwn(parser);
+    parser.usage(`${name} [flags]`).argument("<runtime>", "name of the runtime");
+  };
+  const summary = runtime.summary || spec.summary;
+  const parser = createParser({ name: spec.name, summary, examples: [], describe }, context);
   if (!parse(parser, argv)) return 0;
   const flags = readFlags(context, parser);
-  if (flags.batch !== undefined) return submitBatch(context, client, flags, runtime);
+  if (flags.batch !== undefined) return batch(context, client, flags, runtime);
   const params = await gatherParams(context, runtime, flags, readParams());
   const submission = { runtime: name, params, options: placedJobOptionsOf(flags) };
   return flags.dryRun === true
@@ -68,6 +74,7 @@ async function submitOne(context: Context, argv: readonly string[], name: string
 
 async function dryRun({ out }: Context, client: Client, submission: Submission): Promise<number> {
   const view = await client.call("POST /jobs/dry-run", submission);
+  const { printDryRun } = await import("../print-dry-run.ts");
   out.result(view, { text: () => printDryRun(out, view) });
   return 0;
 }
@@ -82,6 +89,7 @@ async function queue(
   const job = await client.call("POST /jobs", submission);
   if (flags.wait === true) {
     if (!out.format.quiet && out.interactive) out.note(jobSentence(job));
+    const { waitForResult } = await import("../wait-for-result.ts");
     return waitForResult(context, client, { jobs: [job.id], outDir: flags.out, many: false });
   }
   out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
@@ -89,8 +97,19 @@ async function queue(
   return 0;
 }
 
+/** Loaded on demand, as what follows a job is: a plain submit has to be quick. */
+async function batch(
+  context: Context,
+  client: Client,
+  flags: SubmitFlags,
+  runtime: RuntimeView | undefined,
+): Promise<number> {
+  const { submitBatch } = await import("../submit-batch.ts");
+  return submitBatch(context, client, flags, runtime);
+}
+
 function describeOwn(parser: Parser): void {
-  parser.usage("[runtime] [flags]");
+  parser.usage("[runtime] [flags]").optionsGroup("Options:");
   parser
     .option("--wait", "wait for the result, print it, and exit as the job does")
     .option("--out <folder>", "with --wait: copy the job's files there")

@@ -13,7 +13,7 @@ CREATE TABLE gpus (
   uuid TEXT PRIMARY KEY,
   idx INTEGER NOT NULL,
   total_bytes INTEGER NOT NULL CHECK (total_bytes >= 0)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE environments (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, variables TEXT NOT NULL);
 
@@ -49,7 +49,7 @@ CREATE TABLE jobs (
   artifacts TEXT,
   CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded','failed','cancelled')))
 );
-CREATE INDEX jobs_live ON jobs(state, id) WHERE state IN ('held','queued','starting','running');
+CREATE INDEX jobs_by_state ON jobs(state, id);
 
 -- A terminal state is written once.
 CREATE TRIGGER job_end_is_final BEFORE UPDATE OF state, finished_at, exit_code ON jobs
@@ -98,7 +98,7 @@ CREATE TABLE leases (
   granted_at INTEGER NOT NULL,
   released_at INTEGER,
   PRIMARY KEY (worker_id, gpu)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX one_exclusive_lease ON leases(gpu) WHERE mode = 'exclusive' AND released_at IS NULL;
 CREATE INDEX leases_live ON leases(gpu) WHERE released_at IS NULL;
 CREATE INDEX leases_fence ON leases(gpu, fence);

@@ -1,0 +1,62 @@
+// Imports point one way. Each rule names what may be imported; the reasons are in ARCHITECTURE.md.
+const only = (name, from, to, extra = {}) => ({
+  name,
+  severity: "error",
+  from: { path: `^src/${from}/` },
+  to: { path: "^src/", pathNot: `^src/(${to})/`, ...extra },
+});
+const native = (library, allowed) => ({
+  name: `one-importer-of-${library.replace(/\W/g, "-")}`,
+  severity: "error",
+  from: { path: "^src/", pathNot: allowed },
+  to: { path: `(^|node_modules/)${library}(/|$)` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/", pathNot: "(cli/main|gpu/nvml-helper|sim/main)\\.ts$" }, to: {} },
+    only("std-knows-nothing", "std", "std"),
+    {
+      name: "scheduler-is-pure",
+      severity: "error",
+      from: { path: "^src/scheduler/" },
+      to: { pathNot: "^(src/(scheduler|std)/|node_modules/cron-parser/)" },
+    },
+    only("protocol-stands-alone", "protocol", "protocol|std|scheduler"),
+    only("store-stands-alone", "store", "store|std|scheduler"),
+    only("gpu-stands-alone", "gpu", "gpu|std|scheduler"),
+    only("engine-stands-alone", "engine", "engine|std|scheduler"),
+    only("worker-stands-alone", "worker", "worker|std|scheduler"),
+    only("runtime-stands-alone", "runtime", "runtime|std|scheduler"),
+    only("config-stands-alone", "config", "config|std|scheduler"),
+    only("sim-drives-the-scheduler", "sim", "sim|scheduler|std"),
+    only("operations-reach-the-world-through-ctx", "operations", "operations|protocol|store|gpu|engine|worker|runtime|scheduler|std"),
+    only("client-sees-operations-as-types", "client", "client|config|std", { dependencyTypesNot: ["type-only"] }),
+    {
+      name: "cli-sees-the-client",
+      severity: "error",
+      from: { path: "^src/cli/", pathNot: "^src/cli/commands/daemon\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/(cli|client|config|std)/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "only-daemon-command-starts-the-daemon",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(daemon/|cli/commands/daemon\\.ts$)" },
+      to: { path: "^src/daemon/" },
+    },
+    native("better-sqlite3", "^src/store/database\\.ts$"),
+    native("execa", "^src/engine/"),
+    native("chalk", "^src/cli/output\\.ts$"),
+    native("commander", "^src/cli/"),
+    native("koffi", "^src/(gpu/nvml-library|daemon/peer-credentials)\\.ts$"),
+    native("yaml", "^src/(runtime|config)/"),
+    native("pino", "^src/daemon/"),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "types"] },
+  },
+};

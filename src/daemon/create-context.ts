@@ -1,0 +1,53 @@
+import fs from "node:fs";
+import path from "node:path";
+import { packageRoot } from "../config/package-root.ts";
+import type { Context, Feed, Progress } from "../operations/context.ts";
+import { dryLaunch } from "./dry-launch.ts";
+import type { End } from "./end.ts";
+import type { Loop } from "./loop.ts";
+import { workerIdOf } from "./worker-of-pid.ts";
+import type { World } from "./world.ts";
+
+export interface ContextParts {
+  readonly world: World;
+  readonly loop: Loop;
+  readonly feed: Feed;
+  readonly end: End;
+  readonly progressOf: (jobId: number) => Progress | null;
+  readonly probeKind: string;
+}
+
+/** What the operations get to work with. */
+export function createContext({ world, loop, feed, end, progressOf, probeKind }: ContextParts): Context {
+  const { state, queries, runtimes, clock, places, sampler, hands } = world;
+  return {
+    ask: (request) => loop.ask(request),
+    state,
+    queries,
+    runtimes,
+    feed,
+    clock,
+    places,
+    progressOf,
+    gpuSample: async (fresh) => (fresh ? sampler.sampleNow({ processes: true }) : sampler.latest()),
+    workerOfPid: (pid) => state().workers.get(workerIdOf(pid, hands) ?? -1)?.name ?? null,
+    planLaunch: (input) => dryLaunch(world, input),
+    async shutDown(mode) {
+      await loop.ask({ type: "shut-down", mode });
+      end.begin(mode);
+    },
+    host: {
+      pid: process.pid,
+      version: readVersion(),
+      instance: world.instanceId,
+      startedAtMs: clock.nowMs(),
+      probe: probeKind,
+      uid: process.getuid?.() ?? 0,
+    },
+  };
+}
+
+function readVersion(): string {
+  const text = fs.readFileSync(path.join(packageRoot(), "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JobView } from "../../src/protocol/views.ts";
+import { toFailure } from "../../src/std/failure.ts";
+import type { Rng } from "../../src/std/rng.ts";
+import type { OrchHome } from "../kit/orch-home.ts";
+import type { KillWorld } from "./programs.ts";
+
+/** A job that was acknowledged, and what is to come of it. */
+export interface Promised {
+  readonly id: number;
+  readonly tag: string;
+  readonly kind: Kind;
+  readonly exitCode: number;
+  readonly retries: number;
+  /** Whether somebody may have cancelled it. */
+  cancelAsked: boolean;
+  /** The daemon said that it is cancelled. */
+  isCancelled: boolean;
+}
+
+type Kind = "command" | "gpu-command" | "alpha" | "beta" | "once";
+
+/** Several clients that submit and cancel through the socket, whether the daemon is there or not. */
+export interface Load {
+  readonly promised: ReadonlyMap<number, Promised>;
+  /** While true nothing is submitted: the queue is long enough. */
+  isPaused: boolean;
+  /** Calls that broke off: nobody knows what became of them. */
+  readonly broken: () => number;
+  /** What the daemon answered that it should not have. */
+  readonly refusals: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** How often each kind is submitted. */
+const MIXED: Record<Kind, number> = { command: 12, "gpu-command": 2, alpha: 2, beta: 2, once: 1 };
+const MOSTLY_RESIDENTS: Record<Kind, number> = { command: 2, "gpu-command": 0, alpha: 4, beta: 4, once: 0 };
+
+export interface LoadOptions {
+  readonly home: OrchHome;
+  readonly world: KillWorld;
+  readonly rng: Rng;
+  readonly clients: number;
+  readonly mostlyResidents: boolean;
+}
+
+/** Starts the clients. */
+export function startLoad({ home, world, rng, clients, mostlyResidents }: LoadOptions): Load {
+  const shares = Object.entries(mostlyResidents ? MOSTLY_RESIDENTS : MIXED) as [Kind, number][];
+  const kinds = shares.flatMap(([kind, share]) => Array.from({ length: share }, () => kind));
+  const promised = new Map<number, Promised>();
+  const refusals: string[] = [];
+  let broken = 0;
+  let isOver = false;
+  const load: Load & { isPaused: boolean } = {
+    promised,
+    isPaused: false,
+    broken: () => broken,
+    refusals,
+    async stop() {
+      isOver = true;
+      await Promise.all(loops);
+    },
+  };
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      const failure = toFailure(error);
+      broken += 1;
+      if (!["daemon/unreachable", "daemon/stopping", "job/state", "job/unknown"].includes(failure.code))
+        refusals.push(`I1: a client was told ${failure.code}: ${failure.message}`);
+      await sleep(10);
+    }
+  };
+  const submitOne = async (tag: string): Promise<void> => {
+    const job = drawJob(rng, kinds, tag);
+    const { id } = await submit(home, world, job);
+    promised.set(id, { ...job, id, cancelAsked: false, isCancelled: false });
+  };
+  const runClient = async (name: number): Promise<void> => {
+    for (let number = 0; !isOver; number++) {
+      if (load.isPaused) await sleep(20);
+      else if (rng.chance(0.12)) await attempt(() => cancelOne(home, promised, rng));
+      else await attempt(() => submitOne(`c${name}-${number}`));
+      await sleep(rng.below(40));
+    }
+  };
+  const loops = Array.from({ length: clients }, (_, name) => runClient(name));
+  return load;
+}
+
+type DrawnJob = Omit<Promised, "id" | "cancelAsked" | "isCancelled"> & { readonly ms: number };
+
+function drawJob(rng: Rng, kinds: readonly Kind[], tag: string): DrawnJob {
+  const kind = rng.pick(kinds);
+  const isResident = kind === "alpha" || kind === "beta";
+  const exitCode = !isResident && rng.chance(0.2) ? 7 : 0;
+  const retries = kind === "command" && exitCode === 7 && rng.chance(0.2) ? 1 : 0;
+  return { tag, kind, exitCode, retries, ms: 5 + rng.below(120) };
+}
+
+function submit(home: OrchHome, world: KillWorld, job: DrawnJob): Promise<JobView> {
+  const { kind, ms, tag, exitCode, retries } = job;
+  const options = { label: tag, retries };
+  if (kind === "command" || kind === "gpu-command") {
+    return home.client.call("POST /jobs/run", {
+      command: world.command(ms / 1000, exitCode),
+      cwd: home.dir,
+      env: { PATH: home.env["PATH"] ?? "", HOME: home.dir },
+      gpus: kind === "gpu-command" ? 1 : 0,
+      vramBytes: null,
+      mode: "exclusive",
+      options,
+    });
+  }
+  const params = { ms, tag, ...(kind === "once" ? { code: exitCode } : {}) };
+  return home.client.call("POST /jobs", { runtime: kind, params, options });
+}
+
+/** Cancels one of the newest jobs: most of them still wait or run. */
+async function cancelOne(home: OrchHome, promised: Map<number, Promised>, rng: Rng): Promise<void> {
+  const newest = [...promised.values()].slice(-12);
+  if (newest.length === 0) return;
+  const job = rng.pick(newest);
+  job.cancelAsked = true;
+  const view = await home.client.call("POST /jobs/:job/cancel", { job: job.id });
+  if (view.state === "cancelled") job.isCancelled = true;
+}

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createRng } from "../../src/std/rng.ts";
+import { createOrchHome, type DaemonProcess, type OrchHome } from "../kit/orch-home.ts";
+import { type Checker, createChecker } from "./checker.ts";
+import { type Load, startLoad } from "./load.ts";
+import { layOutPrograms } from "./programs.ts";
+
+export interface KillOptions {
+  readonly seed: number;
+  readonly kills: number;
+  readonly clients: number;
+  /** Mostly jobs of resident workers, and daemons that live long enough for these to take turns. */
+  readonly mostlyResidents?: boolean;
+}
+
+/** What a run of kills showed. */
+export interface KillReport {
+  /** In the order found; empty = orch held. Each begins with the invariant it breaks. */
+  readonly violations: readonly string[];
+  readonly kills: number;
+  readonly jobs: number;
+  /** How long each daemon took to be ready, in milliseconds. */
+  readonly readyMs: readonly number[];
+}
+
+/** No more waiting jobs than can be worked off in a few seconds. */
+const MOST_LIVE_JOBS = 40;
+const DRAIN_MS = 40_000;
+const READY_MS = 15_000;
+
+/**
+ * Kills the daemon of `bin` with SIGKILL again and again under load, then lets it finish its jobs and stops it. Ends
+ * at the first violation.
+ */
+export async function runKills(bin: string, options: KillOptions): Promise<KillReport> {
+  await using home = createOrchHome(bin, { ORCH_CPU_SLOTS: "4", ORCH_QUANTUM_FACTOR: "1" });
+  const world = layOutPrograms(home);
+  const rng = createRng(options.seed);
+  const { mostlyResidents = false } = options;
+  const load = startLoad({ home, world, rng, clients: options.clients, mostlyResidents });
+  const checker = createChecker(home, world, load);
+  const readyMs: number[] = [];
+  let kills = 0;
+  try {
+    const violations = await untilViolated(async () => {
+      // Now and then it dies before it is ready.
+      const lifeMs = rng.chance(0.15) ? rng.below(250) : null;
+      const restMs = mostlyResidents ? 300 + rng.below(700) : 20 + rng.below(280);
+      const found = await live(home, checker, load, { lifeMs, restMs, readyMs });
+      kills += 1;
+      return kills >= options.kills && found.length === 0 ? null : found;
+    });
+    await load.stop();
+    const atEnd = violations.length > 0 ? [] : await finish(home, checker);
+    return { violations: [...violations, ...atEnd], kills, jobs: load.promised.size, readyMs };
+  } finally {
+    await load.stop();
+  }
+}
+
+/** Repeats until there is a violation (given), or null says that it is enough. */
+async function untilViolated(round: () => Promise<string[] | null>): Promise<string[]> {
+  for (;;) {
+    const found = await round();
+    if (found === null) return [];
+    if (found.length > 0) return found;
+  }
+}
+
+interface Life {
+  /** Killed so long after its start, ready or not; null = `restMs` after it was ready. */
+  readonly lifeMs: number | null;
+  readonly restMs: number;
+  readonly readyMs: number[];
+}
+
+/** One daemon from its start to its SIGKILL. */
+async function live(home: OrchHome, checker: Checker, load: Load, life: Life): Promise<string[]> {
+  const daemon = home.launchDaemon("--gpus", "virtual:1x1GiB");
+  if (life.lifeMs !== null) {
+    await sleep(life.lifeMs);
+    await daemon.kill();
+    return [];
+  }
+  const refusal = await untilReady(daemon, life.readyMs);
+  if (refusal !== null) return [refusal];
+  const violations = checker.look();
+  load.isPaused = checker.liveJobs() > MOST_LIVE_JOBS;
+  await sleep(life.restMs);
+  if (!daemon.isRunning()) return [`I0: the daemon ended by itself: ${daemon.stderr()}`, ...checker.look()];
+  await daemon.kill();
+  return violations;
+}
+
+async function untilReady(daemon: DaemonProcess, readyMs: number[]): Promise<string | null> {
+  try {
+    const late = sleep(READY_MS, null, { ref: false });
+    const tookMs = await Promise.race([daemon.ready, late]);
+    if (tookMs === null) return `I0: a daemon was not ready after ${READY_MS} ms`;
+    readyMs.push(tookMs);
+    return null;
+  } catch (error) {
+    return `I0: ${String(error)}`;
+  }
+}
+
+/** Lets the last daemon finish what there is, looks at everything, and stops it with `orch down --kill`. */
+async function finish(home: OrchHome, checker: Checker): Promise<string[]> {
+  const daemon = home.launchDaemon("--gpus", "virtual:1x1GiB");
+  const refusal = await untilReady(daemon, []);
+  if (refusal !== null) return [refusal];
+  const endMs = performance.now() + DRAIN_MS;
+  while (checker.liveJobs() > 0 && performance.now() < endMs && daemon.isRunning()) await sleep(50);
+  const violations = checker.lookAtEnd();
+  // One program that has to be stopped, so that there is something to be left behind.
+  await home.orch(["run", "-d", "--", "sh", "-c", "trap 'sleep 0.3' TERM; sleep 60 & wait"]);
+  const { code, stderr } = await home.orch(["down", "--kill"]);
+  if (code !== 0) violations.push(`I4: orch down --kill ended with ${code}: ${stderr}`);
+  const left = home.programs();
+  if (left.length > 0) violations.push(`I4: processes ${left.join(", ")} are left behind`);
+  return violations;
+}
