@@ -14,8 +14,18 @@ const native = (library, allowed) => ({
 
 module.exports = {
   forbidden: [
-    { name: "no-circular", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
-    { name: "no-orphans", severity: "error", from: { orphan: true, path: "^src/", pathNot: "(cli/main|gpu/nvml-helper|sim/main)\\.ts$" }, to: {} },
+    {
+      name: "no-circular",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    {
+      name: "no-orphans",
+      severity: "error",
+      from: { orphan: true, path: "^src/", pathNot: "(cli/main|gpu/nvml-helper|sim/main)\\.ts$" },
+      to: {},
+    },
     only("std-knows-nothing", "std", "std"),
     {
       name: "scheduler-is-pure",
@@ -31,8 +41,14 @@ module.exports = {
     only("runtime-stands-alone", "runtime", "runtime|std|scheduler"),
     only("config-stands-alone", "config", "config|std|scheduler"),
     only("sim-drives-the-scheduler", "sim", "sim|scheduler|std"),
-    only("operations-reach-the-world-through-ctx", "operations", "operations|protocol|store|gpu|engine|worker|runtime|scheduler|std"),
-    only("client-sees-operations-as-types", "client", "client|config|std", { dependencyTypesNot: ["type-only"] }),
+    only(
+      "operations-reach-the-world-through-ctx",
+      "operations",
+      "operations|protocol|store|gpu|engine|worker|runtime|scheduler|std",
+    ),
+    only("client-sees-operations-as-types", "client", "client|config|std", {
+      dependencyTypesNot: ["type-only"],
+    }),
     {
       name: "cli-sees-the-client",
       severity: "error",

@@ -1,13 +1,13 @@
-import { defineConfig } from "tsup";
+import { defineConfig, type Options } from "tsup";
 
-const common = {
+const common: Options = {
   target: "node20",
   platform: "node",
   minify: true,
   sourcemap: true,
   splitting: false,
   external: ["koffi"],
-} as const;
+};
 
 export default defineConfig([
   {
@@ -17,7 +17,7 @@ export default defineConfig([
     entry: { cli: "src/cli/main.ts", daemon: "src/daemon/main.ts" },
     format: "cjs",
     shims: true,
-    clean: ["dist"],
+    clean: true,
     // One file is read faster than twenty; and what is published as ES modules alone cannot be required on Node 20.
     noExternal: ["commander", "chalk", "execa"],
     esbuildPlugins: [

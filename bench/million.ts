@@ -1,6 +1,6 @@
 // A million queued jobs: what they cost in time and memory, next to an empty queue.
 import { driveClients } from "./kit/clients.ts";
-import { call, type Connection, encode } from "./kit/connection.ts";
+import { type Connection, call, encode } from "./kit/connection.ts";
 import { type Daemon, type DaemonOptions, makeHome, startDaemon } from "./kit/daemon.ts";
 import { isQuick, megabytes, perSecond, report } from "./kit/figure.ts";
 import { countJobs, encodeBatch, submitMany, untilSucceeded } from "./kit/jobs.ts";

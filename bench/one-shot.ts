@@ -40,7 +40,9 @@ async function spawnRate(): Promise<number> {
   let left = total;
   const spawnAll = async (): Promise<void> => {
     while (left-- > 0)
-      await new Promise((resolve) => spawn("true", { stdio: "ignore", detached: true }).once("exit", resolve));
+      await new Promise((resolve) =>
+        spawn("true", { stdio: "ignore", detached: true }).once("exit", resolve),
+      );
   };
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: SLOTS }, spawnAll));

@@ -1,7 +1,7 @@
 // What orch adds to a switch: everything between the submit and the run that is not the new program's own loading.
 import fs from "node:fs";
 import path from "node:path";
-import { call, type Connection, encode } from "./kit/connection.ts";
+import { type Connection, call, encode } from "./kit/connection.ts";
 import { makeHome, startDaemon } from "./kit/daemon.ts";
 import { isQuick, milliseconds, report } from "./kit/figure.ts";
 import { untilSucceeded } from "./kit/jobs.ts";
@@ -46,7 +46,9 @@ async function runOne(to: Connection, runtime: string, succeeded: number): Promi
   await call(to, encode("POST", "/jobs", { runtime, params: {} }));
   await untilSucceeded(to, succeeded);
   // What the worker wrote is complete once its run is on record.
-  await until("the worker has written its times", () => readTimes().some((entry) => entry.what === "running"));
+  await until("the worker has written its times", () =>
+    readTimes().some((entry) => entry.what === "running"),
+  );
 }
 
 function readTimes(): { atMs: number; what: string }[] {

@@ -67,10 +67,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   return describe(child, { home, socket, env, startMs: performance.now() - startMs });
 }
 
-function describe(
-  child: ChildProcess,
-  about: Pick<Daemon, "home" | "socket" | "env" | "startMs">,
-): Daemon {
+function describe(child: ChildProcess, about: Pick<Daemon, "home" | "socket" | "env" | "startMs">): Daemon {
   const pid = child.pid ?? 0;
   return {
     ...about,

@@ -1,4 +1,4 @@
-import { call, type Connection, encode } from "./connection.ts";
+import { type Connection, call, encode } from "./connection.ts";
 import { until } from "./until.ts";
 
 const STATUS = encode("GET", "/status");

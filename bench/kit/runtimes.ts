@@ -14,7 +14,10 @@ export interface NoopRuntime {
 export function installNoop(home: string, { name, slots, timesFile, vram = "all" }: NoopRuntime): void {
   const dir = path.join(home, "runtimes", name);
   fs.mkdirSync(dir, { recursive: true });
-  const start = timesFile === null ? "exec python3 handler.py" : `${dateCommand(timesFile, name)}; exec python3 handler.py`;
+  const start =
+    timesFile === null
+      ? "exec python3 handler.py"
+      : `${dateCommand(timesFile, name)}; exec python3 handler.py`;
   fs.writeFileSync(
     path.join(dir, "runtime.yaml"),
     `name: ${name}

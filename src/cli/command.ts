@@ -101,6 +101,7 @@ export function createParser(
   parser.option("--json", "print JSON: one document, or one object a line for streams");
   parser.option("-q, --quiet", "print ids only");
   parser.option("--no-color", "no colours");
+  parser.option("--no-autostart", "fail instead of starting the daemon");
   parser.helpOption("-h, --help", "print this help");
   return parser;
 }

@@ -20,7 +20,7 @@ export interface Context {
 }
 
 /** Wires the process, the output and the client together. */
-export function createContext(io: Io, out: Output, signal: AbortSignal): Context {
+export function createContext(io: Io, out: Output, signal: AbortSignal, autostartWanted: boolean): Context {
   let known: Paths | undefined;
   const paths = (): Paths => {
     known ??= resolvePaths({ env: io.env, cwd: io.cwd, uid: io.uid });
@@ -38,7 +38,7 @@ export function createContext(io: Io, out: Output, signal: AbortSignal): Context
         uid: io.uid,
         env: io.env,
         notice: out.note,
-        autostart: () => (options.autostart === false ? false : mayAutostart(io, paths())),
+        autostart: () => autostartWanted && options.autostart !== false && mayAutostart(io, paths()),
         daemonCommand: io.daemonCommand,
       });
     },

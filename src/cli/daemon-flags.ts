@@ -8,6 +8,7 @@ export interface DaemonFlags {
   readonly logLevel?: string;
 }
 
+/** The flags of `daemon` and `up`. */
 export function describeDaemonFlags(parser: Parser): void {
   parser
     .option("--project <folder>", "also use its runtimes/ and .orch.yaml")

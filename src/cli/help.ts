@@ -32,6 +32,7 @@ export function helpText(): string {
       ["--json", "print JSON: one document, or one object a line for streams"],
       ["-q, --quiet", "print ids only"],
       ["--no-color", "no colours (so does NO_COLOR=1)"],
+      ["--no-autostart", "fail instead of starting the daemon (so does ORCH_AUTOSTART=0)"],
       ["-h, --help", "help of one command: orch COMMAND --help"],
       ["--version", "print the version"],
     ]),

@@ -67,6 +67,7 @@ export function jobColumns(nowMs: number): Column<JobView>[] {
   ];
 }
 
+/** The colour of a job's or worker's state; undefined = plain. */
 export function stateColour(state: string): Colour | undefined {
   if (["running", "ready", "busy"].includes(state)) return "green";
   if (state === "failed") return "red";

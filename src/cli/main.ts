@@ -15,7 +15,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   const format = { json: own.includes("--json"), quiet: own.includes("--quiet") || own.includes("-q") };
   const out = await createOutput(io, format, !own.includes("--no-color"));
   const stop = new AbortController();
-  const context = createContext(io, out, stop.signal);
+  const context = createContext(io, out, stop.signal, !own.includes("--no-autostart"));
   const done = dispatch(context, argv).catch((error: unknown) => {
     const failure = toFailure(error);
     // Once stdout is gone the command was told to stop; how it took that is of no interest.
@@ -68,7 +68,7 @@ async function help(context: Context, words: readonly (string | undefined)[]): P
   return command.execute(context, [...operands, "--help"]);
 }
 
-const globalFlags: ReadonlySet<string> = new Set(["--json", "-q", "--quiet", "--no-color"]);
+const globalFlags: ReadonlySet<string> = new Set(["--json", "-q", "--quiet", "--no-color", "--no-autostart"]);
 
 /** Flags may stand before the command, too: they are handed on to it. */
 function splitCommand(argv: readonly string[]): {

@@ -11,6 +11,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   "--quiet",
   "--color",
   "--no-color",
+  "--no-autostart",
   "--version",
 ]);
 

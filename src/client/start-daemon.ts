@@ -32,6 +32,13 @@ const FIRST_POLL_MS = 10;
 const LAST_POLL_MS = 50;
 const RETRY_AFTER_MS = 500;
 
+/** What orch sets in the environment of the programs it starts. */
+const JOB_VARIABLES: ReadonlySet<string> = new Set(
+  ["INSTANCE", "WORKER", "JOB", "RUNTIME", "FENCE", "LOAD", "SLOTS", "PARAMS", "EVENTS", "OUTPUT_DIR"].map(
+    (name) => `ORCH_${name}`,
+  ),
+);
+
 /** Daemons this process has started: keeps their report files apart. */
 let starts = 0;
 
@@ -84,7 +91,7 @@ function spawnDaemon(options: StartOptions, report: string): ChildProcess {
       detached: true,
       stdio: ["ignore", log, log],
       env: {
-        ...env,
+        ...withoutJob(env),
         ...(paths.home === null ? {} : { ORCH_HOME: paths.home }),
         ...(paths.socketChosen ? { ORCH_SOCKET: paths.socket } : {}),
         [START_REPORT_VARIABLE]: report,
@@ -97,6 +104,11 @@ function spawnDaemon(options: StartOptions, report: string): ChildProcess {
   } finally {
     closeSync(log);
   }
+}
+
+/** A daemon started from inside a job is not part of that job: with its labels it would be stopped with it. */
+function withoutJob(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !JOB_VARIABLES.has(name)));
 }
 
 async function untilAnswering(watch: Watch): Promise<StartedDaemon> {

@@ -96,6 +96,7 @@ function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts
     instanceId,
     cacheDir: paths.cacheDir,
     sdkDir: path.join(packageRoot(), "runtimes", "sdk"),
+    secretsDir: path.join(path.dirname(paths.configFile), "secrets"),
     baseEnv: baseEnvironment(),
   };
 }

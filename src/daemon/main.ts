@@ -64,7 +64,7 @@ async function runLocked(paths: Paths, config: Config, say: (line: string) => vo
     log,
   });
   say(`orch is ready: pid ${process.pid}, ${detail}, socket ${paths.socket}`);
-  await removeStale(parts.places, paths.workersDir, loop.state());
+  void removeStale(parts.places, paths.workersDir, loop.state());
   log.info({ version: ctx.host.version, gpus: detail }, "ready");
   const exitCode = await end;
   await server.close();

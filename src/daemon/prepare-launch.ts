@@ -7,6 +7,7 @@ import type { Job, Worker } from "../scheduler/model.ts";
 import { must } from "../std/assert.ts";
 import type { Json } from "../std/json.ts";
 import type { JobRow } from "../store/queries.ts";
+import { readSecrets } from "./read-secrets.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -36,7 +37,7 @@ export async function prepareLaunch(
   return {
     workerId: worker.id,
     argv: plan.argv,
-    env: isOneShot ? { ...plan.env } : { ...plan.env, ORCH_SLOTS: String(worker.lane.spec.slots) },
+    env: { ...plan.env, ...readSecrets(world.secretsDir, runtime.secrets) },
     cwd: plan.cwd,
     dir: world.places.workerDir(worker.id),
     logPath,

@@ -27,6 +27,8 @@ export interface World {
   readonly instanceId: string;
   readonly cacheDir: string;
   readonly sdkDir: string;
+  /** Holds one file per secret. */
+  readonly secretsDir: string;
   /** PATH, HOME and LANG of the daemon, for workers of runtimes. */
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly noteProgress: (jobId: number, progress: Progress | null) => void;

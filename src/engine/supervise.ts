@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 // node:child_process and not execa: hundreds of short programs start per second, and all that is wanted here is
 // fork + exec with two file descriptors. execa's streams, promises and error objects cost several times the spawn.
 import { spawn } from "node:child_process";
@@ -11,6 +10,8 @@ import type { Launch, ProcessIdentity } from "./engine.ts";
 import { findProgram } from "./find-program.ts";
 import { identityOf, readStat } from "./identity.ts";
 import { labelEnvironment } from "./labels.ts";
+import type { Child, Spawn, SpawnOptions } from "./posix-spawn.ts";
+import { loadPosixSpawn } from "./posix-spawn.ts";
 
 /**
  * The supervisor, one per program: POSIX sh, since it has to be there on every host, start in a millisecond and
@@ -36,7 +37,7 @@ const NOT_FOUND = 'printf "orch: %s: no such program\\n" "$1" >&2; exit 127';
 
 /** A supervisor just started. */
 export interface Supervised {
-  readonly child: ChildProcess;
+  readonly child: Child;
   readonly identity: ProcessIdentity;
 }
 
@@ -51,8 +52,6 @@ export async function startSupervised(launch: Launch, instanceId: string): Promi
     const child = spawnSupervisor(launch, instanceId);
     // Trouble in fork or exec (no such folder, too many processes) comes as an event when there is no pid.
     if (child.pid === undefined) throw await new Promise<unknown>((resolve) => child.once("error", resolve));
-    child.on("error", () => undefined);
-    child.unref();
     return { child, identity: identifyOwn(child.pid) };
   } catch (error) {
     throw new Failure("engine/failed", `cannot start worker ${launch.workerId} in ${launch.cwd}`, {
@@ -74,19 +73,27 @@ function identifyOwn(pid: number): ProcessIdentity {
   }
 }
 
-function spawnSupervisor(launch: Launch, instanceId: string): ChildProcess {
+/** The quick way to start programs, where there is one; looked for at the first start. */
+let quickSpawn: Spawn | null | undefined;
+
+function spawnSupervisor(launch: Launch, instanceId: string): Child {
   const env = { ...launch.env, ...labelEnvironment({ workerId: launch.workerId, instanceId }) };
-  const log = openLog(launch.logPath);
+  const args = ["-c", SCRIPT, "orch", launch.dir, ...programOf(launch)];
+  const logFd = openLog(launch.logPath);
+  if (quickSpawn === undefined) quickSpawn = loadPosixSpawn();
   try {
-    return spawn("/bin/sh", ["-c", SCRIPT, "orch", launch.dir, ...programOf(launch)], {
-      cwd: launch.cwd,
-      env,
-      detached: true,
-      stdio: ["ignore", log, log],
-    });
+    const start = quickSpawn ?? spawnByNode;
+    return start({ file: "/bin/sh", argv: ["/bin/sh", ...args], env, cwd: launch.cwd, logFd });
   } finally {
-    closeSync(log);
+    closeSync(logFd);
   }
+}
+
+function spawnByNode({ file, argv, env, cwd, logFd }: SpawnOptions): Child {
+  const child = spawn(file, argv.slice(1), { cwd, env, detached: true, stdio: ["ignore", logFd, logFd] });
+  child.on("error", () => undefined);
+  child.unref();
+  return child;
 }
 
 /** Opens a log file to append to; its folder, nearly always there, is made only when it is missing. */

@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
@@ -7,6 +6,7 @@ import type { Exit, ProcessIdentity } from "./engine.ts";
 import { readExitRecord, recordExit, recordLost } from "./exit-record.ts";
 import { isAlive } from "./identity.ts";
 import type { Belonging } from "./members.ts";
+import type { Child } from "./posix-spawn.ts";
 import type { ProcessTable } from "./process-table.ts";
 import { killUntilGone } from "./terminate.ts";
 
@@ -24,7 +24,7 @@ const RETRY_MS = 100;
 
 /** A program that this daemon started itself. */
 export interface OwnChild {
-  readonly child: ChildProcess;
+  readonly child: Child;
   readonly workerId: number;
 }
 
@@ -90,7 +90,7 @@ async function findBelonging(options: TrackOptions, isKnown: boolean): Promise<B
 }
 
 /** The end of our own supervisor: its exit code repeats the program's. */
-function untilExit(child: ChildProcess): Promise<SupervisorEnd> {
+function untilExit(child: Child): Promise<SupervisorEnd> {
   return new Promise((resolve) => {
     child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
   });

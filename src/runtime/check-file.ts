@@ -1,7 +1,8 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { basename, isAbsolute } from "node:path";
 import { errnoOf, Failure } from "../std/failure.ts";
-import { fileType, isAccepted } from "./file-types.ts";
+import { mimeTypeOf } from "../std/mime-type.ts";
+import { isAccepted } from "./file-types.ts";
 import type { Param } from "./runtime.ts";
 
 /** True for what a `file` param takes as the address of a file on the web. */
@@ -18,7 +19,7 @@ export function isWebAddress(text: string): boolean {
 export function checkFile(name: string, param: Param, value: string): void {
   if (isWebAddress(value)) {
     const { pathname } = new URL(value);
-    if (fileType(pathname) !== null) checkType(name, param, pathname, value);
+    if (mimeTypeOf(pathname) !== null) checkType(name, param, pathname, value);
     return;
   }
   if (!isAbsolute(value)) {

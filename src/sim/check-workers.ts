@@ -30,6 +30,16 @@ export function checkWorkers(committed: Committed): void {
     assert(isOrdered, `job ${jobId} was handed to ${worker.name} without an effect`);
   }
   for (const effect of effects) checkEffect(committed, effect);
+  for (const worker of committed.state.workers.values()) checkGpusHealthy(committed, worker);
+}
+
+/** No resident worker is kept on a GPU that is lost, whenever it was lost. */
+function checkGpusHealthy({ memory }: Committed, worker: Worker): void {
+  if (memory.seen.size === 0 || worker.lane.spec.residency === "one-shot") return;
+  if (worker.phase.state !== "starting" && worker.phase.state !== "ready") return;
+  for (const { gpu } of worker.leases) {
+    assert(memory.seen.get(gpu.uuid)?.healthy, `${worker.name} is kept on GPU ${gpu.index}, which is lost`);
+  }
 }
 
 function checkMove(committed: Committed, worker: Worker): void {

@@ -82,7 +82,7 @@ function runToEnd(world: World, options: SimOptions): void {
   const endAtMs = world.nowMs + patienceMs;
   while (world.unfinished().length > 0) {
     assert(world.nowMs < endAtMs, `jobs ${world.unfinished().join(", ")} do not finish in ${patienceMs} ms`);
-    for (let turn = 0; turn < 20; turn++) world.next();
+    for (let turn = 0; turn < 20; turn++) assert(world.next(), "nothing will ever happen again");
   }
   checkRest(world);
 }

@@ -30,7 +30,8 @@ export interface VirtualDaemon {
   readonly state: State | undefined;
   /** Sends a request; `onReply` is called once it is on disk, and never if the daemon dies before. */
   ask(request: Request, onReply?: (reply: Reply) => void): void;
-  report(report: Report): void;
+  /** Looks at the GPUs, and reports them if they are not as they were when it looked last. */
+  sample(): void;
   /** Dies now and comes back after `downMs`. */
   crash(downMs: number): void;
 }
@@ -54,6 +55,7 @@ interface Life {
   inbox: Waiting[];
   /** The latest timer; older ones are void. */
   timer: number;
+  lastSeen: string;
 }
 
 type CrashPoint = "before the commit" | "before the effects" | "between the effects" | null;
@@ -82,7 +84,7 @@ export function createDaemon(parts: DaemonParts): VirtualDaemon {
       return daemon.life?.state;
     },
     ask: (request, onReply) => push(daemon, request, onReply),
-    report: (report) => push(daemon, report, undefined),
+    sample: () => sample(daemon),
     crash: (downMs) => crash(daemon, downMs),
   };
 }
@@ -93,10 +95,21 @@ function begin(daemon: Daemon): void {
   const { agenda, rng, host } = daemon;
   const report = (news: Report): void => push(daemon, news, undefined);
   const performer = createPerformer({ agenda, rng, host, state, report });
-  daemon.life = { state, performer, inbox: [], timer: 0 };
+  daemon.life = { state, performer, inbox: [], timer: 0, lastSeen: "" };
   for (const effect of pendingEffects(state)) performer.perform(effect);
   push(daemon, { type: "tick" }, undefined);
-  push(daemon, { type: "gpus-seen", gpus: host.see() }, undefined);
+  sample(daemon);
+}
+
+function sample(daemon: Daemon): void {
+  const { life, host } = daemon;
+  if (life === undefined) return;
+  // A lost GPU is either named as such or missing from the list, as drivers do.
+  const gpus = host.see().filter((gpu) => gpu.healthy || gpu.index % 2 === 0);
+  const text = JSON.stringify(gpus);
+  if (text === life.lastSeen) return;
+  life.lastSeen = text;
+  push(daemon, { type: "gpus-seen", gpus }, undefined);
 }
 
 function crash(daemon: Daemon, downMs: number): void {
@@ -156,7 +169,7 @@ function commit(daemon: Daemon, life: Life, events: readonly Event[], taken: Ste
   checkTransition({ before: mirror, state, events, step: taken, host, memory, nowMs });
   mirror.apply(taken.changes);
   checkInvariants(state);
-  checkOverdue(state, nowMs);
+  checkOverdue(state, taken.changes, nowMs);
   if (rng.chance(options.compareRate)) compareStates(state, restore(options.policy, mirror.rows()));
 }
 

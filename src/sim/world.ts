@@ -63,7 +63,7 @@ function scheduleAll(parts: Parts): void {
   repeat(parts, options.faults.foreignEveryMs, () => {
     const gpu = parts.rng.pick([...host.gpus.values()]);
     gpu.foreignBytes = parts.rng.pick([0, 0, 0.1, 0.5, 0.95]) * gpu.totalBytes;
-    see(parts);
+    parts.daemon.sample();
   });
 }
 
@@ -78,23 +78,17 @@ function repeat(parts: Parts, meanMs: number | null, act: () => void): void {
 }
 
 function sample(parts: Parts): void {
-  see(parts);
+  parts.daemon.sample();
   parts.agenda.later(SAMPLE_EVERY_MS, () => sample(parts));
-}
-
-function see({ daemon, host }: Parts): void {
-  const isListed = host.see().filter((gpu) => gpu.healthy || gpu.index % 2 === 0);
-  // A lost GPU is either named as such or missing from the list, as drivers do.
-  daemon.report({ type: "gpus-seen", gpus: isListed });
 }
 
 function loseGpu(parts: Parts): void {
   const gpu = parts.rng.pick([...parts.host.gpus.values()]);
   gpu.healthy = !gpu.healthy;
-  see(parts);
+  parts.daemon.sample();
   parts.agenda.later(drawMs(parts.rng, 15_000), () => {
     gpu.healthy = true;
-    see(parts);
+    parts.daemon.sample();
   });
 }
 
@@ -105,7 +99,7 @@ function heal(parts: Parts): void {
     gpu.healthy = true;
     gpu.foreignBytes = 0;
   }
-  see(parts);
+  parts.daemon.sample();
   settle(parts);
 }
 

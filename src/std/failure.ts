@@ -124,7 +124,8 @@ function isForeignFailure(error: unknown): error is Failure {
   return error instanceof Error && error.name === "Failure" && "toBody" in error;
 }
 
-/** The errno name of a Node system error ("ENOENT"), or undefined. */
+/** The errno name of a Node system error ("ENOENT"), or undefined; a Failure's code is not one. */
 export function errnoOf(error: unknown): string | undefined {
+  if (error instanceof Failure) return undefined;
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -32,13 +32,13 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
       const version = Number(db.pragma("user_version", { simple: true }));
       refuseNewer(file, version, steps);
       if (version < 1) throw damaged(file, "it is no database of orch");
-      db.pragma("journal_mode = WAL");
       checkPages(db, file);
+      checkSchema(db, file, steps.slice(0, version));
+      db.pragma("journal_mode = WAL");
       if (version < steps.length) {
         backUp(db, `${file}.v${version}.bak`);
         migrate(db, steps, version);
       }
-      checkSchema(db, file, steps);
       fs.chmodSync(file, 0o600);
       return db;
     } catch (error) {
@@ -50,11 +50,18 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
 
 function connect(file: string): Database {
   const db = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
-  db.pragma("synchronous = FULL");
-  db.pragma("foreign_keys = ON");
-  db.pragma("cache_size = -16000");
-  db.pragma(`journal_size_limit = ${64 * 2 ** 20}`);
-  return db;
+  try {
+    db.pragma("synchronous = FULL");
+    db.pragma("foreign_keys = ON");
+    db.pragma("cache_size = -16000");
+    db.pragma(`journal_size_limit = ${64 * 2 ** 20}`);
+    return db;
+  } catch (error) {
+    db.close();
+    // So it calls a file format it does not know; there is nothing else that could be wrong with a pragma.
+    if (errnoOf(error) === "SQLITE_ERROR") throw damaged(file, String(error), error);
+    throw error;
+  }
 }
 
 function createDatabase(file: string, steps: readonly Migration[]): void {

@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../std/failure.ts";
-import { mimeTypeOf } from "./mime-type.ts";
+import { mimeTypeOf } from "../std/mime-type.ts";
 import type { Artifact } from "./protocol.ts";
 
 /** What the SDK calls a file while it is being written. */

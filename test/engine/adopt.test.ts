@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { readPidRecord } from "../../src/engine/control-folder.ts";
 import type { Launch, ProcessIdentity } from "../../src/engine/engine.ts";
 import { isAlive, readStat } from "../../src/engine/identity.ts";
+import type { Child } from "../../src/engine/posix-spawn.ts";
 import { startSupervised } from "../../src/engine/supervise.ts";
 import { bundle } from "../kit/bundle.ts";
 import type { EngineFixture } from "../kit/engine-fixture.ts";
@@ -168,7 +168,7 @@ describe("labelled", () => {
 });
 
 /** A supervisor that was stopped before it took its folder; tried until the stop came early enough. */
-async function startAndHoldBack(): Promise<{ workerId: number; child: ChildProcess }> {
+async function startAndHoldBack(): Promise<{ workerId: number; child: Child }> {
   for (let workerId = 100; workerId < 200; workerId++) {
     const launch = fixture.launch(workerId, ["touch", join(fixture.root, "started")]);
     const { child, identity } = await startSupervised(launch, fixture.instanceId);

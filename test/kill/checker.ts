@@ -23,12 +23,15 @@ interface AttemptRow {
   readonly outcome: string | null;
 }
 
+/** The lane of commands without a GPU. */
+const COMMAND_LANE = "run#cpu";
+
 /** Looks at what the programs wrote and at what is on disk, and compares; it believes nothing the daemon says. */
 export interface Checker {
   /** At any moment: what may never be. */
   look(): string[];
-  /** Unfinished jobs on disk. */
-  liveJobs(): number;
+  /** Unfinished jobs on disk, without and with a GPU. */
+  liveJobs(): { commands: number; gpuJobs: number };
   /** Once nothing runs any more: what must have come of every job. */
   lookAtEnd(): string[];
 }
@@ -44,8 +47,10 @@ export function createChecker(home: OrchHome, world: KillWorld, load: Load): Che
       db.close();
     }
   };
-  const look = (): string[] =>
-    inDatabase((db) => {
+  const look = (): string[] => {
+    // Read before the database: a run is on record before it begins.
+    const runs = readRuns(world);
+    return inDatabase((db) => {
       // What was acknowledged by now must be there; what comes while we look need not be in what we read.
       const promised = [...load.promised.values()];
       const jobs = readJobs(db);
@@ -53,18 +58,22 @@ export function createChecker(home: OrchHome, world: KillWorld, load: Load): Che
         ...linesOf(join(world.dir, "violations")),
         ...load.refusals,
         ...checkPromised(promised, jobs),
+        ...checkRunCounts(runs, jobs),
         ...checkFinished(jobs, finished),
         ...checkLeases(db),
         ...checkFenceFiles(world),
         ...checkDaemonLog(home),
       ];
     });
+  };
   return {
     look,
     liveJobs: () =>
-      inDatabase((db) =>
-        Number(db.prepare("SELECT COUNT(*) FROM jobs WHERE finished_at IS NULL").pluck().get()),
-      ),
+      inDatabase((db) => {
+        const live = db.prepare("SELECT lane FROM jobs WHERE finished_at IS NULL").pluck().all() as string[];
+        const gpuJobs = live.filter((lane) => lane !== COMMAND_LANE).length;
+        return { commands: live.length - gpuJobs, gpuJobs };
+      }),
     lookAtEnd: () => [
       ...look(),
       ...inDatabase((db) => checkOutcomes(load, readJobs(db), readAttempts(db), world)),
@@ -101,6 +110,25 @@ function checkPromised(promised: readonly Promised[], jobs: ReadonlyMap<number, 
     if (isCancelled && row.state !== "cancelled")
       return [`I1: job ${id} was acknowledged as cancelled and is ${row.state}`];
     return [];
+  });
+}
+
+/** How often each job has begun to run, by its own word. */
+function readRuns(world: KillWorld): Map<number, number> {
+  const folder = join(world.dir, "runs");
+  return new Map(
+    readdirSync(folder).map((id) => [
+      Number(id),
+      linesOf(join(folder, id)).filter((mark) => mark.startsWith("start")).length,
+    ]),
+  );
+}
+
+/** I1: every run is an attempt on record. */
+function checkRunCounts(runs: ReadonlyMap<number, number>, jobs: ReadonlyMap<number, JobRow>): string[] {
+  return [...runs].flatMap(([id, count]) => {
+    const attempts = jobs.get(id)?.attempts ?? 0;
+    return count > attempts ? [`I1: job ${id} ran ${count} times, ${attempts} attempts are on record`] : [];
   });
 }
 

@@ -23,8 +23,8 @@ type Kind = "command" | "gpu-command" | "alpha" | "beta" | "once";
 /** Several clients that submit and cancel through the socket, whether the daemon is there or not. */
 export interface Load {
   readonly promised: ReadonlyMap<number, Promised>;
-  /** While true nothing is submitted: the queue is long enough. */
-  isPaused: boolean;
+  /** The queue of jobs without, or with, a GPU is long enough: nothing more of it is submitted. */
+  readonly paused: { commands: boolean; gpuJobs: boolean };
   /** Calls that broke off: nobody knows what became of them. */
   readonly broken: () => number;
   /** What the daemon answered that it should not have. */
@@ -52,9 +52,9 @@ export function startLoad({ home, world, rng, clients, mostlyResidents }: LoadOp
   const refusals: string[] = [];
   let broken = 0;
   let isOver = false;
-  const load: Load & { isPaused: boolean } = {
+  const load: Load = {
     promised,
-    isPaused: false,
+    paused: { commands: false, gpuJobs: false },
     broken: () => broken,
     refusals,
     async stop() {
@@ -75,13 +75,13 @@ export function startLoad({ home, world, rng, clients, mostlyResidents }: LoadOp
   };
   const submitOne = async (tag: string): Promise<void> => {
     const job = drawJob(rng, kinds, tag);
+    if (job.kind === "command" ? load.paused.commands : load.paused.gpuJobs) return;
     const { id } = await submit(home, world, job);
     promised.set(id, { ...job, id, cancelAsked: false, isCancelled: false });
   };
   const runClient = async (name: number): Promise<void> => {
     for (let number = 0; !isOver; number++) {
-      if (load.isPaused) await sleep(20);
-      else if (rng.chance(0.12)) await attempt(() => cancelOne(home, promised, rng));
+      if (rng.chance(0.12)) await attempt(() => cancelOne(home, promised, rng));
       else await attempt(() => submitOne(`c${name}-${number}`));
       await sleep(rng.below(40));
     }

@@ -24,8 +24,9 @@ export interface KillReport {
 }
 
 /** No more waiting jobs than can be worked off in a few seconds. */
-const MOST_LIVE_JOBS = 40;
-const DRAIN_MS = 40_000;
+const MOST_COMMANDS = 60;
+const MOST_GPU_JOBS = 15;
+const DRAIN_MS = 30_000;
 const READY_MS = 15_000;
 
 /**
@@ -85,7 +86,9 @@ async function live(home: OrchHome, checker: Checker, load: Load, life: Life): P
   const refusal = await untilReady(daemon, life.readyMs);
   if (refusal !== null) return [refusal];
   const violations = checker.look();
-  load.isPaused = checker.liveJobs() > MOST_LIVE_JOBS;
+  const { commands, gpuJobs } = checker.liveJobs();
+  load.paused.commands = commands > MOST_COMMANDS;
+  load.paused.gpuJobs = gpuJobs > MOST_GPU_JOBS;
   await sleep(life.restMs);
   if (!daemon.isRunning()) return [`I0: the daemon ended by itself: ${daemon.stderr()}`, ...checker.look()];
   await daemon.kill();
@@ -110,7 +113,8 @@ async function finish(home: OrchHome, checker: Checker): Promise<string[]> {
   const refusal = await untilReady(daemon, []);
   if (refusal !== null) return [refusal];
   const endMs = performance.now() + DRAIN_MS;
-  while (checker.liveJobs() > 0 && performance.now() < endMs && daemon.isRunning()) await sleep(50);
+  const isLeft = (): boolean => Object.values(checker.liveJobs()).some((count) => count > 0);
+  while (isLeft() && performance.now() < endMs && daemon.isRunning()) await sleep(50);
   const violations = checker.lookAtEnd();
   // One program that has to be stopped, so that there is something to be left behind.
   await home.orch(["run", "-d", "--", "sh", "-c", "trap 'sleep 0.3' TERM; sleep 60 & wait"]);

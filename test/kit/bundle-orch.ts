@@ -3,25 +3,31 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 const root = join(import.meta.dirname, "../..");
-let built: Promise<string> | undefined;
+const built = new Map<string, Promise<string>>();
 
-/**
- * Path of a program that is orch as the sources are now: `node <path> daemon`, `node <path> ls` … Built once per test
- * process, whatever dist/ holds, and removed when that process ends. It lies under node_modules, so that it finds
- * its packages, and below the project's own package.json, so that it finds what is shipped with it.
- */
+/** Path of a program that is orch as the sources are now, whatever dist/ holds: `node <path> daemon`, `… ls`. */
 export function bundleOrch(): Promise<string> {
-  built ??= bundle();
-  return built;
+  return bundleProgram(join(root, "test/kit/host-program.ts"));
 }
 
-async function bundle(): Promise<string> {
+/**
+ * Makes a program that plain node runs from a TypeScript file: once per test process, and removed when that ends. It
+ * lies under node_modules, so that it finds its packages, and below the project's own package.json, so that it finds
+ * what is shipped with it.
+ */
+export function bundleProgram(entry: string): Promise<string> {
+  const made = built.get(entry) ?? bundle(entry);
+  built.set(entry, made);
+  return made;
+}
+
+async function bundle(entry: string): Promise<string> {
   const cache = join(root, "node_modules/.cache");
   mkdirSync(cache, { recursive: true });
-  const dir = mkdtempSync(join(cache, "orch-host-"));
+  const dir = mkdtempSync(join(cache, "orch-test-"));
   process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
   await build({
-    entryPoints: [join(root, "test/kit/host-program.ts")],
+    entryPoints: { program: entry },
     outdir: dir,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -32,5 +38,5 @@ async function bundle(): Promise<string> {
     target: "node20",
     logLevel: "error",
   });
-  return join(dir, "host-program.mjs");
+  return join(dir, "program.mjs");
 }

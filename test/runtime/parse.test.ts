@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -126,8 +126,14 @@ describe("reading from the disk", () => {
   });
 
   test("a FIFO in its place does not hang", () => {
-    execFileSync("mkfifo", [join(dir, "runtime.yaml")]);
+    const file = join(dir, "runtime.yaml");
+    execFileSync("mkfifo", [file]);
+    // Were the open to wait for a writer, this one would let it go after 3 s, and the test could fail.
+    const rescuer = spawn("sh", ["-c", `sleep 3; exec echo >"${file}"`], { detached: true, stdio: "ignore" });
+    const startMs = performance.now();
     expectFailure(load, "runtime/invalid", /runtime\.yaml:1:1: /, /not a regular file/);
+    expect(performance.now() - startMs).toBeLessThan(2500);
+    if (rescuer.pid !== undefined) process.kill(-rescuer.pid, "SIGKILL");
   });
 
   test("a dangling link is a missing file", () => {

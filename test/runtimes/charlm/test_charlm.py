@@ -71,6 +71,20 @@ class Distribution(unittest.TestCase):
         self.assertEqual("".join(model.generate("", 5, 1.0, 1)), "aaaaa")
 
 
+class Counting(unittest.TestCase):
+    def test_counts_what_a_plain_count_counts(self):
+        text = english_like(60)
+        model = charlm.train(text, 7)
+        for length, level in enumerate(model.levels):
+            plain = {}
+            for at in range(len(text) - length):
+                followers = plain.setdefault(text[at : at + length], {})
+                followers[text[at + length]] = followers.get(text[at + length], 0) + 1
+            least = 2 if length >= charlm.FREQUENT_CONTEXT_LENGTH else 1
+            plain = {context: found for context, found in plain.items() if sum(found.values()) >= least}
+            self.assertEqual({context: dict(zip(*entry)) for context, entry in level.items()}, plain, msg=str(length))
+
+
 class Perplexity(unittest.TestCase):
     def test_beats_unigram_which_beats_uniform(self):
         training, held_out = charlm.split_text(english_like(1500))
@@ -139,6 +153,23 @@ class Generation(unittest.TestCase):
             margin = 4 * math.sqrt(share * (1 - share) / len(draws))
             self.assertAlmostEqual(draws.count(character) / len(draws), share, delta=margin)
 
+    def test_draws_reach_what_the_context_has_never_seen(self):
+        # q is followed by u, once: half of the weight goes to the unigram.
+        model = charlm.train(english_like(100).replace("q", "k") + " qu", 3)
+        expected = model.distribution("q")[0]["u"]
+        draws = [next(model.generate("q", 1, 1.0, seed)) for seed in range(2000)]
+        margin = 4 * math.sqrt(expected * (1 - expected) / len(draws))
+        self.assertAlmostEqual(draws.count("u") / len(draws), expected, delta=margin)
+        self.assertGreater(len(set(draws)), 10)
+
+    def test_temperature_sharpens_every_share_alike(self):
+        model = charlm.train(english_like(100).replace("q", "k") + " qu", 3)
+        powers = {c: p**2 for c, p in model.distribution("q")[0].items()}
+        expected = powers["u"] / sum(powers.values())
+        draws = [next(model.generate("q", 1, 0.5, seed)) for seed in range(2000)]
+        margin = 4 * math.sqrt(expected * (1 - expected) / len(draws))
+        self.assertAlmostEqual(draws.count("u") / len(draws), expected, delta=margin)
+
     def test_words_come_out(self):
         words = self.text(5, 0.3, 2000).lower().replace(".", " ").split()
         good = sum(word in WORDS for word in words) / len(words)
@@ -161,6 +192,8 @@ class Files(unittest.TestCase):
         again = charlm.load(self.path)
         self.assertEqual(again.name, "my model")
         self.assertEqual(again.to_bytes(), model.to_bytes())
+        # The time in the head of a gzip file would make equal models differ.
+        self.assertEqual(model.to_bytes()[4:8], bytes(4))
         self.assertEqual(list(again.generate("The ", 200, 0.8, 3)), list(model.generate("The ", 200, 0.8, 3)))
         self.assertEqual(os.listdir(self.folder.name), ["model.charlm"])
 

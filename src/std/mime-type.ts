@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 
-/** The kinds of files that models make and take; names by the IANA media type registry. */
+/** The kinds of files that models make and take; names by the IANA media type registry where it has one. */
 const TYPES: Readonly<Record<string, string>> = {
   ".avif": "image/avif",
   ".bmp": "image/bmp",
@@ -15,11 +15,14 @@ const TYPES: Readonly<Record<string, string>> = {
   ".json": "application/json",
   ".jsonl": "application/x-ndjson",
   ".log": "text/plain",
+  ".m4a": "audio/mp4",
   ".md": "text/markdown",
   ".mkv": "video/matroska",
   ".mov": "video/quicktime",
   ".mp3": "audio/mpeg",
   ".mp4": "video/mp4",
+  ".ndjson": "application/x-ndjson",
+  ".npy": "application/x-npy",
   ".ogg": "audio/ogg",
   ".parquet": "application/vnd.apache.parquet",
   ".pdf": "application/pdf",
