@@ -8,6 +8,8 @@ import { createOutput } from "./output.ts";
 export { processIo };
 
 const WIND_DOWN_MS = 2000;
+/** Exit code of failures that the command line itself caused: its help is what to try. */
+const USAGE_EXIT = 2;
 
 /** Runs one command line; resolves with the exit code and never exits by itself. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
@@ -17,7 +19,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   const stop = new AbortController();
   const context = createContext(io, out, stop.signal, !own.includes("--no-autostart"));
   const done = dispatch(context, argv).catch((error: unknown) => {
-    const failure = toFailure(error);
+    const failure = withHint(toFailure(error), own);
     // Once stdout is gone the command was told to stop; how it took that is of no interest.
     if (!stop.signal.aborted) out.fail(failure);
     return failure.exitCode;
@@ -28,6 +30,20 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   await Promise.race([done, windDown()]);
   out.progress(null);
   return (await out.flush()) ? code : Promise.race([out.broken, windDown().then(() => 1)]);
+}
+
+/** Every usage error ends with something to try: at least the help of the command, with the runtime's params if it names one. */
+function withHint(failure: Failure, argv: readonly string[]): Failure {
+  if (failure.hint !== undefined || failure.exitCode !== USAGE_EXIT) return failure;
+  const [name, operand] = argv.filter((word) => !word.startsWith("-"));
+  const isCommand = name !== undefined && Object.hasOwn(commands, name);
+  const about = !isCommand
+    ? ""
+    : name === "submit" && operand !== undefined
+      ? `${name} ${operand} `
+      : `${name} `;
+  const { code, message, why, cause } = failure;
+  return new Failure(code, message, { why, cause, hint: `orch ${about}--help` });
 }
 
 function windDown(): Promise<void> {

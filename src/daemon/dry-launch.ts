@@ -19,7 +19,8 @@ export function dryLaunch(world: World, { runtime: name, params, gpuUuids }: Dry
     instanceId: world.instanceId,
     sdkDir: world.sdkDir,
     pythonPath: null,
-    baseEnv: {},
+    // A container's mounts may be relative to HOME; what the program itself inherits is not worth showing.
+    baseEnv: runtime.engine === "container" ? world.baseEnv : {},
     job: isExec
       ? {
           jobId,
@@ -31,6 +32,6 @@ export function dryLaunch(world: World, { runtime: name, params, gpuUuids }: Dry
       : null,
   };
   return runtime.engine === "container"
-    ? planContainerCommand(runtime, context)
+    ? { ...planContainerCommand(runtime, context), env: {} }
     : planLaunch(runtime, context);
 }

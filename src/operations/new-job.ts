@@ -85,7 +85,8 @@ export function commandLane(
     key: `run#${shape}`,
     runtime: "run",
     load: "{}",
-    title: gpuCount === 0 ? "commands without a GPU" : `commands on ${shape}`,
+    title:
+      gpuCount === 0 ? "a command without a GPU" : `a command on ${gpuCount} GPU${gpuCount === 1 ? "" : "s"}`,
     residency: "one-shot",
     gpuCount,
     mode,

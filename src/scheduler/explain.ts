@@ -99,6 +99,6 @@ function jobList(worker: Worker): string {
 }
 
 function gpuNames(state: State, uuids: readonly string[]): string {
-  const indices = uuids.map((uuid) => state.gpus.get(uuid)?.index ?? uuid);
+  const indices = uuids.map((uuid) => state.gpus.get(uuid)?.index ?? uuid).sort();
   return indices.length === 0 ? "the GPU" : `GPU ${indices.join(", ")}`;
 }

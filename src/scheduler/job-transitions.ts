@@ -4,7 +4,8 @@ import type { Ending, HoldPhase, Job, Lane, State, Worker } from "./model.ts";
 import { laneFor } from "./state.ts";
 import { type JobEnd, log, type Transition } from "./transition.ts";
 
-const QUEUED = { state: "queued" } as const;
+/** Shared by all queued jobs: a million of them need not have one each. */
+export const QUEUED = { state: "queued" } as const;
 
 /** Takes a new job in: queued, or held until what it waits for is done. */
 export function addJob(tx: Transition, asked: NewJob): Job {

@@ -27,7 +27,8 @@ export function offersFor(state: State, lane: Lane, taken: ReadonlySet<Gpu>, may
   for (const gpu of state.gpus.values()) {
     if (!gpu.healthy || taken.has(gpu)) continue;
     if (neededBytes(state.policy, lane.spec, gpu) > usableBytes(state.policy, gpu)) continue;
-    offers.push(offerOf(state, lane, gpu, mayEvict));
+    const offer = offerOf(state, lane, gpu, mayEvict);
+    if (offer.rank !== "busy" || !isFullOfOwn(state, lane, gpu)) offers.push(offer);
   }
   if (asked !== null && !offers.some((offer) => offer.gpu.uuid === asked)) return [];
   return offers.sort(
@@ -38,6 +39,20 @@ export function offersFor(state: State, lane: Lane, taken: ReadonlySet<Gpu>, may
       left.spareBytes - right.spareBytes ||
       left.gpu.index - right.gpu.index,
   );
+}
+
+/**
+ * Whether the lane's own resident workers leave no room for another one. Such a GPU is no use to it, and a promise of
+ * it would only keep other lanes from their turn.
+ */
+function isFullOfOwn(state: State, lane: Lane, gpu: Gpu): boolean {
+  if (lane.spec.residency === "one-shot") return false;
+  const others = new Set<Worker>();
+  for (const { worker } of gpu.leases) {
+    const isLeaving = worker.phase.state === "draining" || worker.phase.state === "stopping";
+    if (isLeaving || worker.lane !== lane) others.add(worker);
+  }
+  return !fits(state, lane, gpu, others);
 }
 
 /** Whether a worker may be stopped for the lane that is being placed. */

@@ -1,6 +1,6 @@
 import { assert, must, unreachable } from "../std/assert.ts";
 import type { Effect } from "./effects.ts";
-import { lookAgainBy } from "./job-transitions.ts";
+import { lookAgainBy, QUEUED } from "./job-transitions.ts";
 import type {
   Ending,
   HoldPhase,
@@ -117,7 +117,7 @@ function restoreJob(state: State, row: RestoredJob): void {
     retries: row.retries,
     timeLimitMs: row.timeLimitMs,
     attempts: row.attempts,
-    phase: { state: "queued" },
+    phase: QUEUED,
   };
   state.jobs.set(job.id, job);
   switch (row.state) {

@@ -76,7 +76,7 @@ function checkFirstLane(state: State, lane: Lane, changes: Changes, nowMs: numbe
   );
   if (isServed || lane.spec.gpuCount !== 1 || lane.retryAtMs > nowMs || lane.summons !== null) return;
   // What was started in this step may have ranked before all that still waits.
-  if (changes.attemptsStarted.length > 0) return;
+  if (changes.attemptsStarted.length > 0 || changes.leasesGranted.length > 0) return;
   for (const { phase } of state.workers.values())
     if (phase.state === "draining" || phase.state === "stopping") return;
   for (const gpu of state.gpus.values()) {

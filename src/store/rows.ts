@@ -3,61 +3,58 @@ import type { RestoredJob, RestoredRows, RestoredWorker } from "../scheduler/res
 import { type Database, damaged, translate } from "./database.ts";
 
 /**
- * Reads everything that is not finished, for the scheduler's state to be rebuilt from.
- * @throws Failure store/damaged if the rows contradict each other: SQLite checks its pages, not what stands in them.
+ * Reads everything that is not finished, for the scheduler's state to be rebuilt from. The jobs are read one by one as
+ * they are asked for: a million of them never lie in memory twice.
+ * @throws Failure store/damaged, also while the jobs are read, if the rows contradict each other: SQLite checks its
+ * pages, not what stands in them.
  */
 export function readRows(db: Database): RestoredRows {
   return translate(db.name, () => {
-    const rows = readAll(db);
-    const flaw = findFlaw(db, rows);
+    const number = (sql: string): number => (db.prepare(sql).pluck().get() as number | null) ?? 0;
+    const lanes = readLanes(db);
+    const gpus = db
+      .prepare(`SELECT uuid, idx AS "index", total_bytes AS totalBytes FROM gpus`)
+      .all() as GpuRow[];
+    const workers = readWorkers(db);
+    const laneKeys = new Set(lanes.map(({ spec }) => spec.key));
+    const flaw = findWorkerFlaw(workers, laneKeys, new Set(gpus.map(({ uuid }) => uuid)));
     if (flaw !== undefined) throw damaged(db.name, flaw);
-    return rows;
+    return {
+      lanes,
+      gpus,
+      workers,
+      jobs: readJobs(db, { laneKeys, workerIds: new Set(workers.map(({ id }) => id)) }),
+      nextJobId: number("SELECT MAX(id) FROM jobs") + 1,
+      nextWorkerId: number("SELECT MAX(id) FROM workers") + 1,
+      lastFence: number("SELECT MAX(fence) FROM workers"),
+    };
   });
 }
 
-type AllRows = RestoredRows & { readonly jobs: readonly RestoredJob[] };
-
-function readAll(db: Database): AllRows {
-  const number = (sql: string): number => (db.prepare(sql).pluck().get() as number | null) ?? 0;
-  return {
-    lanes: (db.prepare("SELECT spec, start_cost_ms, stop_cost_ms FROM lanes").all() as LaneRow[]).map(
-      (row) => ({
-        spec: parse<LaneSpec>(db, row.spec),
-        startCostMs: row.start_cost_ms,
-        stopCostMs: row.stop_cost_ms,
-      }),
-    ),
-    gpus: db.prepare(`SELECT uuid, idx AS "index", total_bytes AS totalBytes FROM gpus`).all() as GpuRow[],
-    workers: readWorkers(db),
-    jobs: readJobs(db),
-    nextJobId: number("SELECT MAX(id) FROM jobs") + 1,
-    nextWorkerId: number("SELECT MAX(id) FROM workers") + 1,
-    lastFence: number("SELECT MAX(fence) FROM workers"),
-  };
-}
-
-/** The first contradiction between rows, in words. Costs one look at each. */
-function findFlaw(db: Database, { lanes, gpus, workers, jobs }: AllRows): string | undefined {
-  const laneKeys = new Set(lanes.map(({ spec }) => spec.key));
-  const uuids = new Set(gpus.map(({ uuid }) => uuid));
-  const workerIds = new Set(workers.map(({ id }) => id));
+/** The first contradiction between workers and the rest, in words. */
+function findWorkerFlaw(
+  workers: readonly RestoredWorker[],
+  laneKeys: ReadonlySet<string>,
+  uuids: ReadonlySet<string>,
+): string | undefined {
   for (const worker of workers) {
     if (!laneKeys.has(worker.laneKey)) return `worker ${worker.id} is of an unknown lane`;
     if (worker.leases.some(({ gpu }) => !uuids.has(gpu))) return `worker ${worker.id} holds an unknown GPU`;
   }
-  for (const { id, laneKey, state, workerId, hold } of jobs) {
-    if (!laneKeys.has(laneKey)) return `job ${id} is of an unknown lane`;
-    if (state === "held" && hold === null) return `job ${id} is held by nothing`;
-    const isPlaced = state === "starting" || state === "running";
-    if (isPlaced && !workerIds.has(workerId ?? -1)) return `job ${id} runs on an unknown worker`;
-  }
-  const counted = db
-    .prepare(`SELECT COALESCE(SUM(n), 0) FROM counters WHERE state IN (${LIVE_JOBS})`)
-    .pluck();
-  const expected = counted.get() as number;
-  return jobs.length === expected
-    ? undefined
-    : `${expected} unfinished jobs are counted, ${jobs.length} found`;
+  return undefined;
+}
+
+interface Known {
+  readonly laneKeys: ReadonlySet<string>;
+  readonly workerIds: ReadonlySet<number>;
+}
+
+function findJobFlaw({ laneKeys, workerIds }: Known, job: RestoredJob): string | undefined {
+  const { id, state } = job;
+  if (!laneKeys.has(job.laneKey)) return `job ${id} is of an unknown lane`;
+  if (state === "held" && job.hold === null) return `job ${id} is held by nothing`;
+  const isPlaced = state === "starting" || state === "running";
+  return isPlaced && !workerIds.has(job.workerId ?? -1) ? `job ${id} runs on an unknown worker` : undefined;
 }
 
 function parse<T>(db: Database, text: string): T {
@@ -68,7 +65,7 @@ function parse<T>(db: Database, text: string): T {
   }
 }
 
-const LIVE_JOBS = "'held','queued','starting','running'";
+const LIVE_STATES = ["held", "queued", "starting", "running"] as const;
 
 interface LaneRow {
   readonly spec: string;
@@ -90,6 +87,15 @@ interface WorkerRow {
   readonly created_at: number;
   readonly pinned: number;
   readonly phase: string;
+}
+
+function readLanes(db: Database): RestoredRows["lanes"] {
+  const rows = db.prepare("SELECT spec, start_cost_ms, stop_cost_ms FROM lanes").all() as LaneRow[];
+  return rows.map((row) => ({
+    spec: parse<LaneSpec>(db, row.spec),
+    startCostMs: row.start_cost_ms,
+    stopCostMs: row.stop_cost_ms,
+  }));
 }
 
 function readWorkers(db: Database): RestoredWorker[] {
@@ -126,30 +132,47 @@ interface JobRow {
   readonly hold: string | null;
 }
 
-/** In order of their ids, so that each lane's queue is filled at its end. */
-function readJobs(db: Database): RestoredJob[] {
-  const rows = db
-    .prepare(
-      `SELECT id, lane, priority, submitted_at, retries, time_limit_ms, attempts, state, worker_id, started_at, ending,
-         hold FROM jobs WHERE state IN (${LIVE_JOBS}) ORDER BY id`,
-    )
-    .iterate() as IterableIterator<JobRow>;
-  const jobs: RestoredJob[] = [];
-  for (const row of rows) {
-    jobs.push({
-      id: row.id,
-      laneKey: row.lane,
-      priority: row.priority,
-      submittedAtMs: row.submitted_at,
-      retries: row.retries,
-      timeLimitMs: row.time_limit_ms,
-      attempts: row.attempts,
-      state: row.state,
-      workerId: row.worker_id,
-      startedAtMs: row.started_at,
-      ending: row.ending === null ? null : parse<RestoredJob["ending"]>(db, row.ending),
-      hold: row.hold === null ? null : parse<RestoredJob["hold"]>(db, row.hold),
+/** State by state, each in order of ids, so that each lane's queue is filled at its end and nothing is sorted. */
+function* readJobs(db: Database, known: Known): Generator<RestoredJob, void, undefined> {
+  const inState = db.prepare(
+    `SELECT id, lane, priority, submitted_at, retries, time_limit_ms, attempts, state, worker_id, started_at, ending,
+       hold FROM jobs WHERE state = ? ORDER BY id`,
+  );
+  const counted = db.prepare("SELECT COALESCE(SUM(n), 0) FROM counters WHERE state = ?").pluck();
+  try {
+    for (const state of LIVE_STATES) {
+      const expected = counted.get(state) as number;
+      let found = 0;
+      for (const row of inState.iterate(state) as IterableIterator<JobRow>) {
+        const job = toJob(db, row);
+        const flaw = findJobFlaw(known, job);
+        if (flaw !== undefined) throw damaged(db.name, flaw);
+        found += 1;
+        yield job;
+      }
+      if (found !== expected)
+        throw damaged(db.name, `${expected} jobs are counted as ${state}, ${found} found`);
+    }
+  } catch (error) {
+    translate(db.name, () => {
+      throw error;
     });
   }
-  return jobs;
+}
+
+function toJob(db: Database, row: JobRow): RestoredJob {
+  return {
+    id: row.id,
+    laneKey: row.lane,
+    priority: row.priority,
+    submittedAtMs: row.submitted_at,
+    retries: row.retries,
+    timeLimitMs: row.time_limit_ms,
+    attempts: row.attempts,
+    state: row.state,
+    workerId: row.worker_id,
+    startedAtMs: row.started_at,
+    ending: row.ending === null ? null : parse<RestoredJob["ending"]>(db, row.ending),
+    hold: row.hold === null ? null : parse<RestoredJob["hold"]>(db, row.hold),
+  };
 }

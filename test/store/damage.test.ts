@@ -41,7 +41,7 @@ describe("damage anywhere in the file", () => {
     const bytes = readFileSync(whole.file);
     const rng = createRng(seed);
     let found = 0;
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 60; round++) {
       using temp = tempDatabase();
       copyFileSync(whole.file, temp.file);
       const at = rng.chance(0.2) ? rng.below(HEADER_BYTES) : rng.below(bytes.length);
@@ -62,6 +62,6 @@ describe("damage anywhere in the file", () => {
         at < HEADER_BYTES ? ["store/damaged", "store/newer", "state/unwritable"] : ["store/damaged"];
       expect(allowed, `${where}: ${outcome.why}`).toContain(outcome.code);
     }
-    expect(found, "some damage must be found").toBeGreaterThan(20);
+    expect(found, "some damage must be found").toBeGreaterThan(10);
   });
 });
