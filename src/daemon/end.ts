@@ -36,7 +36,7 @@ export function createEnd({ state, log }: { readonly state: () => State; readonl
     reached,
     look,
     begin(asked) {
-      if (mode === null && asked === "leave") setTimeout(() => reach(0), LEAVE_LIMIT_MS).unref();
+      if (mode !== "leave" && asked === "leave") setTimeout(() => reach(0), LEAVE_LIMIT_MS).unref();
       mode = asked;
       look();
     },

@@ -20,6 +20,8 @@ import { loadPosixSpawn } from "./posix-spawn.ts";
  * - `set -C` makes `>` create `pid` with O_EXCL: it fails when the daemon has revoked the folder (exit 125).
  * - The trap has a handler instead of being ignored, so that the program gets the default handling of the signal
  *   while the supervisor lives on to see it end. A signal that comes before the program runs prevents the run.
+ * - Its own stderr is closed off before the program runs: shells write "Killed" and the like there when a program ends
+ *   by a signal, and that would stand in the program's log. The program has its stderr back.
  * - Each file is written by one builtin printf, so a reader sees the whole line or (without its end) none.
  */
 const SCRIPT = `_orch_dir=$1
@@ -28,7 +30,8 @@ _orch_stopped=
 trap '_orch_stopped=1' TERM INT HUP
 set -C
 { printf '%s %s\\n' "$$" "$ORCH_WORKER" >"$_orch_dir/pid"; } 2>/dev/null || exit 125
-if [ -z "$_orch_stopped" ]; then "$@"; _orch_code=$?; else _orch_code=143; fi
+exec 3>&2 2>/dev/null
+if [ -z "$_orch_stopped" ]; then (exec "$@" 2>&3 3>&-); _orch_code=$?; else _orch_code=143; fi
 { printf 'exit %s\\n' "$_orch_code" >"$_orch_dir/exit"; } 2>/dev/null
 exit "$_orch_code"`;
 

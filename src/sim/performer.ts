@@ -55,7 +55,7 @@ export function createPerformer(parts: PerformerParts): Performer {
       if (!context.isAlive) return;
       parts.report(report);
       if (parts.rng.chance(parts.host.faults.duplicateReport))
-        context.later(drawMs(parts.rng, 30_000), () => parts.report(report));
+        context.later(drawMs(parts.rng, parts.rng.pick([500, 3_000, 30_000])), () => parts.report(report));
     },
     isAlive: true,
   };

@@ -33,7 +33,7 @@ export interface JobHandover {
   readonly attempt: number;
   readonly fence: number;
   readonly params: Readonly<Record<string, Json>>;
-  /** Existing folder where the worker puts artifacts. */
+  /** Folder where the worker puts artifacts; the worker makes it when it has one. */
   readonly outputDir: string;
 }
 

@@ -38,7 +38,9 @@ describe("a command without a daemon", () => {
     await using home = createHome();
     const asked = await Promise.all(Array.from({ length: 6 }, () => home.orch(["status", "--json"])));
     expect(asked.map(({ code }) => code)).toEqual([3, 3, 3, 3, 3, 3]);
-    const runs = await Promise.all(Array.from({ length: 6 }, (_, n) => home.orch(["run", "--", "echo", `${n}`])));
+    const runs = await Promise.all(
+      Array.from({ length: 6 }, (_, n) => home.orch(["run", "--", "echo", `${n}`])),
+    );
     expect(runs.map(({ stdout, code }) => [stdout, code])).toEqual(
       Array.from({ length: 6 }, (_, n) => [`${n}\n`, 0]),
     );
@@ -93,38 +95,43 @@ describe("two daemons of one state folder", () => {
 });
 
 describe("a place that cannot be used", () => {
-  it.skipIf(process.getuid?.() !== 0)("is named when the state folder cannot be written (needs root to become another user)", async () => {
-    await using home = createHome();
-    mkdirSync(join(home.dir, "closed"), { mode: 0o755 });
-    const bin = home.spawn(["--version"]);
-    await bin.ended;
-    const program = bin.child.spawnargs[1] ?? "";
-    const as = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    const run = (): unknown =>
-      execFileSync("setpriv", [...as, process.execPath, program, "up"], {
-        env: { ...home.env, ORCH_HOME: join(home.dir, "closed") },
-        cwd: "/",
-        stdio: "pipe",
-        encoding: "utf8",
-      });
-    chmodSync(join(program, "../.."), 0o755);
-    let failure: { status?: number; stderr?: string } = {};
-    try {
-      run();
-    } catch (error) {
-      failure = error as typeof failure;
-    }
-    expect(failure.status).toBe(125);
-    expect(failure.stderr).toContain(join(home.dir, "closed"));
-    expect(failure.stderr).toMatch(/^error: .*\n {2}why: EACCES\n {2}try: set ORCH_HOME/m);
-  });
+  it.skipIf(process.getuid?.() !== 0)(
+    "is named when the state folder cannot be written (needs root to become another user)",
+    async () => {
+      await using home = createHome();
+      mkdirSync(join(home.dir, "closed"), { mode: 0o755 });
+      const bin = home.spawn(["--version"]);
+      await bin.ended;
+      const program = bin.child.spawnargs[1] ?? "";
+      const as = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+      const run = (): unknown =>
+        execFileSync("setpriv", [...as, process.execPath, program, "up"], {
+          env: { ...home.env, ORCH_HOME: join(home.dir, "closed") },
+          cwd: "/",
+          stdio: "pipe",
+          encoding: "utf8",
+        });
+      chmodSync(join(program, "../.."), 0o755);
+      let failure: { status?: number; stderr?: string } = {};
+      try {
+        run();
+      } catch (error) {
+        failure = error as typeof failure;
+      }
+      expect(failure.status).toBe(125);
+      expect(failure.stderr).toContain(join(home.dir, "closed"));
+      expect(failure.stderr).toMatch(/^error: .*\n {2}why: EACCES\n {2}try: set ORCH_HOME/m);
+    },
+  );
 
   it("is named when the socket's path is too long for the kernel", async () => {
     await using home = createHome();
     const long = join(home.dir, "x".repeat(120));
     const { code, stderr } = await home.orch(["up"], { env: { ORCH_HOME: long } });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: the socket path .* has \d+ bytes\n {2}why: .*107.*\n {2}try: .*ORCH_SOCKET/m);
+    expect(stderr).toMatch(
+      /^error: the socket path .* has \d+ bytes\n {2}why: .*107.*\n {2}try: .*ORCH_SOCKET/m,
+    );
     const short = await home.orch(["run", "--", "echo", "short"], {
       env: { ORCH_HOME: long, ORCH_SOCKET: join(home.dir, "s.sock") },
     });

@@ -63,7 +63,13 @@ describe("orch run", () => {
 
   it("is quiet when its reader leaves, and cancels the job", async () => {
     await using home = await createHost();
-    const { code, stderr } = pipeIntoHead(home, ["run", "--", "sh", "-c", "while :; do echo y; sleep 0.01; done"]);
+    const { code, stderr } = pipeIntoHead(home, [
+      "run",
+      "--",
+      "sh",
+      "-c",
+      "while :; do echo y; sleep 0.01; done",
+    ]);
     expect([code, stderr]).toEqual([0, ""]);
     const [row] = query<{ id: number }>(home, "SELECT MAX(id) AS id FROM jobs");
     expect((await untilOver(home, row?.id ?? 0)).state).toBe("cancelled");
@@ -71,7 +77,9 @@ describe("orch run", () => {
 
   it("is quiet in `orch ls | head -1`", async () => {
     await using home = await createHost();
-    const ids = await Promise.all(Array.from({ length: 20 }, () => runDetached(home, "--hold", "--", "true")));
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, () => runDetached(home, "--hold", "--", "true")),
+    );
     expect(ids).toHaveLength(20);
     const { code, stdout, stderr } = pipeIntoHead(home, ["ls"]);
     expect([code, stderr]).toEqual([0, ""]);
@@ -80,7 +88,10 @@ describe("orch run", () => {
 });
 
 /** `orch ARGS | head -1`; the code is that of orch. */
-function pipeIntoHead(home: OrchHome, args: readonly string[]): { code: number; stdout: string; stderr: string } {
+function pipeIntoHead(
+  home: OrchHome,
+  args: readonly string[],
+): { code: number; stdout: string; stderr: string } {
   const bin = home.spawn(["--version"]).child.spawnargs[1] ?? "";
   const script = `set -o pipefail; "$@" | head -1`;
   const { status, stdout, stderr } = spawnSync("bash", ["-c", script, "-", process.execPath, bin, ...args], {
@@ -138,7 +149,9 @@ describe("Ctrl-C", () => {
     await using home = createHome();
     addResidents(home);
     await home.daemon();
-    const waiting = home.spawn(["submit", "left", "--ms", "4000", "--tag", "goes on", "--wait"], { detached: true });
+    const waiting = home.spawn(["submit", "left", "--ms", "2500", "--tag", "goes on", "--wait"], {
+      detached: true,
+    });
     await untilState(home, await firstJob(home), "running");
     process.kill(-(waiting.child.pid ?? 0), "SIGINT");
     const { code, stderr } = await waiting.ended;
@@ -185,7 +198,13 @@ describe("live output", () => {
   it("comes through `orch logs -f` also across a kill -9 of the daemon", async () => {
     await using home = createHome();
     const first = await home.daemon();
-    const run = home.spawn(["run", "--", "sh", "-c", "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two"]);
+    const run = home.spawn([
+      "run",
+      "--",
+      "sh",
+      "-c",
+      "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two",
+    ]);
     await until("the first line came", () => run.stdout() === "one\n");
     await first.kill();
     await until("it says that it waits", () => run.stderr().includes("lost the daemon"));
@@ -200,7 +219,10 @@ describe("live output", () => {
     const job = await runDetached(home, "--", "true");
     await untilOver(home, job);
     const seen = await until("the job's events came", () => {
-      const lines = events.stdout().split("\n").filter((line) => line !== "");
+      const lines = events
+        .stdout()
+        .split("\n")
+        .filter((line) => line !== "");
       const all = lines.map((line) => JSON.parse(line) as { type: string; seq: number; job: number | null });
       return all.some(({ type }) => type === "job-succeeded") && all;
     });

@@ -57,7 +57,14 @@ export function addRuntime(
   command: readonly string[],
   options: RuntimeOptions = {},
 ): void {
-  const { protocol = "orch", keepAlive = "5m", ready = "20s", stop = "5s", vram = "600MiB", params = "" } = options;
+  const {
+    protocol = "orch",
+    keepAlive = "5m",
+    ready = "20s",
+    stop = "5s",
+    vram = "600MiB",
+    params = "",
+  } = options;
   home.write(
     `runtimes/${name}/runtime.yaml`,
     `name: ${name}

@@ -47,7 +47,9 @@ export async function runKills(bin: string, options: KillOptions): Promise<KillR
       // Now and then it dies before it is ready.
       const lifeMs = rng.chance(0.15) ? rng.below(250) : null;
       const restMs = mostlyResidents ? 300 + rng.below(700) : 20 + rng.below(280);
-      const found = await live(home, checker, load, { lifeMs, restMs, readyMs });
+      // And now and then while it is on its way out.
+      const leaveMs = rng.chance(0.15) ? rng.below(80) : null;
+      const found = await live(home, checker, load, { lifeMs, restMs, leaveMs, readyMs });
       kills += 1;
       return kills >= options.kills && found.length === 0 ? null : found;
     });
@@ -72,6 +74,8 @@ interface Life {
   /** Killed so long after its start, ready or not; null = `restMs` after it was ready. */
   readonly lifeMs: number | null;
   readonly restMs: number;
+  /** Told to stop so long before the SIGKILL; null = not at all. */
+  readonly leaveMs: number | null;
   readonly readyMs: number[];
 }
 
@@ -91,6 +95,10 @@ async function live(home: OrchHome, checker: Checker, load: Load, life: Life): P
   load.paused.gpuJobs = gpuJobs > MOST_GPU_JOBS;
   await sleep(life.restMs);
   if (!daemon.isRunning()) return [`I0: the daemon ended by itself: ${daemon.stderr()}`, ...checker.look()];
+  if (life.leaveMs !== null) {
+    daemon.signal("SIGTERM");
+    await sleep(life.leaveMs);
+  }
   await daemon.kill();
   return violations;
 }

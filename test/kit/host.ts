@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { JobOptions } from "../../src/client/api.ts";
 import { type Client, createClient } from "../../src/client/client.ts";
 import { type Paths, resolvePaths } from "../../src/config/paths.ts";
 import { createProcessEngine } from "../../src/engine/process.ts";
@@ -57,7 +58,7 @@ export interface ShOptions {
   readonly vramBytes?: number | null;
   readonly mode?: "exclusive" | "shared";
   readonly env?: Readonly<Record<string, string>>;
-  readonly options?: Readonly<Record<string, unknown>>;
+  readonly options?: JobOptions;
 }
 
 /** Starts a daemon. Its disposal kills everything that it started. */

@@ -12,7 +12,7 @@ import { must } from "../../src/std/assert.ts";
 export const GIB = 2 ** 30;
 
 /** An event without its time: `send` puts it in. */
-type Untimed = Event extends infer E ? (E extends Event ? Omit<E, "atMs"> : never) : never;
+export type Untimed = Event extends infer E ? (E extends Event ? Omit<E, "atMs"> : never) : never;
 
 /** The real scheduler, driven by hand: every call is one step at the current time, followed by all invariants. */
 export class Bench {
@@ -33,7 +33,7 @@ export class Bench {
   }
 
   send(...events: readonly Untimed[]): Step {
-    const timed = events.map((event) => ({ ...event, atMs: this.nowMs }) as Event);
+    const timed = events.map((event) => ({ ...event, atMs: this.nowMs }));
     this.last = step(this.state, timed.length > 0 ? timed : [{ type: "tick", atMs: this.nowMs }]);
     checkInvariants(this.state);
     return this.last;

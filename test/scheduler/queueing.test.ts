@@ -77,9 +77,7 @@ describe("two lanes on one GPU", () => {
     bench.submit(sdxl);
     expect(bench.effects).toEqual([]);
     expect(bench.worker(1).phase).toMatchObject({ state: "draining", reason: "evicted" });
-    expect(bench.why(12)?.text).toBe(
-      "sdxl-1 is making room on GPU 0: finishing job 2, then stops (evicted)",
-    );
+    expect(bench.why(12)?.text).toBe("sdxl-1 is making room on GPU 0: finishing job 2, then stops (evicted)");
     bench.end(2);
     expect(bench.effects).toEqual(["stop 1"]);
     bench.exit(1);

@@ -62,10 +62,16 @@ class Context:
         is_cancelled: Callable[[], bool],
     ) -> None:
         self.job_id = job_id
-        self.output_dir = output_dir
+        self._output_dir = output_dir
         self._emit = emit
         self._emit_progress = emit_progress
         self._is_cancelled = is_cancelled
+
+    @property
+    def output_dir(self) -> str:
+        """The folder of this job's files, for programs that want to write there themselves."""
+        os.makedirs(self._output_dir, mode=0o700, exist_ok=True)
+        return self._output_dir
 
     @property
     def cancelled(self) -> bool:
@@ -91,7 +97,7 @@ class Context:
 
     def save(self, name: str, data: Union[bytes, bytearray, memoryview, str], type: Optional[str] = None) -> str:
         """Saves a file as a result of the job and gives its path. `type` is a MIME type, else guessed by name."""
-        path = save_file(self.output_dir, name, data)
+        path = save_file(self._output_dir, name, data)
         mime = type if type is not None else mimetypes.guess_type(name)[0]
         artifact = {"name": name, "bytes": os.path.getsize(path), "type": mime}
         self._emit({"type": "artifact", "artifact": artifact})
