@@ -14,7 +14,7 @@ export default defineConfig([
     ...common,
     // CommonJS: Node's loader for ES modules alone would take a fifth of the time that `orch ls` may take. The daemon
     // is a file of its own: compiling it would take another fifth.
-    entry: { cli: "src/cli/main.ts", daemon: "src/daemon/main.ts" },
+    entry: { cli: "src/cli/main.ts", daemon: "src/daemon/main.ts", sim: "src/sim/main.ts" },
     format: "cjs",
     shims: true,
     clean: true,

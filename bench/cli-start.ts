@@ -20,17 +20,17 @@ const commands = {
   "orch submit -q": [orchBin, "submit", "noop", "--prompt", "a fox in the snow", "--hold", "-q"],
   "orch ls": [orchBin, "ls"],
 };
-const times: Record<string, number[]> = {};
+const times = new Map(Object.keys(commands).map((name): [string, number[]] => [name, []]));
 // Interleaved, so that whatever else the machine does falls on all of them alike.
 for (let round = 0; round <= ROUNDS; round++) {
   for (const [name, args] of Object.entries(commands)) {
     const tookMs = await timeProcess(args);
-    if (round > 0) (times[name] ??= []).push(tookMs); // The first round warms the page cache.
+    if (round > 0) times.get(name)?.push(tookMs); // The first round warms the page cache.
   }
 }
-const baselineMs = median(times["node -e 0"] ?? []);
+const baselineMs = median(times.get("node -e 0") ?? []);
 for (const name of ["orch submit -q", "orch ls"]) {
-  const tookMs = median(times[name] ?? []);
+  const tookMs = median(times.get(name) ?? []);
   report({
     name: `${name}, whole process`,
     target: `≤ ${TARGET} × node -e 0`,

@@ -2,55 +2,61 @@
 import { driveClients } from "./kit/clients.ts";
 import { encode } from "./kit/connection.ts";
 import { startDaemon } from "./kit/daemon.ts";
-import { measureDisk } from "./kit/disk.ts";
+import { openDisk, ratePerSecond } from "./kit/disk.ts";
 import { isQuick, milliseconds, perSecond, report } from "./kit/figure.ts";
 import { encodeBatch } from "./kit/jobs.ts";
 import { installNoop } from "./kit/runtimes.ts";
-import { quantile } from "./kit/statistics.ts";
+import { median, quantile } from "./kit/statistics.ts";
 
 const CLIENTS = 64;
 const BATCH = 1000;
-const scale = isQuick ? 0.25 : 1;
+const ROUNDS = isQuick ? 3 : 7;
+const SLICE_MS = 250;
 
 const daemon = await startDaemon();
 installNoop(daemon.home, { name: "noop", slots: 1, timesFile: null });
-const request = encode("POST", "/jobs", {
-  runtime: "noop",
-  params: { prompt: "a fox in the snow" },
-  options: { hold: true }, // What is measured is the submit: nothing is to run meanwhile.
-});
-await driveClients(daemon, { count: 8, total: 1000, request }); // Warms the compiler and the caches.
+// What is measured is the submit: nothing is to run meanwhile.
+const job = { runtime: "noop", params: { prompt: "a fox in the snow" }, options: { hold: true } };
+const request = encode("POST", "/jobs", job);
+const batch = encodeBatch("noop", BATCH, true);
+await driveClients(daemon, { count: 8, total: 2000, request }); // Warms the compiler and the caches.
 
-const disk = measureDisk();
-const single = await driveClients(daemon, { count: 1, total: 1500 * scale, request });
-const p50Ms = quantile(single.latenciesMs, 0.5);
+// In turns: a disk that others use, too, is not the same from one second to the next.
+const disk = openDisk();
+const single: number[] = [];
+const commits: number[] = [];
+const many: number[] = [];
+const batches: number[] = [];
+const rows: number[] = [];
+for (let round = 0; round < ROUNDS; round++) {
+  single.push(...(await driveClients(daemon, { count: 1, total: 250, request })).latenciesMs);
+  commits.push(...disk.commits(SLICE_MS));
+  many.push((await driveClients(daemon, { count: CLIENTS, total: 4000, request })).perSecond);
+  batches.push((await driveClients(daemon, { count: 2, total: 10, request: batch })).perSecond * BATCH);
+  rows.push(disk.rowsPerSecond(SLICE_MS));
+}
+disk.close();
+await daemon.stop();
+
+const p50Ms = median(single);
 report({
   name: "durable submit, one client, p50",
   target: "≤ 1 ms",
-  measured: `${milliseconds(p50Ms)} (p99 ${milliseconds(quantile(single.latenciesMs, 0.99))})`,
+  measured: `${milliseconds(p50Ms)} (p99 ${milliseconds(quantile(single, 0.99))})`,
   met: p50Ms <= 1,
-  baseline: `bare SQLite commit: p50 ${milliseconds(disk.commitP50Ms)}, p99 ${milliseconds(disk.commitP99Ms)}`,
+  baseline: `bare SQLite commit: p50 ${milliseconds(median(commits))}, p99 ${milliseconds(quantile(commits, 0.99))}`,
 });
-
-const many = await driveClients(daemon, { count: CLIENTS, total: 20_000 * scale, request });
 report({
   name: `acknowledged submits from ${CLIENTS} clients`,
   target: "≥ 5,000 /s",
-  measured: `${perSecond(many.perSecond)} (p99 ${milliseconds(quantile(many.latenciesMs, 0.99))})`,
-  met: many.perSecond >= 5000,
-  baseline: `bare SQLite, one row a commit: ${perSecond(disk.commitsPerSecond)}`,
-});
-
-const batches = await driveClients(daemon, {
-  count: 2,
-  total: 60 * scale,
-  request: encodeBatch("noop", BATCH, true),
+  measured: perSecond(median(many)),
+  met: median(many) >= 5000,
+  baseline: `bare SQLite, one row a commit: ${perSecond(ratePerSecond(commits))}`,
 });
 report({
   name: `submits in batches of ${BATCH}`,
   target: "≥ 20,000 /s",
-  measured: perSecond(batches.perSecond * BATCH),
-  met: batches.perSecond * BATCH >= 20_000,
-  baseline: `bare SQLite, ${BATCH} rows a commit: ${perSecond(disk.rowsPerSecond)}`,
+  measured: perSecond(median(batches)),
+  met: median(batches) >= 20_000,
+  baseline: `bare SQLite, ${BATCH} rows a commit: ${perSecond(median(rows))}`,
 });
-await daemon.stop();

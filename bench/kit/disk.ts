@@ -2,45 +2,44 @@ import fs from "node:fs";
 import path from "node:path";
 import Sqlite from "better-sqlite3";
 import { makeHome } from "./daemon.ts";
-import { quantile } from "./statistics.ts";
 
-export interface DiskBaseline {
-  /** One row a transaction. */
-  readonly commitsPerSecond: number;
-  readonly commitP50Ms: number;
-  readonly commitP99Ms: number;
-  /** A thousand rows a transaction. */
-  readonly rowsPerSecond: number;
+/** What better-sqlite3 alone gives on this disk, with the settings that make a commit durable (WAL, FULL). */
+export interface Disk {
+  /** How long each transaction of one row took, in milliseconds. */
+  commits(durationMs: number): readonly number[];
+  /** Rows per second in transactions of a thousand. */
+  rowsPerSecond(durationMs: number): number;
+  close(): void;
 }
 
 const ROW_CHARS = 300;
 const ROWS_PER_BATCH = 1000;
 
-/** What better-sqlite3 alone gives on this disk, with the settings that make a commit durable (WAL, FULL). */
-export function measureDisk(): DiskBaseline {
+/** Opens an empty database of its own, where the daemons' are. */
+export function openDisk(): Disk {
   const dir = makeHome();
   const db = new Sqlite(path.join(dir, "baseline.db"));
-  try {
-    db.pragma("journal_mode = WAL");
-    db.pragma("synchronous = FULL");
-    db.exec("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
-    const insert = db.prepare("INSERT INTO rows (text) VALUES (?)");
-    const text = "x".repeat(ROW_CHARS);
-    const batch = db.transaction(() => {
-      for (let row = 0; row < ROWS_PER_BATCH; row++) insert.run(text);
-    });
-    const commits = timesOf(1500, () => insert.run(text));
-    const batches = timesOf(1000, () => batch());
-    return {
-      commitsPerSecond: rate(commits),
-      commitP50Ms: quantile(commits, 0.5),
-      commitP99Ms: quantile(commits, 0.99),
-      rowsPerSecond: rate(batches) * ROWS_PER_BATCH,
-    };
-  } finally {
-    db.close();
-    fs.rmSync(dir, { recursive: true, force: true });
-  }
+  db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.exec("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+  const insert = db.prepare("INSERT INTO rows (text) VALUES (?)");
+  const text = "x".repeat(ROW_CHARS);
+  const batch = db.transaction(() => {
+    for (let row = 0; row < ROWS_PER_BATCH; row++) insert.run(text);
+  });
+  return {
+    commits: (durationMs) => timesOf(durationMs, () => insert.run(text)),
+    rowsPerSecond: (durationMs) => ratePerSecond(timesOf(durationMs, () => batch())) * ROWS_PER_BATCH,
+    close() {
+      db.close();
+      fs.rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** How many such times fit into a second. */
+export function ratePerSecond(timesMs: readonly number[]): number {
+  return (timesMs.length / timesMs.reduce((sum, each) => sum + each, 0)) * 1000;
 }
 
 function timesOf(durationMs: number, work: () => unknown): number[] {
@@ -51,8 +50,4 @@ function timesOf(durationMs: number, work: () => unknown): number[] {
     times.push(performance.now() - startMs);
   }
   return times;
-}
-
-function rate(times: readonly number[]): number {
-  return (times.length / times.reduce((sum, each) => sum + each, 0)) * 1000;
 }

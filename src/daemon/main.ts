@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
-import pino, { type Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { Paths } from "../config/paths.ts";
 import { ensureRunDir, makePrivateDir } from "../config/run-dir.ts";
@@ -12,6 +11,7 @@ import { createSteadyClock } from "../std/steady-clock.ts";
 import { openDatabase, takeLock } from "../store/database.ts";
 import { createQueries, type Queries } from "../store/queries.ts";
 import { assemble } from "./assemble.ts";
+import { openLog } from "./open-log.ts";
 import { loadPeerCredentials } from "./peer-credentials.ts";
 import { sweepOrphans } from "./recover.ts";
 import { startServer } from "./server.ts";
@@ -42,7 +42,7 @@ export async function runDaemon({ paths, config, log: say }: DaemonOptions): Pro
 }
 
 async function runLocked(paths: Paths, config: Config, say: (line: string) => void): Promise<number> {
-  const log = openLog(paths, config);
+  const log = openLog(paths.daemonLog, config.logLevel);
   const clock = createSteadyClock(systemClock);
   const db = openDatabase(paths.database);
   const { probe, detail } = await createProbe(config.gpus);
@@ -76,17 +76,6 @@ async function runLocked(paths: Paths, config: Config, say: (line: string) => vo
   log.info({ exitCode }, "stopped");
   log.flush();
   return exitCode;
-}
-
-function openLog(paths: Paths, config: Config): Logger {
-  const destination = pino.destination({
-    dest: paths.daemonLog,
-    append: true,
-    mkdir: true,
-    mode: 0o600,
-    sync: true,
-  });
-  return pino({ level: config.logLevel, base: { pid: process.pid } }, destination);
 }
 
 /** Names this state directory for ever: programs carry it, so that strangers are told from our own. */

@@ -68,6 +68,7 @@ async function pythonOf(
     runtimeName: runtime.name,
     requirementsPath: runtime.python?.requirementsPath ?? null,
     cacheDir: world.cacheDir,
+    instanceId: world.instanceId,
     onLog: (line) => world.log.debug({ worker: worker.name, line }, "python environment"),
   });
   return pythonPath;

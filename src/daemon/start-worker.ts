@@ -1,17 +1,14 @@
 import type { Exit, ProcessIdentity } from "../engine/engine.ts";
-import { neededBytes } from "../scheduler/capacity.ts";
 import type { StartStep, Worker } from "../scheduler/model.ts";
 import { must } from "../std/assert.ts";
 import { toFailure } from "../std/failure.ts";
 import { waitUntilReady } from "../worker/readiness.ts";
+import { awaitMemory } from "./await-memory.ts";
 import type { Hand } from "./hands.ts";
 import { lastLines } from "./last-lines.ts";
 import { type EventTail, followOneShot, oneShotResult } from "./one-shot.ts";
 import { prepareLaunch } from "./prepare-launch.ts";
 import type { World } from "./world.ts";
-
-/** Memory that an exited worker held is back within seconds; longer means that somebody else has it. */
-const MEMORY_DEADLINE_MS = 60_000;
 
 /** Brings a worker's program up, or finds the one that an earlier daemon started, and follows it to its end. */
 export async function startWorker(world: World, workerId: number, inherited: boolean): Promise<void> {
@@ -80,23 +77,20 @@ async function startProgram(world: World, worker: Worker, hand: Hand): Promise<v
   const { workerId } = hand;
   const step = (name: StartStep): void => world.report({ type: "worker-step", workerId, step: name });
   if (signal.aborted) return endStopped(world, hand);
-  if (worker.leases.length > 0 && !(await memoryIsFree(world, worker, hand))) return;
   const launch = await prepareLaunch(world, worker, () => step("environment"));
   if (signal.aborted) return endStopped(world, hand);
+  // Last, since an environment may take minutes to build, and somebody else may take the memory meanwhile.
+  if (worker.leases.length > 0) {
+    step("vram");
+    if (!(await memoryIsFree(world, worker, hand))) return;
+  }
   const identity = await world.engine.start(launch);
   adopt(world, worker, hand, identity);
 }
 
 /** The old worker has exited; its memory is granted again only when the driver says that it is back. */
 async function memoryIsFree(world: World, worker: Worker, hand: Hand): Promise<boolean> {
-  const { policy } = world.state();
-  const needs = new Map(
-    worker.leases.map((lease) => [lease.gpu.uuid, neededBytes(policy, worker.lane.spec, lease.gpu)]),
-  );
-  const wait = await world.sampler.waitForFree(needs, {
-    deadlineMs: MEMORY_DEADLINE_MS,
-    signal: hand.abort.signal,
-  });
+  const wait = await awaitMemory(world, worker, hand.abort.signal);
   if (wait.kind === "free") return true;
   if (wait.kind === "aborted") endStopped(world, hand);
   else {

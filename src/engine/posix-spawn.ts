@@ -105,9 +105,11 @@ function createReaper(libc: Libc): { watch(pid: number): Child } {
   const reap = (): void => {
     for (const [pid, events] of living) {
       const status: number[] = [0];
-      if (libc.waitpid(pid, status, WNOHANG) === 0) continue;
+      const found = libc.waitpid(pid, status, WNOHANG);
+      if (found === 0) continue;
       living.delete(pid);
-      events.emit("exit", ...decodeStatus(status[0] ?? 0));
+      // Somebody else's waitpid took its status: it has ended, and nobody here knows how.
+      events.emit("exit", ...(found === pid ? decodeStatus(status[0] ?? 0) : [null, null]));
     }
   };
   // Comes through the event loop, so never before `watch` has noted the child. It keeps no process alive.

@@ -3,6 +3,7 @@ import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { Failure } from "../std/failure.ts";
+import { labelEnvironment } from "./labels.ts";
 
 export interface PythonEnvironmentOptions {
   readonly runtimeName: string;
@@ -10,12 +11,19 @@ export interface PythonEnvironmentOptions {
   readonly requirementsPath: string | null;
   /** Environments lie in `venvs` of this folder. */
   readonly cacheDir: string;
+  /**
+   * Names this daemon's state directory. The programs that build carry it: what a daemon that was killed leaves of them
+   * is found by the next one, which builds anew in the same folder.
+   */
+  readonly instanceId: string;
   /** Lines that venv and pip print. */
   onLog(line: string): void;
 }
 
 const SYSTEM_PYTHON = "python3";
 const LAST_LINES = 8;
+/** Workers are numbered from 1: what builds for all of them belongs to none. */
+const NO_WORKER = 0;
 /** Builds under way in this process, by folder: callers that come meanwhile join them. */
 const builds = new Map<string, Promise<void>>();
 
@@ -102,10 +110,16 @@ async function build(
 async function runLogged(
   program: string,
   args: readonly string[],
-  { runtimeName, onLog }: PythonEnvironmentOptions,
+  { runtimeName, instanceId, onLog }: PythonEnvironmentOptions,
 ): Promise<void> {
   const last: string[] = [];
-  const subprocess = execa(program, args, { all: true, reject: false, stdin: "ignore", buffer: false });
+  const subprocess = execa(program, args, {
+    all: true,
+    reject: false,
+    stdin: "ignore",
+    buffer: false,
+    env: labelEnvironment({ workerId: NO_WORKER, instanceId }),
+  });
   for await (const line of subprocess.iterable({ from: "all" })) {
     last.push(line);
     if (last.length > LAST_LINES) last.shift();

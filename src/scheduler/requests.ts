@@ -74,7 +74,7 @@ function refusalOf(tx: Transition, asked: NewJob): Reply | undefined {
 
 /**
  * Refuses what no GPU of this host could ever run, with what the host has. Foreign memory does not count: it may go
- * away. Nothing is refused before the GPUs have been seen.
+ * away. The daemon answers only once it has looked for GPUs, so none means none.
  */
 export function tooLarge(state: State, spec: LaneSpec): Reply | undefined {
   if (spec.gpuCount === 0) return undefined;

@@ -20,7 +20,7 @@ export function addWorker(tx: Transition, lane: Lane, gpus: readonly Gpu[]): Wor
     createdAtMs: tx.nowMs,
     leases: [],
     jobs: new Set(),
-    pinned: false,
+    pinned: lane.spec.residency === "resident" && lane.spec.keepAliveMs === null,
     phase: { state: "starting", step: gpus.length > 0 ? "vram" : "environment", sinceMs: tx.nowMs },
   };
   worker.leases = gpus.map((gpu) => grant(tx, worker, gpu));

@@ -31,6 +31,7 @@ export interface Committed {
   readonly nowMs: number;
 }
 
+/** The memory of checks that have seen nothing yet. */
 export function createMemory(): Memory {
   return {
     seen: new Map(),

@@ -11,6 +11,8 @@ import { outcomeOf, type Program } from "./virtual-program.ts";
 /** Does what one life of the daemon orders. It dies with it; programs and their outcomes stay behind. */
 export interface Performer {
   perform(effect: Effect): void;
+  /** Performs an effect that an earlier daemon may have performed already. */
+  resume(effect: Effect): void;
   /** From now on nothing is done or reported any more. */
   die(): void;
 }
@@ -61,6 +63,8 @@ export function createPerformer(parts: PerformerParts): Performer {
   };
   return {
     perform: (effect) => perform(context, effect),
+    resume: (effect) =>
+      effect.type === "start-worker" ? takeOver(context, effect.workerId) : perform(context, effect),
     die() {
       context.isAlive = false;
     },
@@ -83,6 +87,19 @@ function perform(context: Context, effect: Effect): void {
     default:
       return unreachable(effect);
   }
+}
+
+/** A worker whose program an earlier daemon never started is given up: the plan makes another one. */
+function takeOver(context: Context, workerId: number): void {
+  const worker = context.state.workers.get(workerId);
+  const isStarted = context.host.programs.has(workerId);
+  if (worker === undefined || isStarted || worker.phase.state !== "starting")
+    return startWorker(context, workerId);
+  const preparation: Preparation = { worker, giveUpAtMs: context.agenda.nowMs, aborted: false };
+  context.preparations.set(workerId, preparation);
+  context.later(drawMs(context.rng, 50), () => {
+    if (!preparation.aborted) reportStartFailed(context, preparation, "interrupted");
+  });
 }
 
 function startWorker(context: Context, workerId: number): void {
@@ -136,7 +153,9 @@ function spawn(context: Context, preparation: Preparation): void {
   context.later(drawMs(context.rng, 50), () => attach(context, program));
 }
 
-function reportStartFailed(context: Context, preparation: Preparation, cause: "memory" | "program"): void {
+type StartFailure = Extract<Report, { type: "worker-start-failed" }>["cause"];
+
+function reportStartFailed(context: Context, preparation: Preparation, cause: StartFailure): void {
   preparation.aborted = true;
   const workerId = preparation.worker.id;
   context.preparations.delete(workerId);

@@ -3,8 +3,6 @@ import { chooseOptions, type SimOptions } from "./options.ts";
 import type { TraceEntry } from "./virtual-daemon.ts";
 import { createWorld, type World } from "./world.ts";
 
-export { createWorld } from "./world.ts";
-
 /** What came of a seed. */
 export interface SimResult {
   readonly seed: number;

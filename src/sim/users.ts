@@ -51,6 +51,7 @@ export function newJob(lane: LaneSpec, overrides: Partial<NewJob> = {}): NewJob 
   };
 }
 
+/** Users of the lanes in `parts.options`; what they ask for is drawn from `parts.rng`. */
 export function createUsers(parts: UsersParts): Users {
   const acknowledged = new Set<number>();
   return {

@@ -96,7 +96,7 @@ function begin(daemon: Daemon): void {
   const report = (news: Report): void => push(daemon, news, undefined);
   const performer = createPerformer({ agenda, rng, host, state, report });
   daemon.life = { state, performer, inbox: [], timer: 0, lastSeen: "" };
-  for (const effect of pendingEffects(state)) performer.perform(effect);
+  for (const effect of pendingEffects(state)) performer.resume(effect);
   push(daemon, { type: "tick" }, undefined);
   sample(daemon);
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { OrchHome } from "../kit/orch-home.ts";
 import { until } from "../kit/until.ts";
-import { addResidents } from "./runtimes.ts";
+import { addResidents, addRuntime } from "./runtimes.ts";
 import { runDetached, submit, untilOver, untilState, useOrch } from "./session.ts";
 
 const createHome = useOrch();
@@ -88,6 +88,25 @@ describe("the job of a resident worker", () => {
       expect(stdout).toBe("began kept\n");
     });
   }
+});
+
+describe("a Python environment that is being built", () => {
+  it("when the daemon is killed is built anew, once its old builder is gone", async () => {
+    await using home = createHome();
+    addRuntime(home, "own", ["python3", "-c", "print('ran')"], {
+      protocol: "exec",
+      params: "python: { requirements: requirements.txt }\n",
+    });
+    home.write("runtimes/own/requirements.txt", "");
+    const first = await home.daemon();
+    const job = await submit(home, "own");
+    const builder = await until("it is being built", () => home.programs()[0]);
+    await first.kill();
+    expect(home.programs()).toContain(builder);
+    await home.daemon();
+    expect(home.programs()).not.toContain(builder);
+    expect(await untilOver(home, job)).toMatchObject({ state: "succeeded", attempts: 1 });
+  });
 });
 
 describe("orch down", () => {

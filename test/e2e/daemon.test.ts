@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -100,27 +100,16 @@ describe("a place that cannot be used", () => {
     async () => {
       await using home = createHome();
       mkdirSync(join(home.dir, "closed"), { mode: 0o755 });
-      const bin = home.spawn(["--version"]);
-      await bin.ended;
-      const program = bin.child.spawnargs[1] ?? "";
+      chmodSync(join(home.bin, "../.."), 0o755);
       const as = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-      const run = (): unknown =>
-        execFileSync("setpriv", [...as, process.execPath, program, "up"], {
-          env: { ...home.env, ORCH_HOME: join(home.dir, "closed") },
-          cwd: "/",
-          stdio: "pipe",
-          encoding: "utf8",
-        });
-      chmodSync(join(program, "../.."), 0o755);
-      let failure: { status?: number; stderr?: string } = {};
-      try {
-        run();
-      } catch (error) {
-        failure = error as typeof failure;
-      }
-      expect(failure.status).toBe(125);
-      expect(failure.stderr).toContain(join(home.dir, "closed"));
-      expect(failure.stderr).toMatch(/^error: .*\n {2}why: EACCES\n {2}try: set ORCH_HOME/m);
+      const up = spawnSync("setpriv", [...as, process.execPath, home.bin, "up"], {
+        env: { ...home.env, ORCH_HOME: join(home.dir, "closed") },
+        cwd: "/",
+        encoding: "utf8",
+      });
+      expect(up.status).toBe(125);
+      expect(up.stderr).toContain(join(home.dir, "closed"));
+      expect(up.stderr).toMatch(/^error: .*\n {2}why: EACCES\n {2}try: set ORCH_HOME/m);
     },
   );
 

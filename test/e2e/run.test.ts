@@ -92,14 +92,17 @@ function pipeIntoHead(
   home: OrchHome,
   args: readonly string[],
 ): { code: number; stdout: string; stderr: string } {
-  const bin = home.spawn(["--version"]).child.spawnargs[1] ?? "";
   const script = `set -o pipefail; "$@" | head -1`;
-  const { status, stdout, stderr } = spawnSync("bash", ["-c", script, "-", process.execPath, bin, ...args], {
-    env: { ...home.env },
-    cwd: home.dir,
-    encoding: "utf8",
-    timeout: 30_000,
-  });
+  const { status, stdout, stderr } = spawnSync(
+    "bash",
+    ["-c", script, "-", process.execPath, home.bin, ...args],
+    {
+      env: { ...home.env },
+      cwd: home.dir,
+      encoding: "utf8",
+      timeout: 30_000,
+    },
+  );
   return { code: status ?? -1, stdout, stderr };
 }
 
@@ -130,8 +133,7 @@ describe("Ctrl-C", () => {
 
   it.skipIf(!has("script"))("typed at a real terminal does the same (needs script)", async () => {
     await using home = await createHost();
-    const bin = home.spawn(["--version"]).child.spawnargs[1] ?? "";
-    const line = `${process.execPath} ${bin} run -- sh -c 'echo began; exec sleep 60'`;
+    const line = `${process.execPath} ${home.bin} run -- sh -c 'echo began; exec sleep 60'`;
     const terminal = spawn("script", ["-qefc", line, "/dev/null"], { env: { ...home.env }, cwd: home.dir });
     let shown = "";
     terminal.stdout.on("data", (data: Buffer) => {

@@ -32,6 +32,7 @@ function ensure(requirements: string | null) {
     runtimeName: "tiny",
     requirementsPath,
     cacheDir: join(dir, "cache"),
+    instanceId: "test-instance",
     onLog,
   });
 }
@@ -75,6 +76,7 @@ test("requirements that are not there are named", async () => {
     runtimeName: "tiny",
     requirementsPath: join(dir, "nowhere.txt"),
     cacheDir: dir,
+    instanceId: "test-instance",
     onLog: () => undefined,
   };
   await expect(ensurePythonEnvironment(options)).rejects.toMatchObject({ code: "file/missing" });

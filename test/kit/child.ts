@@ -24,7 +24,7 @@ export async function startChild(entry: string, ...args: readonly string[]): Pro
     async nextLine() {
       const { value, done } = await lines.next();
       if (done === true) throw new Error(`the program ended with ${child.exitCode ?? child.signalCode}`);
-      return value as string;
+      return value;
     },
     say: (line) => void child.stdin.write(`${line}\n`),
     async kill() {

@@ -32,6 +32,8 @@ export interface RunningCli {
 /** A state folder of its own with everything that runs in it. */
 export interface OrchHome {
   readonly dir: string;
+  /** Path of the bin/orch that runs here. */
+  readonly bin: string;
   readonly env: Readonly<Record<string, string>>;
   readonly socket: string;
   readonly database: string;
@@ -78,6 +80,7 @@ export function createOrchHome(bin: string, extra: Readonly<Record<string, strin
     startCli(bin, args, { env: { ...env, ...options.env }, cwd: options.cwd ?? dir, options, children });
   return {
     dir,
+    bin,
     env,
     socket,
     database: join(dir, "state", "orch.db"),

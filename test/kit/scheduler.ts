@@ -134,7 +134,7 @@ function shorten(effect: Effect): string {
 
 /** A resident model that takes a whole GPU. */
 export const model = (key: string, overrides: Partial<LaneSpec> = {}): LaneSpec =>
-  laneSpec(key, { keepAliveMs: null, ...overrides });
+  laneSpec(key, { keepAliveMs: 3_600_000, ...overrides });
 
 /** A resident model that shares GPUs. */
 export const sharer = (key: string, vramGib: number, overrides: Partial<LaneSpec> = {}): LaneSpec =>

@@ -284,3 +284,14 @@ describe("a lost worker", () => {
     expect(bench.worker(2).fence).toBe(2);
   });
 });
+
+it("a worker that is kept for ever is pinned from its start, and gives way once it is unpinned", () => {
+  const bench = new Bench();
+  const id = bench.submit(model("kept", { keepAliveMs: null }));
+  bench.ready(1);
+  bench.end(id);
+  bench.submit(model("other"));
+  expect(bench.worker(1).phase.state).toBe("ready");
+  bench.send({ type: "pin-worker", workerId: 1, pinned: false });
+  expect(bench.worker(1).phase.state).toBe("stopping");
+});

@@ -64,4 +64,20 @@ describe("damage anywhere in the file", () => {
     }
     expect(found, "some damage must be found").toBeGreaterThan(10);
   });
+
+  test.each(["events", "attempts", "environments", "events_job", "jobs_by_state"])(
+    "is found in a page of %s before anything needs it",
+    (name) => {
+      using temp = tempDatabase();
+      const db = temp.open();
+      const pageBytes = Number(db.pragma("page_size", { simple: true }));
+      const root = Number(db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(name));
+      db.close();
+      const bytes = readFileSync(temp.file);
+      bytes.fill(0xff, (root - 1) * pageBytes, root * pageBytes);
+      writeFileSync(temp.file, bytes);
+      const outcome = startOn(temp.file);
+      expect(outcome instanceof Failure && outcome.code).toBe("store/damaged");
+    },
+  );
 });

@@ -1,42 +1,29 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { JobView } from "../../src/protocol/views.ts";
 import { Failure } from "../../src/std/failure.ts";
 import { type Host, startHost } from "../kit/host.ts";
+import { mountSmallDisk, type SmallDisk } from "../kit/small-disk.ts";
 import { until } from "../kit/until.ts";
 
-/** A disk of its own, small enough to be filled. Needs root and a kernel that lets it mount. */
-function mountDisk(): { readonly dir: string; readonly mount: string } | null {
-  const dir = mkdtempSync(join(tmpdir(), "orch-full-"));
-  const mount = join(dir, "disk");
-  mkdirSync(mount);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs", mount], { stdio: "ignore" });
-    return { dir, mount };
-  } catch {
-    rmSync(dir, { recursive: true, force: true });
-    return null;
-  }
-}
-
-function unmount(disk: { readonly dir: string; readonly mount: string }): void {
-  execFileSync("umount", ["-l", disk.mount]);
-  rmSync(disk.dir, { recursive: true, force: true });
-}
-
-/** Writes until not one more byte fits. */
-function fill(file: string): void {
-  for (let bytes = 2 ** 22; bytes >= 1; bytes = Math.floor(bytes / 2)) {
-    for (;;) {
-      try {
-        writeFileSync(file, Buffer.alloc(bytes), { flag: "a" });
-      } catch {
-        break;
-      }
-    }
-  }
+/** A job that ends with exit code 5 once the gate is opened. */
+async function startGated(host: Host, disk: SmallDisk): Promise<{ job: JobView; open(): Promise<void> }> {
+  const gate = join(disk.beside, "gate");
+  execFileSync("mkfifo", [gate]);
+  const job = await host.sh(`read line < ${gate}; exit 5`);
+  await host.until(job.id, "running");
+  const { workers } = await host.client.call("GET /workers", {});
+  const pid = workers.find(({ jobs }) => jobs.includes(job.id))?.pid ?? 0;
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  return {
+    job,
+    async open() {
+      writeFileSync(gate, "go\n");
+      await until("the program has ended", () => !existsSync(`/proc/${pid}`));
+    },
+  };
 }
 
 /** Submits held jobs until one is refused: a little room may be left in files that are there. */
@@ -45,78 +32,55 @@ async function submitUntilRefused(host: Host): Promise<{ failure: Failure; accep
   const filler = "x".repeat(20_000);
   while (accepted.length < 5000) {
     try {
-      const job = await host.sh("true", {
-        env: { FILLER: `${accepted.length}${filler}` },
-        options: { hold: true },
-      });
-      accepted.push(job.id);
+      const env = { FILLER: `${accepted.length}${filler}` };
+      accepted.push((await host.sh("true", { env, options: { hold: true } })).id);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      return { failure: error, accepted };
+      if (error instanceof Failure) return { failure: error, accepted };
+      throw error;
     }
   }
   throw new Error("the disk is full and yet 5000 jobs were accepted");
 }
 
-test("on a full disk jobs are refused, reads go on, what runs is recorded, and it recovers", async ({
-  skip,
-}) => {
-  const disk = mountDisk();
+test("on a full disk jobs are refused, reads go on, nothing is lost, and it recovers", async ({ skip }) => {
+  using disk = mountSmallDisk(32);
   if (disk === null) return skip("no tmpfs can be mounted here");
-  const gate = join(disk.dir, "gate");
-  execFileSync("mkfifo", [gate]);
-  try {
-    await using host = await startHost({ home: disk.mount });
-    const running = await host.sh(`read line < ${gate}; exit 5`);
-    await host.until(running.id, "running");
-    const filler = join(disk.mount, "filler");
-    fill(filler);
+  await using host = await startHost({ home: disk.path });
+  const running = await startGated(host, disk);
+  disk.fill();
 
-    const { failure, accepted } = await submitUntilRefused(host);
-    expect(failure.code).toBe("store/full");
-    expect(failure.message).toContain(disk.mount);
-    expect(failure.hint).toBe(`df -h ${host.paths.stateDir}`);
-    const listed = await host.client.call("GET /jobs", { limit: 10_000 });
-    expect(listed.jobs.map(({ id }) => id).toSorted((left, right) => left - right)).toEqual([
-      running.id,
-      ...accepted,
-    ]);
-    expect((await host.client.call("GET /status", {})).jobs).toMatchObject({ running: 1 });
+  const { failure, accepted } = await submitUntilRefused(host);
+  expect(failure.code).toBe("store/full");
+  expect(failure.message).toContain(disk.path);
+  expect(failure.hint).toBe(`df -h ${host.paths.stateDir}`);
+  const listed = await host.client.call("GET /jobs", { limit: 10_000 });
+  expect(listed.jobs.map(({ id }) => id).toReversed()).toEqual([running.job.id, ...accepted]);
+  expect((await host.client.call("GET /status", {})).jobs).toMatchObject({ running: 1 });
 
-    fill(filler); // The refusal gave the reserve back; somebody else takes that as well.
-    writeFileSync(gate, "go\n");
-    await until("the program has ended", () => !existsSync(`/proc/${running.worker ?? ""}`));
+  disk.fill(); // The refusal gave the reserve back: somebody else takes that as well.
+  await submitUntilRefused(host).then((more) => accepted.push(...more.accepted));
+  await running.open();
+  expect((await host.client.call("GET /hello", {})).pid, "the daemon lives").toBe(host.pid());
 
-    rmSync(filler);
-    const ended = await host.until(running.id, "failed");
-    expect(ended.exitCode).toBe(5);
-    const next = await host.sh("true");
-    await host.until(next.id, "succeeded");
-    const reserve = join(host.paths.stateDir, "reserve");
-    await until("the reserve is set aside again", () => existsSync(reserve));
+  disk.clear();
+  expect((await host.until(running.job.id, "failed")).exitCode).toBe(5);
+  const next = await host.sh("true");
+  await host.until(next.id, "succeeded");
+  const reserve = join(host.paths.stateDir, "reserve");
+  await until("the reserve is set aside again", () => existsSync(reserve));
 
-    await host.kill();
-    await host.start();
-    expect((await host.client.call("GET /jobs", { limit: 1 })).total).toBe(accepted.length + 2);
-  } finally {
-    unmount(disk);
-  }
+  await host.kill();
+  await host.start();
+  expect((await host.client.call("GET /jobs", { limit: 1 })).total).toBe(accepted.length + 2);
 }, 60_000);
 
 test("on a disk that is just full the reserve is enough to record the end of what runs", async ({ skip }) => {
-  const disk = mountDisk();
+  using disk = mountSmallDisk(32);
   if (disk === null) return skip("no tmpfs can be mounted here");
-  const gate = join(disk.dir, "gate");
-  execFileSync("mkfifo", [gate]);
-  try {
-    await using host = await startHost({ home: disk.mount });
-    const running = await host.sh(`read line < ${gate}; exit 5`);
-    await host.until(running.id, "running");
-    fill(join(disk.mount, "filler"));
-    writeFileSync(gate, "go\n");
-    const ended = await host.until(running.id, "failed");
-    expect(ended.exitCode, "the disk is still full").toBe(5);
-  } finally {
-    unmount(disk);
-  }
+  await using host = await startHost({ home: disk.path });
+  const running = await startGated(host, disk);
+  disk.fill();
+  await running.open();
+  const ended = await host.until(running.job.id, "failed");
+  expect(ended.exitCode, "though the disk is still full").toBe(5);
 }, 60_000);
