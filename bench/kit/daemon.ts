@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type Connection, connect } from "./connection.ts";
+import { type Connection, connect, encode } from "./connection.ts";
 import { orchBin } from "./orch-bin.ts";
 import { until } from "./until.ts";
 
@@ -69,6 +69,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 
 function describe(child: ChildProcess, about: Pick<Daemon, "home" | "socket" | "env" | "startMs">): Daemon {
   const pid = child.pid ?? 0;
+  const cleanUp = (): void => leaveNothing(about);
+  process.once("exit", cleanUp); // A benchmark that broke off.
   return {
     ...about,
     pid,
@@ -77,16 +79,25 @@ function describe(child: ChildProcess, about: Pick<Daemon, "home" | "socket" | "
     peakRssBytes: () => statusBytes(pid, "VmHWM"),
     cpuMs: () => cpuMs(pid),
     async stop({ keepHome = false } = {}) {
-      const gone = new Promise<void>((resolve) => {
-        if (child.exitCode !== null || child.signalCode !== null) resolve();
-        else child.once("exit", () => resolve());
-      });
-      child.kill("SIGTERM");
+      process.off("exit", cleanUp);
+      const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+      const connection = await connect(about.socket);
+      // A daemon that is to come back finds its running workers; otherwise nothing may outlive the benchmark.
+      await connection.send(encode("POST", "/shutdown", { mode: keepHome ? "leave" : "kill" }));
+      connection.close();
       await gone;
       if (!keepHome) fs.rmSync(about.home, { recursive: true, force: true });
     },
   };
 }
+
+/** Ends daemon and workers from an exit handler, where nothing can be waited for but a program. */
+function leaveNothing({ env, home }: Pick<Daemon, "env" | "home">): void {
+  spawnSync(process.execPath, [orchBin, "down", "--kill"], { env, stdio: "inherit" });
+  fs.rmSync(home, { recursive: true, force: true });
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 /** A daemon of the caller's must not be the one that is measured. */
 function withoutOrch(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -77,8 +77,12 @@ async function startProgram(world: World, worker: Worker, hand: Hand): Promise<v
   const { workerId } = hand;
   const step = (name: StartStep): void => world.report({ type: "worker-step", workerId, step: name });
   if (signal.aborted) return endStopped(world, hand);
-  const launch = await prepareLaunch(world, worker, () => step("environment"));
-  if (signal.aborted) return endStopped(world, hand);
+  // An environment may take minutes to build. Whoever stops the worker does not wait for it; the next start will find it.
+  const launch = await unlessAborted(
+    prepareLaunch(world, worker, () => step("environment")),
+    signal,
+  );
+  if (launch === null) return endStopped(world, hand);
   // Last, since an environment may take minutes to build, and somebody else may take the memory meanwhile.
   if (worker.leases.length > 0) {
     step("vram");
@@ -86,6 +90,22 @@ async function startProgram(world: World, worker: Worker, hand: Hand): Promise<v
   }
   const identity = await world.engine.start(launch);
   adopt(world, worker, hand, identity);
+}
+
+/** What `work` gives, or null as soon as `signal` aborts; trouble of work that nobody waits for any more is dropped. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  work.catch(() => undefined);
+  let stop = (): void => {};
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    const result = await Promise.race([work, aborted]);
+    return signal.aborted ? null : result;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 /** The old worker has exited; its memory is granted again only when the driver says that it is back. */

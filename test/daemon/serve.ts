@@ -23,7 +23,7 @@ export async function serve(
   const dir = mkdtempSync(join(tmpdir(), "orch-server-"));
   const socket = options.socket ?? join(dir, "orch.sock");
   const logged: string[] = [];
-  const server = await startServer({
+  const starting = startServer({
     socketPath: socket,
     operations: operations as readonly AnyOperation[],
     ctx: {} as Context,
@@ -31,13 +31,18 @@ export async function serve(
     owner: { uid: process.getuid?.() ?? 0, user: "owner" },
     log: pino({ level: "trace" }, { write: (line: string) => void logged.push(line) }),
   });
+  const removeDir = (): void => rmSync(dir, { recursive: true, force: true });
+  const server = await starting.catch((error: unknown) => {
+    removeDir();
+    throw error;
+  });
   return {
     dir,
     socket,
     logged,
     async [Symbol.asyncDispose]() {
       await server.close();
-      rmSync(dir, { recursive: true, force: true });
+      removeDir();
     },
   };
 }

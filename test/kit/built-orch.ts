@@ -24,6 +24,20 @@ export interface BuiltOrch {
 /** Builds orch as `npm run build` does, into a temporary package, with the mutations put in. */
 export async function buildOrch(mutations: readonly Mutation[] = []): Promise<BuiltOrch> {
   const root = mkdtempSync(join(tmpdir(), "orch-built-"));
+  const remove = (): void => rmSync(root, { recursive: true, force: true });
+  try {
+    await buildInto(root, mutations);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return {
+    bin: join(root, "bin", "orch"),
+    [Symbol.dispose]: remove,
+  };
+}
+
+async function buildInto(root: string, mutations: readonly Mutation[]): Promise<void> {
   for (const name of ["bin", "runtimes", "package.json"]) {
     cpSync(join(repository, name), join(root, name), { recursive: true });
   }
@@ -44,10 +58,6 @@ export async function buildOrch(mutations: readonly Mutation[] = []): Promise<Bu
   for (const mutation of mutations) {
     if (!applied.has(mutation)) throw new Error(`${mutation.file} is not part of the build`);
   }
-  return {
-    bin: join(root, "bin", "orch"),
-    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
-  };
 }
 
 type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
