@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -49,7 +49,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const child = spawn(
     process.execPath,
     [...flags, orchBin, "daemon", "--gpus", options.gpus ?? "virtual:1x24GiB"],
-    { env, stdio: ["ignore", "ignore", "pipe"], cwd: home },
+    // A session of its own: Ctrl-C is for the benchmark, which then ends the daemon and its workers.
+    { env, stdio: ["ignore", "ignore", "pipe"], cwd: home, detached: true },
   );
   let said = "";
   child.stderr?.on("data", (chunk) => {
@@ -91,10 +92,11 @@ function describe(child: ChildProcess, about: Pick<Daemon, "home" | "socket" | "
   };
 }
 
-/** Ends daemon and workers from an exit handler, where nothing can be waited for but a program. */
+/** Ends daemon and workers from an exit handler, where nothing can be waited for: a program of its own does it. */
 function leaveNothing({ env, home }: Pick<Daemon, "env" | "home">): void {
-  spawnSync(process.execPath, [orchBin, "down", "--kill"], { env, stdio: "inherit" });
-  fs.rmSync(home, { recursive: true, force: true });
+  const script = '"$0" "$1" down --kill; rm -rf "$2"';
+  const args = ["-c", script, process.execPath, orchBin, home];
+  spawn("sh", args, { env, stdio: "ignore", detached: true }).unref();
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

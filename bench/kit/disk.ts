@@ -18,6 +18,8 @@ const ROWS_PER_BATCH = 1000;
 /** Opens an empty database of its own, where the daemons' are. */
 export function openDisk(): Disk {
   const dir = makeHome();
+  const removeDir = (): void => fs.rmSync(dir, { recursive: true, force: true });
+  process.once("exit", removeDir);
   const db = new Sqlite(path.join(dir, "baseline.db"));
   db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
@@ -32,7 +34,8 @@ export function openDisk(): Disk {
     rowsPerSecond: (durationMs) => ratePerSecond(timesOf(durationMs, () => batch())) * ROWS_PER_BATCH,
     close() {
       db.close();
-      fs.rmSync(dir, { recursive: true, force: true });
+      process.off("exit", removeDir);
+      removeDir();
     },
   };
 }

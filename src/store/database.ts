@@ -223,13 +223,16 @@ export interface DaemonLock {
   release(): void;
 }
 
+/** Two that try at the same moment get in each other's way: with no time to step back, both would lose. */
+const LOCK_TIMEOUT_MS = 250;
+
 /**
  * Takes the lock on a file of its own. The kernel drops it when the process ends, however it ends: a lock left over
  * cannot exist. SQLite's own file locking is used, since Node has none and every daemon has SQLite.
  * @throws Failure daemon/running if another process holds it.
  */
 export function takeLock(file: string): DaemonLock {
-  const db = translate(file, () => new Sqlite(file, { timeout: 0 }));
+  const db = translate(file, () => new Sqlite(file, { timeout: LOCK_TIMEOUT_MS }));
   try {
     db.pragma("journal_mode = DELETE");
     db.pragma("synchronous = OFF");
