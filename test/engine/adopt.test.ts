@@ -154,7 +154,10 @@ describe("a reused pid", () => {
 describe("labelled", () => {
   test("finds each running worker of the instance once, and kill ends all of it", async () => {
     const first = await fixture.engine.start(fixture.launch(1, ["sh", "-c", "sleep 60 & sleep 60"]));
-    const second = await fixture.engine.start(fixture.launch(2, ["sleep", "60"]));
+    const launch = fixture.launch(2, ["sleep", "60"]);
+    const second = await fixture.engine.start(launch);
+    // The kernel shows a program's environment a moment after its start.
+    await until("its supervisor runs", () => existsSync(join(launch.dir, "pid")));
     const found = await fixture.restart().labelled(fixture.instanceId);
     expect(found.toSorted((a, b) => a.workerId - b.workerId)).toEqual([
       { workerId: 1, identity: first },
