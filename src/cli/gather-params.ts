@@ -13,7 +13,7 @@ export async function gatherParams(
   flags: { readonly params?: string; readonly param?: readonly string[] },
   fromFlags: Readonly<Record<string, Json>>,
 ): Promise<Record<string, Json>> {
-  const { cwd, stdin } = context.io;
+  const { io } = context;
   const params = {
     ...(flags.params === undefined
       ? {}
@@ -23,7 +23,7 @@ export async function gatherParams(
   };
   let spooled = flags.params === "-";
   return resolveFiles(runtime, params, {
-    cwd,
+    cwd: io.cwd,
     spool: async () => {
       if (spooled)
         throw new Failure("usage/invalid", "stdin can be used once only", {
@@ -31,7 +31,7 @@ export async function gatherParams(
         });
       spooled = true;
       const { spoolStdin } = await import("./stdin.ts");
-      return spoolStdin(context.paths().cacheDir, stdin);
+      return spoolStdin(context.paths().cacheDir, io.stdin);
     },
   });
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { Failure } from "../std/failure.ts";
 import type { Api, StreamApi } from "./api.ts";
 import { linesOf } from "./lines.ts";
-import { connectionFailure, errorOf, exchange, readText } from "./request.ts";
+import { connectionFailure, type Exchange, errorOf, exchange, readText } from "./request.ts";
 
 export type CallRoute = keyof Api;
 export type StreamRoute = keyof StreamApi;
@@ -36,12 +37,18 @@ export interface Client {
 const CALL_TIMEOUT_MS = 60_000;
 
 /** A client of the daemon that listens on `socket`. Connects on the first call. */
-export function createClient(socket: string): Client {
+export function createClient(socket: string, dialed?: Socket): Client {
+  let spare = dialed;
+  const takeSpare = (): Socket | undefined => {
+    const taken = spare;
+    spare = undefined;
+    return taken?.writable === true ? taken : undefined;
+  };
   return {
     socket,
     async call<R extends CallRoute>(route: R, input: InputOf<R>, options: CallOptions = {}) {
       const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
-      const spec = { socket, route, input, signal: options.signal, timeoutMs };
+      const spec = { socket, route, input, signal: options.signal, timeoutMs, dialed: takeSpare() };
       const text = await readText(await exchange(spec), spec);
       return parse(text, socket) as OutputOf<R>;
     },
@@ -50,20 +57,22 @@ export function createClient(socket: string): Client {
       input: StreamInputOf<R>,
       options: Pick<CallOptions, "signal"> = {},
     ) {
-      return streamLines(socket, route, input, options.signal) as AsyncIterable<LineOf<R>>;
+      return streamLines({
+        socket,
+        route,
+        input,
+        signal: options.signal,
+        dialed: takeSpare(),
+      }) as AsyncIterable<LineOf<R>>;
     },
   };
 }
 
-async function* streamLines(
-  socket: string,
-  route: string,
-  input: object,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<unknown, void, undefined> {
+async function* streamLines(spec: Exchange): AsyncGenerator<unknown, void, undefined> {
+  const { socket, signal } = spec;
   let response: IncomingMessage | undefined;
   try {
-    response = await exchange({ socket, route, input, signal });
+    response = await exchange(spec);
     for await (const line of linesOf(response)) {
       const value = parse(line, socket);
       const error = errorOf(value);

@@ -1,4 +1,4 @@
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import type { Environment, Paths } from "../config/paths.ts";
 import { verifyRunDir } from "../config/run-dir.ts";
 import { type Client, createClient } from "./client.ts";
@@ -25,7 +25,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const { paths } = options;
   verifyRunDir(paths, options.uid);
   try {
-    await dial(paths.socket);
+    return createClient(paths.socket, await dial(paths.socket));
   } catch (error) {
     const failure = connectionFailure(error, paths.socket);
     if (failure.code !== "daemon/unreachable" || !(await options.autostart())) throw failure;
@@ -36,14 +36,15 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   return createClient(paths.socket);
 }
 
-/** Resolves when something accepts connections on the socket, rejects with the system's error otherwise. */
-export function dial(socket: string): Promise<void> {
+/** A connection to whoever listens on the socket; it keeps no process alive until it is used. Rejects with the system's error. */
+function dial(socket: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const connection = connectSocket(socket);
     connection.once("error", reject);
     connection.once("connect", () => {
-      connection.destroy();
-      resolve();
+      // Until its request is sent nobody else listens; a daemon that goes meanwhile is noticed then.
+      connection.on("error", () => {});
+      resolve(connection);
     });
   });
 }

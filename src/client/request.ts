@@ -1,5 +1,5 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import { assert } from "../std/assert.ts";
 import { errnoOf, Failure, type FailureBody } from "../std/failure.ts";
 
@@ -12,6 +12,8 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
   /** Longest silence that is still taken for work; none when left out. */
   readonly timeoutMs?: number | undefined;
+  /** A connection that is there already, to be used for this. */
+  readonly dialed?: Socket | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function exchange(spec: Exchange): Promise<IncomingMessage> {
     path,
     headers,
     // Without an agent: on a Unix socket it has nothing to offer but its start-up time.
-    createConnection: () => connectSocket(spec.socket),
+    createConnection: () => spec.dialed ?? connectSocket(spec.socket),
     ...(spec.signal === undefined ? {} : { signal: spec.signal }),
   });
   const response = await headOf(request, spec, body);
