@@ -76,6 +76,8 @@ export function orchEnv(runtime: Runtime, context: LaunchContext): Record<string
     CUDA_VISIBLE_DEVICES: context.gpuUuids.join(","),
     PYTHONPATH: paths.join(":"),
     PYTHONUNBUFFERED: "1",
+    // The folder of a runtime may belong to others or be read-only; what pip compiled is still used.
+    PYTHONDONTWRITEBYTECODE: "1",
     ORCH_INSTANCE: context.instanceId,
     ORCH_WORKER: String(context.workerId),
     ORCH_RUNTIME: runtime.name,

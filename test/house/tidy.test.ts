@@ -19,6 +19,11 @@ const rules: readonly Rule[] = [
   { banned: /\bMath\.random\(/, instead: "an Rng from std/rng.ts", except: [] },
   { banned: /\bprocess\.exit\(/, instead: "an exit code for bin/orch", except: ["src/gpu/nvml-helper.ts"] },
   { banned: /\bconsole\./, instead: "cli/output.ts, or the daemon's log", except: [] },
+  {
+    banned: /["']koffi["']/,
+    instead: "the one importer of its native library",
+    except: ["src/gpu/nvml-library.ts", "src/daemon/peer-credentials.ts", "src/engine/posix-spawn.ts"],
+  },
   { banned: /\bexport default\b/, instead: "a named export", except: [] },
   {
     banned: /@ts-(ignore|expect-error|nocheck)|biome-ignore(?!.*: )|eslint-disable(?!.*-- )/,

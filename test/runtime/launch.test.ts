@@ -46,6 +46,7 @@ describe("a worker of protocol orch", () => {
       CUDA_VISIBLE_DEVICES: "GPU-1,GPU-2",
       PYTHONPATH: "/opt/runtimes/sdk",
       PYTHONUNBUFFERED: "1",
+      PYTHONDONTWRITEBYTECODE: "1",
       ORCH_INSTANCE: "abc",
       ORCH_WORKER: "7",
       ORCH_RUNTIME: "demo",
