@@ -1,10 +1,10 @@
 import fs from "node:fs";
 
 const TAIL_BYTES = 4096;
-const LINES = 3;
+const LINE_MAX = 200;
 
-/** The last lines of a log file in one line, for messages; "" when there is none. */
-export function lastLines(path: string): string {
+/** The last `count` lines of a log file in one line, for messages; "" when there is none. */
+export function lastLines(path: string, count: number): string {
   try {
     const fd = fs.openSync(path, "r");
     try {
@@ -16,8 +16,8 @@ export function lastLines(path: string): string {
         .split("\n")
         .filter((line) => line.trim() !== "");
       return lines
-        .slice(-LINES)
-        .map((line) => line.trim())
+        .slice(-count)
+        .map((line) => line.trim().slice(0, LINE_MAX))
         .join(" | ");
     } finally {
       fs.closeSync(fd);

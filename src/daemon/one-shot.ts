@@ -1,9 +1,10 @@
 import type { Exit } from "../engine/engine.ts";
 import type { RunOutcome } from "../scheduler/events.ts";
-import type { Worker } from "../scheduler/model.ts";
+import type { Job, Worker } from "../scheduler/model.ts";
 import type { Json } from "../std/json.ts";
 import { listArtifacts } from "../worker/artifacts.ts";
 import { followExecEvents } from "../worker/exec-events.ts";
+import { lastLines } from "./last-lines.ts";
 import type { World } from "./world.ts";
 
 /** Follows what a one-shot program says of itself, until its end. */
@@ -30,6 +31,13 @@ export function followOneShot(world: World, worker: Worker): EventTail {
   };
 }
 
+/** A program that fails has mostly just said why. */
+function explainExit(world: World, job: Job | undefined, exit: Exit): string {
+  const what = exit.detail ?? `it ended with exit code ${exit.exitCode}`;
+  const words = job ? lastLines(world.places.attemptLog(job.id, job.attempts), 1) : "";
+  return words === "" ? what : `${what}; its last words: ${words}`;
+}
+
 /** How the one job of a worker came out, from the exit of its program. */
 export async function oneShotResult(
   world: World,
@@ -47,6 +55,6 @@ export async function oneShotResult(
   if (exitCode === null) {
     return { kind: "lost", exitCode, message: exit.detail ?? "nobody knows how it ended", output, artifacts };
   }
-  const message = exitCode === 0 ? null : (exit.detail ?? `it ended with exit code ${exitCode}`);
+  const message = exitCode === 0 ? null : explainExit(world, job, exit);
   return { kind: exitCode === 0 ? "succeeded" : "failed", exitCode, message, output, artifacts };
 }

@@ -160,7 +160,7 @@ function withDetail(world: World, worker: Worker, hand: Hand, exit: Exit): Exit 
   if (hand.note !== null) return { ...exit, detail: hand.note };
   const isExpected = worker.lane.spec.residency === "one-shot" || hand.abort.signal.aborted;
   if (isExpected || exit.exitCode === 0) return exit;
-  const words = lastLines(world.places.workerLog(worker.id));
+  const words = lastLines(world.places.workerLog(worker.id), 3);
   const what = exit.detail ?? `exit code ${exit.exitCode ?? "unknown"}`;
   return { ...exit, detail: words === "" ? what : `${what}; its last words: ${words}` };
 }
