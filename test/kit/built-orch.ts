@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { build, type Options } from "tsup";
+import { afterAll } from "vitest";
 import tsupConfig from "../../tsup.config.ts";
 
 const repository = join(import.meta.dirname, "../..");
@@ -35,6 +36,19 @@ export async function buildOrch(mutations: readonly Mutation[] = []): Promise<Bu
     bin: join(root, "bin", "orch"),
     [Symbol.dispose]: remove,
   };
+}
+
+let shared: Promise<BuiltOrch> | undefined;
+// Declared when the file is imported, so it runs after the hooks that end what runs from here.
+afterAll(async () => {
+  (await shared)?.[Symbol.dispose]();
+  shared = undefined;
+});
+
+/** Path of `bin/orch` as the sources are now: built once per test file, and removed at its end. */
+export async function sharedOrch(): Promise<string> {
+  shared ??= buildOrch();
+  return (await shared).bin;
 }
 
 async function buildInto(root: string, mutations: readonly Mutation[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { bundleProgram } from "./bundle-orch.ts";
+import { bundleProgram } from "./bundle-program.ts";
 
 /** A program of the tests in a process of its own, that says what it does line by line. Killed with its scope. */
 export interface Child extends Disposable {

@@ -1,15 +1,11 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { JobOptions } from "../../src/client/api.ts";
-import { type Client, createClient } from "../../src/client/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { type Paths, resolvePaths } from "../../src/config/paths.ts";
-import { createProcessEngine } from "../../src/engine/process.ts";
 import type { JobView } from "../../src/protocol/views.ts";
-import { systemClock } from "../../src/std/clock.ts";
-import { bundleOrch } from "./bundle-orch.ts";
-import { until } from "./until.ts";
+import { sharedOrch } from "./built-orch.ts";
+import { type CliResult, createOrchHome, type DaemonProcess } from "./orch-home.ts";
 
 export interface HostOptions {
   /** As `--gpus` takes it. One virtual GPU of 24 GiB when left out. */
@@ -19,12 +15,6 @@ export interface HostOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** ORCH_HOME; a temp folder when left out. A folder that is given is not removed. */
   readonly home?: string;
-}
-
-export interface CliResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /** A daemon in a process of its own, with an ORCH_HOME of its own. */
@@ -46,7 +36,7 @@ export interface Host extends AsyncDisposable {
   /** `kill -9` to the daemon; its workers live on. */
   kill(): Promise<void>;
   /** Resolves with the exit code of the daemon that runs now, once it has ended. */
-  exited(): Promise<number | null>;
+  exited(): Promise<number>;
   /** Starts a daemon on the same home after the last one has ended. */
   start(): Promise<void>;
   /** What the daemon has logged. */
@@ -63,91 +53,44 @@ export interface ShOptions {
 
 /** Starts a daemon. Its disposal kills everything that it started. */
 export async function startHost(options: HostOptions = {}): Promise<Host> {
-  const home = options.home ?? mkdtempSync(join(tmpdir(), "orch-host-"));
-  const env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: home,
-    LANG: "C.UTF-8",
-    ...options.env,
-    ORCH_HOME: home,
-  };
-  if (options.config !== undefined) writeFileSync(join(home, "config.yaml"), options.config);
-  const paths = resolvePaths({ env, cwd: home, uid: process.getuid?.() ?? 0 });
-  const client = createClient(paths.socket);
-  const program = await bundleOrch();
-  const args = [program, "daemon", "--gpus", options.gpus ?? "virtual:1x24GiB"];
-  let daemon = await startDaemon(args, env, client);
+  const home = createOrchHome(await sharedOrch(), options.env, options.home);
+  if (options.config !== undefined) home.write("config.yaml", options.config);
+  const paths = resolvePaths({ env: home.env, cwd: home.dir, uid: process.getuid?.() ?? 0 });
+  const { client } = home;
+  const start = (): Promise<DaemonProcess> => home.daemon("--gpus", options.gpus ?? "virtual:1x24GiB");
+  let daemon = await start();
   const { instance } = await client.call("GET /status", {});
-  const kill = async (): Promise<void> => {
-    daemon.child.kill("SIGKILL");
-    await daemon.ended;
-  };
   return {
-    home,
+    home: home.dir,
     paths,
     client,
     instanceId: instance,
-    pid: () => daemon.child.pid ?? -1,
+    pid: () => daemon.pid,
     until: (jobId, ...states) => untilJob(client, jobId, states),
-    cli: (...words) => runCli(program, words, env),
+    cli: (...words) => home.orch(words),
     sh: (script, given = {}) =>
       client.call("POST /jobs/run", {
         command: ["sh", "-c", script],
-        cwd: home,
+        cwd: home.dir,
         env: { ...given.env },
         gpus: given.gpus ?? 0,
         vramBytes: given.vramBytes ?? null,
         mode: given.mode ?? "exclusive",
         options: given.options ?? {},
       }),
-    addRuntime: (name, yaml, files = {}) => addRuntime(home, name, { "runtime.yaml": yaml, ...files }),
-    kill,
+    addRuntime(name, yaml, files = {}) {
+      for (const [file, text] of Object.entries({ "runtime.yaml": yaml, ...files })) {
+        home.write(join("runtimes", name, file), text);
+      }
+    },
+    kill: () => daemon.kill(),
     exited: () => daemon.ended,
     async start() {
-      daemon = await startDaemon(args, env, client);
+      daemon = await start();
     },
     log: () => readFileSync(paths.daemonLog, "utf8"),
-    async [Symbol.asyncDispose]() {
-      await kill();
-      const engine = createProcessEngine({ instanceId: instance, clock: systemClock });
-      for (const left of await engine.labelled(instance)) await engine.kill(left.identity);
-      if (options.home === undefined) rmSync(home, { recursive: true, force: true, maxRetries: 5 });
-    },
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
-}
-
-interface RunningDaemon {
-  readonly child: ChildProcess;
-  readonly ended: Promise<number | null>;
-}
-
-async function startDaemon(
-  args: readonly string[],
-  env: Record<string, string>,
-  client: Client,
-): Promise<RunningDaemon> {
-  const child = spawn(process.execPath, args, { env, cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  // A test that is interrupted must not leave its daemon behind.
-  const killNow = (): boolean => child.kill("SIGKILL");
-  process.once("exit", killNow);
-  void ended.then(() => process.off("exit", killNow));
-  await until(
-    "the daemon answers",
-    async () => {
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`the daemon ended with ${child.exitCode ?? child.signalCode}: ${said}`);
-      if (!said.includes("orch is ready")) return false;
-      const hello = await client.call("GET /hello", {}).catch(() => null);
-      return hello?.pid === child.pid;
-    },
-    30_000,
-  );
-  return { child, ended };
 }
 
 const JOB_DEADLINE_MS = 30_000;
@@ -167,26 +110,4 @@ async function untilJob(
   throw new Error(
     `job ${jobId} ${how}, not ${states.join(" or ")}: ${JSON.stringify({ ...found, params: null }, null, 1)}`,
   );
-}
-
-function runCli(program: string, words: readonly string[], env: Record<string, string>): Promise<CliResult> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [program, ...words],
-      { env, maxBuffer: 2 ** 26, timeout: 60_000 },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-        resolve({ code, stdout, stderr });
-      },
-    );
-  });
-}
-
-function addRuntime(home: string, name: string, files: Readonly<Record<string, string>>): void {
-  for (const [file, text] of Object.entries(files)) {
-    const path = join(home, "runtimes", name, file);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  }
 }

@@ -69,9 +69,16 @@ export interface DaemonProcess {
 
 const READY_DEADLINE_MS = 20_000;
 
-/** Makes an empty home for the orch at `bin`. All processes of it end when it is disposed of. */
-export function createOrchHome(bin: string, extra: Readonly<Record<string, string>> = {}): OrchHome {
-  const dir = mkdtempSync(join(tmpdir(), "orch-home-"));
+/**
+ * Makes an empty home for the orch at `bin`. All processes of it end when it is disposed of.
+ * @param given a folder to be used instead of a temporary one, and not to be removed
+ */
+export function createOrchHome(
+  bin: string,
+  extra: Readonly<Record<string, string>> = {},
+  given?: string,
+): OrchHome {
+  const dir = given ?? mkdtempSync(join(tmpdir(), "orch-home-"));
   chmodSync(dir, 0o755);
   const env = { PATH: fastPath(), HOME: dir, LANG: "C.UTF-8", ORCH_HOME: dir, ...extra };
   const socket = join(dir, "run", "orch.sock");
@@ -103,7 +110,7 @@ export function createOrchHome(bin: string, extra: Readonly<Record<string, strin
     async [Symbol.asyncDispose]() {
       for (const child of children) child.kill("SIGKILL");
       await until("no process of this home is left", () => killAll(dir), READY_DEADLINE_MS);
-      rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+      if (given === undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

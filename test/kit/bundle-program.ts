@@ -13,11 +13,6 @@ afterAll(() => {
   built.clear();
 });
 
-/** Path of a program that is orch as the sources are now, whatever dist/ holds: `node <path> daemon`, `… ls`. */
-export function bundleOrch(): Promise<string> {
-  return bundleProgram(join(root, "test/kit/host-program.ts"));
-}
-
 /**
  * Makes a program that plain node runs from a TypeScript file: once per test file, and removed at its end. It
  * lies under node_modules, so that it finds its packages, and below the project's own package.json, so that it finds
