@@ -1,9 +1,16 @@
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { Failure } from "../std/failure.ts";
 import type { Api, StreamApi } from "./api.ts";
 import { linesOf } from "./lines.ts";
-import { connectionFailure, type Exchange, errorOf, exchange, readText } from "./request.ts";
+import {
+  connectionFailure,
+  type Exchange,
+  type Exchanged,
+  errorOf,
+  exchange,
+  notOurs,
+  readText,
+} from "./request.ts";
 
 export type CallRoute = keyof Api;
 export type StreamRoute = keyof StreamApi;
@@ -70,10 +77,10 @@ export function createClient(socket: string, dialed?: Socket): Client {
 
 async function* streamLines(spec: Exchange): AsyncGenerator<unknown, void, undefined> {
   const { socket, signal } = spec;
-  let response: IncomingMessage | undefined;
+  let answer: Exchanged | undefined;
   try {
-    response = await exchange(spec);
-    for await (const line of linesOf(response)) {
+    answer = await exchange(spec);
+    for await (const line of linesOf(answer.body)) {
       const value = parse(line, socket);
       const error = errorOf(value);
       if (error !== undefined) throw Failure.fromBody(error);
@@ -83,7 +90,7 @@ async function* streamLines(spec: Exchange): AsyncGenerator<unknown, void, undef
     if (signal?.aborted === true) return;
     throw connectionFailure(error, socket);
   } finally {
-    response?.destroy();
+    answer?.close();
   }
 }
 
@@ -91,10 +98,6 @@ function parse(text: string, socket: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Failure("daemon/unreachable", `what listens on ${socket} does not speak orch's API`, {
-      why: `it sent ${JSON.stringify(text.slice(0, 80))}`,
-      hint: "orch paths",
-      cause: error,
-    });
+    throw notOurs(socket, `it sent ${JSON.stringify(text.slice(0, 80))}`, error);
   }
 }

@@ -1,7 +1,7 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectSocket, type Socket } from "node:net";
 import { assert } from "../std/assert.ts";
 import { errnoOf, Failure, type FailureBody } from "../std/failure.ts";
+import { type Answer, NotHttp, readAnswer, writeRequest } from "./http1.ts";
 
 /** One HTTP exchange with the daemon. */
 export interface Exchange {
@@ -16,41 +16,64 @@ export interface Exchange {
   readonly dialed?: Socket | undefined;
 }
 
+/** The answer to an exchange; `close` ends its connection, also before its body has been read. */
+export interface Exchanged extends Answer {
+  close(): void;
+}
+
 /**
  * Sends one request over the Unix socket and resolves with the head of its answer, whose body is still to be
  * read. Each has a connection of its own: on a Unix socket that is cheaper than the trouble of an old one.
  * @throws Failure daemon/unreachable, permission/denied, or what the daemon answered
  */
-export async function exchange(spec: Exchange): Promise<IncomingMessage> {
+export async function exchange(spec: Exchange): Promise<Exchanged> {
   const { method, path, body } = encodeRequest(spec.route, spec.input);
-  const headers: Record<string, string | number> = { accept: "application/json" };
-  if (body !== undefined) {
-    headers["content-type"] = "application/json";
-    headers["content-length"] = Buffer.byteLength(body);
+  const connection = spec.dialed ?? connectSocket(spec.socket);
+  giveUpInTime(connection, spec);
+  try {
+    writeRequest(connection, method, path, body);
+    const answer = { ...(await readAnswer(connection)), close: () => void connection.destroy() };
+    if (answer.status < 400) return answer;
+    throw failureOf(await readText(answer, spec), answer, spec.socket);
+  } catch (error) {
+    connection.destroy();
+    throw connectionFailure(error, spec.socket);
   }
-  const request = httpRequest({
-    method,
-    path,
-    headers,
-    // Without an agent: on a Unix socket it has nothing to offer but its start-up time.
-    createConnection: () => spec.dialed ?? connectSocket(spec.socket),
-    ...(spec.signal === undefined ? {} : { signal: spec.signal }),
-  });
-  const response = await headOf(request, spec, body);
-  if ((response.statusCode ?? 500) < 400) return response;
-  throw failureOf(await readText(response, spec), response, spec.socket);
+}
+
+/** Ends the connection when its caller aborts, or when it has been silent for too long. */
+function giveUpInTime(connection: Socket, { signal, timeoutMs }: Exchange): void {
+  const abort = (): void => void connection.destroy(new Error("aborted"));
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  connection.once("close", () => signal?.removeEventListener("abort", abort));
+  // Errors that come while nobody reads are seen by whoever reads next.
+  connection.on("error", () => {});
+  if (timeoutMs === undefined) return;
+  connection.setTimeout(timeoutMs, () =>
+    connection.destroy(
+      new Failure(
+        "daemon/unreachable",
+        `the daemon did not answer within ${Math.round(timeoutMs / 1000)} s`,
+        {
+          hint: "orch paths shows where its log is",
+        },
+      ),
+    ),
+  );
 }
 
 /** The whole body as text. @throws Failure daemon/unreachable when the connection breaks first. */
-export async function readText(response: IncomingMessage, spec: Pick<Exchange, "socket">): Promise<string> {
-  response.setEncoding("utf8");
-  let text = "";
+export async function readText(answer: Exchanged, spec: Pick<Exchange, "socket">): Promise<string> {
+  const chunks: Buffer[] = [];
   try {
-    for await (const chunk of response) text += String(chunk);
+    for await (const chunk of answer.body) chunks.push(chunk);
   } catch (error) {
     throw connectionFailure(error, spec.socket);
+  } finally {
+    answer.close();
   }
-  return text;
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 /** Fills `:names` of the path from the input; the rest goes to the query of a GET, to the JSON body of a POST. */
@@ -79,6 +102,7 @@ export function encodeRequest(
 /** What a system error of the connection means to the caller. */
 export function connectionFailure(error: unknown, socket: string): Failure {
   if (error instanceof Failure) return error;
+  if (error instanceof NotHttp) return notOurs(socket, error.message);
   const errno = errnoOf(error);
   if (errno === "ENOENT" || errno === "ECONNREFUSED" || errno === "ENOTSOCK") {
     return new Failure("daemon/unreachable", `no daemon listens on ${socket}`, {
@@ -96,31 +120,20 @@ export function connectionFailure(error: unknown, socket: string): Failure {
   });
 }
 
-function headOf(request: ClientRequest, spec: Exchange, body: string | undefined): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    // Errors that come after the head belong to whoever reads the body; the daemon may answer before it has
-    // read all of a request it refuses.
-    request.on("error", (error) => reject(connectionFailure(error, spec.socket)));
-    request.on("response", resolve);
-    if (spec.timeoutMs !== undefined) {
-      const seconds = Math.round(spec.timeoutMs / 1000);
-      request.setTimeout(spec.timeoutMs, () =>
-        request.destroy(
-          new Failure("daemon/unreachable", `the daemon did not answer within ${seconds} s`, {
-            hint: "orch paths shows where its log is",
-          }),
-        ),
-      );
-    }
-    request.end(body);
+/** Something else listens on the socket. */
+export function notOurs(socket: string, why: string, cause?: unknown): Failure {
+  return new Failure("daemon/unreachable", `what listens on ${socket} does not speak orch's API`, {
+    why,
+    hint: "orch paths",
+    cause,
   });
 }
 
-function failureOf(text: string, response: IncomingMessage, socket: string): Failure {
+function failureOf(text: string, answer: Answer, socket: string): Failure {
   const body = errorIn(text);
   if (body !== undefined) return Failure.fromBody(body);
   return new Failure("daemon/unreachable", `what listens on ${socket} is not the orch daemon`, {
-    why: `it answered HTTP ${response.statusCode} without orch's error body`,
+    why: `it answered HTTP ${answer.status} without orch's error body`,
     hint: "orch paths",
   });
 }

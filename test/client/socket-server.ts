@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import type {
   CallRoute,
   InputOf,
@@ -10,7 +11,6 @@ import type {
   StreamInputOf,
   StreamRoute,
 } from "../../src/client/client.ts";
-import { readText } from "../../src/client/request.ts";
 import { Failure, toFailure } from "../../src/std/failure.ts";
 
 /** Recorded answers by route, typed as the API is. A stream may throw a Failure in its midst. */
@@ -65,7 +65,7 @@ export async function serveAnswers(answers: Answers): Promise<SocketServer> {
   });
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "", "http://localhost");
-    const body = await readText(request, { socket: served.socket });
+    const body = await text(request);
     for (const { route, method, pattern, answer: reply } of routes) {
       const match = pattern.exec(url.pathname);
       if (request.method !== method || match === null) continue;
