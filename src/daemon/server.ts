@@ -1,13 +1,14 @@
-import fs from "node:fs";
 import http from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Context } from "../operations/context.ts";
 import type { Caller } from "../protocol/operation.ts";
-import { errnoOf, Failure, toFailure } from "../std/failure.ts";
+import { Failure, toFailure } from "../std/failure.ts";
+import { listenOn } from "./listen-on.ts";
 import type { IdentifyPeer } from "./peer-credentials.ts";
 import { readInput } from "./read-input.ts";
 import { type AnyOperation, createRouter, type Match } from "./router.ts";
+import { guardSocket } from "./socket-guard.ts";
 
 export interface ApiServer {
   close(): Promise<void>;
@@ -28,8 +29,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 2_048;
 
 /**
- * Serves the API on a Unix socket. The caller holds the daemon's lock, so a socket file that is there is a leftover.
- * @throws Failure socket/taken when it is not a socket, state/unwritable when it cannot be made.
+ * Serves the API on a Unix socket, for as long as the daemon lives.
+ * @throws Failure socket/taken, state/unwritable
  */
 export async function startServer(options: ServerOptions): Promise<ApiServer> {
   const route = createRouter(options.operations);
@@ -47,10 +48,12 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", (socket) => callers.set(socket, identify(options, socket)));
-  await listen(server, options.socketPath);
+  await listenOn(server, options.socketPath);
+  const guard = guardSocket(server, options.socketPath, options.log);
   return {
     close: () =>
       new Promise((resolve) => {
+        guard.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
@@ -60,36 +63,6 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
 function identify({ identifyPeer, owner }: ServerOptions, socket: Socket): Caller | null {
   if (identifyPeer === null) return { ...owner, pid: 0 };
   return identifyPeer(socket);
-}
-
-async function listen(server: http.Server, socketPath: string): Promise<void> {
-  removeLeftover(socketPath);
-  const listening = new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    // The socket is made within this call. The umask is the whole process's, so it is back before anything else runs.
-    const umask = process.umask(0o177);
-    server.listen(socketPath, () => resolve());
-    process.umask(umask);
-  });
-  try {
-    await listening;
-  } catch (error) {
-    throw new Failure("state/unwritable", `the socket ${socketPath} cannot be made`, {
-      why: errnoOf(error) ?? String(error),
-      hint: "set ORCH_SOCKET to a path in a folder of your own",
-    });
-  }
-}
-
-function removeLeftover(socketPath: string): void {
-  const found = fs.lstatSync(socketPath, { throwIfNoEntry: false });
-  if (!found) return;
-  if (!found.isSocket()) {
-    throw new Failure("socket/taken", `${socketPath} is there and is no socket`, {
-      hint: `mv ${socketPath} ${socketPath}.old`,
-    });
-  }
-  fs.unlinkSync(socketPath);
 }
 
 function abortOnClose(response: http.ServerResponse): AbortSignal {
