@@ -5,7 +5,7 @@ import { laneOf } from "../runtime/lane.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Dependency, NewJob } from "../scheduler/events.ts";
 import type { LaneSpec } from "../scheduler/model.ts";
-import { formatBytes } from "../std/bytes.ts";
+import { formatBytes, parseBytes } from "../std/bytes.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
 import type { Context } from "./context.ts";
@@ -100,8 +100,14 @@ export function commandLane(
 
 function shapeOf(gpuCount: number, vramBytes: number | null, mode: string): string {
   if (gpuCount === 0) return "cpu";
-  const size = vramBytes === null ? "whole" : formatBytes(vramBytes).replace(" ", "");
+  const size = vramBytes === null ? "whole" : exactSize(vramBytes);
   return `${gpuCount}x${size}${mode === "shared" ? "-shared" : ""}`;
+}
+
+/** A size as people read it, unless that rounds: jobs of one lane share one lease size to the byte. */
+function exactSize(bytes: number): string {
+  const text = formatBytes(bytes).replace(" ", "");
+  return parseBytes(text) === bytes ? text : `${bytes}B`;
 }
 
 /** Priority, retries, limits and dependencies of a new job. @throws Failure dependency/unknown */
