@@ -1,7 +1,7 @@
-import type { Exit, ProcessIdentity } from "../engine/engine.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Exit, ProcessIdentity, Remains } from "../engine/engine.ts";
 import type { StartStep, Worker } from "../scheduler/model.ts";
-import { must } from "../std/assert.ts";
-import { toFailure } from "../std/failure.ts";
+import { type Failure, toFailure } from "../std/failure.ts";
 import { waitUntilReady } from "../worker/readiness.ts";
 import { awaitMemory } from "./await-memory.ts";
 import type { Hand } from "./hands.ts";
@@ -9,6 +9,8 @@ import { lastLines } from "./last-lines.ts";
 import { type EventTail, followOneShot, oneShotResult } from "./one-shot.ts";
 import { prepareLaunch } from "./prepare-launch.ts";
 import type { World } from "./world.ts";
+
+const INSPECT_AGAIN_MS = 500;
 
 /** Brings a worker's program up, or finds the one that an earlier daemon started, and follows it to its end. */
 export async function startWorker(world: World, workerId: number, inherited: boolean): Promise<void> {
@@ -23,11 +25,31 @@ export async function startWorker(world: World, workerId: number, inherited: boo
     if (hand.identity !== null && worker.lane.spec.residency === "resident")
       await awaitReady(world, worker, hand);
   } catch (error) {
-    const failure = toFailure(error);
-    if (failure.code === "bug") world.log.error({ workerId, err: failure.cause }, failure.message);
-    const why = failure.why === undefined ? failure.message : `${failure.message}: ${failure.why}`;
-    endWithoutProgram(world, hand, { type: "worker-start-failed", workerId, cause: "program", message: why });
+    await giveUp(world, worker, hand, toFailure(error));
   }
+}
+
+/** A start that went wrong. A program that runs is stopped first: its exit, reported by who follows it, frees the GPU. */
+async function giveUp(world: World, worker: Worker, hand: Hand, failure: Failure): Promise<void> {
+  const { workerId, identity } = hand;
+  hand.settle();
+  if (failure.code === "bug") world.log.error({ workerId, err: failure.cause }, failure.message);
+  if (identity === null) {
+    const message = failure.sentence;
+    return endWithoutProgram(world, hand, {
+      type: "worker-start-failed",
+      workerId,
+      cause: "program",
+      message,
+    });
+  }
+  if (failure.code === "interrupted" || hand.isGone) return;
+  hand.note = failure.sentence;
+  await world.engine.ensureStopped(
+    world.places.workerDir(workerId),
+    identity,
+    worker.lane.spec.stopTimeoutMs,
+  );
 }
 
 type EndReport = Parameters<World["report"]>[0];
@@ -50,7 +72,7 @@ function endStopped(world: World, hand: Hand): void {
  * @returns whether its program runs.
  */
 async function adoptRemains(world: World, worker: Worker, hand: Hand): Promise<boolean> {
-  const remains = await world.engine.inspect(world.places.workerDir(worker.id), worker.id);
+  const remains = await inspectSurely(world, worker);
   if (remains.kind === "running") {
     adopt(world, worker, hand, remains.identity);
     world.log.info({ worker: worker.name, pid: remains.identity.pid }, "adopted a running worker");
@@ -70,6 +92,18 @@ async function adoptRemains(world: World, worker: Worker, hand: Hand): Promise<b
     await reportExit(world, worker, hand, { exitCode: null, detail: "its control folder is gone" }, null);
   }
   return false;
+}
+
+/** A look that fails (no descriptors left, say) tells nothing, so the lease is kept and the look repeated. */
+async function inspectSurely(world: World, worker: Worker): Promise<Remains> {
+  for (;;) {
+    try {
+      return await world.engine.inspect(world.places.workerDir(worker.id), worker.id);
+    } catch (error) {
+      world.log.warn({ worker: worker.name, err: error }, "cannot see what is left of a worker");
+      await sleep(INSPECT_AGAIN_MS);
+    }
+  }
 }
 
 async function startProgram(world: World, worker: Worker, hand: Hand): Promise<void> {
@@ -169,19 +203,11 @@ async function awaitReady(world: World, worker: Worker, hand: Hand): Promise<voi
   if (worker.phase.state !== "starting") return;
   const endpoint = world.places.workerSocket(worker.id);
   const { timeouts } = world.runtimes.get(worker.lane.spec.runtime);
-  try {
-    await waitUntilReady(world.protocol, endpoint, {
-      deadlineMs: timeouts.readyMs,
-      signal: hand.abort.signal,
-      clock: world.clock,
-      isGone: () => hand.isGone,
-    });
-    world.report({ type: "worker-ready", workerId: worker.id, endpoint });
-  } catch (error) {
-    const failure = toFailure(error);
-    if (failure.code === "interrupted" || hand.isGone) return; // Its exit is reported by whoever follows it.
-    hand.note = failure.why === undefined ? failure.message : `${failure.message}: ${failure.why}`;
-    const identity = must(hand.identity, "a worker that is waited for has a program");
-    await world.engine.ensureStopped(world.places.workerDir(worker.id), identity, timeouts.stopMs);
-  }
+  await waitUntilReady(world.protocol, endpoint, {
+    deadlineMs: timeouts.readyMs,
+    signal: hand.abort.signal,
+    clock: world.clock,
+    isGone: () => hand.isGone,
+  });
+  world.report({ type: "worker-ready", workerId: worker.id, endpoint });
 }

@@ -135,7 +135,7 @@ class ProbeSampler implements Sampler {
       await this.lists.refresh(readings, listProcesses);
       return { atMs: clock.nowMs(), gpus: readings.map((reading) => this.judge(reading)), stale: null };
     } catch (error) {
-      return toStale(this.sample, toFailure(error));
+      return toStale(this.sample, toFailure(error).sentence);
     }
   }
 
@@ -148,8 +148,7 @@ class ProbeSampler implements Sampler {
 }
 
 /** The last readings once more, marked as old; unusable after the third failure. */
-function toStale(last: GpuSample, failure: { message: string; why: string | undefined }): GpuSample {
-  const reason = failure.why === undefined ? failure.message : `${failure.message}: ${failure.why}`;
+function toStale(last: GpuSample, reason: string): GpuSample {
   const failures = (last.stale?.failures ?? 0) + 1;
   const gpus = failures >= failuresUntilUnhealthy ? markUnhealthy(last.gpus, reason) : last.gpus;
   return { atMs: last.atMs, gpus, stale: { reason, failures } };

@@ -41,6 +41,6 @@ export function viewFoundRuntime(found: FoundRuntime): RuntimeView {
     timeouts: { readyMs: 0, jobMs: null, stopMs: 0 },
     params: [],
     outputs: [],
-    problem: problem.why === undefined ? problem.message : `${problem.message}: ${problem.why}`,
+    problem: problem.sentence,
   };
 }

@@ -92,6 +92,11 @@ export class Failure extends Error {
     return failureTable[this.code].http;
   }
 
+  /** What and why in one sentence, for places that have one line. */
+  get sentence(): string {
+    return this.why === undefined ? this.message : `${this.message}: ${this.why}`;
+  }
+
   toBody(): FailureBody {
     return {
       code: this.code,
