@@ -11,6 +11,7 @@ import { createRegistry } from "../runtime/discover.ts";
 import type { Report } from "../scheduler/events.ts";
 import type { Policy, State } from "../scheduler/model.ts";
 import { restore } from "../scheduler/restore.ts";
+import type { Changes } from "../scheduler/transition.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Database } from "../store/database.ts";
 import { createJournal } from "../store/journal.ts";
@@ -64,6 +65,7 @@ export function assemble(parts: Parts) {
     restore: () => restore(policyOf(config), readRows(db)),
     commit: (changes) => journal.commit(changes),
     committed(changes, seqs) {
+      progress.forget(changes.attemptsEnded);
       feed.tellCommitted(changes, seqs);
       removeLeftovers(world.places, changes);
       reserve.refill();
@@ -114,10 +116,13 @@ function createProgressBoard(feed: NoticeFeed) {
   const board = new Map<number, Progress>();
   return {
     of: (jobId: number): Progress | null => board.get(jobId) ?? null,
-    note(jobId: number, made: Progress | null): void {
-      if (made === null) return void board.delete(jobId);
+    note(jobId: number, made: Progress): void {
       board.set(jobId, made);
       feed.tell({ type: "progress", jobId, progress: made });
+    },
+    /** Attempts that are over, however they ended, are no longer on their way. */
+    forget(ended: Changes["attemptsEnded"]): void {
+      for (const { jobId } of ended) board.delete(jobId);
     },
   };
 }

@@ -47,7 +47,6 @@ export async function oneShotResult(
 ): Promise<RunOutcome> {
   const output = await tail.finish();
   const [job] = worker.jobs;
-  if (job) world.noteProgress(job.id, null);
   const isCommand = worker.lane.spec.runtime === "run";
   const listed = isCommand || !job ? [] : await listArtifacts(world.places.jobOutputDir(job.id));
   const artifacts = listed.length === 0 ? null : listed.map((artifact) => ({ ...artifact }));

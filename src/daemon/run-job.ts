@@ -33,7 +33,6 @@ export async function runJob(world: World, { workerId, jobId, attempt }: RunJob)
     const outcome = await world.protocol.run(endpoint, job, listener.hear);
     listener.close();
     if (outcome.kind !== "lost") {
-      world.noteProgress(jobId, null);
       return world.report({ type: "job-ended", jobId, attempt, outcome: toRunOutcome(outcome) });
     }
     world.log.warn({ jobId, attempt, worker: worker.name, why: outcome.message }, "lost touch with a job");

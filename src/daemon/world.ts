@@ -31,5 +31,5 @@ export interface World {
   readonly secretsDir: string;
   /** PATH, HOME and LANG of the daemon, for workers of runtimes. */
   readonly baseEnv: Readonly<Record<string, string>>;
-  readonly noteProgress: (jobId: number, progress: Progress | null) => void;
+  readonly noteProgress: (jobId: number, progress: Progress) => void;
 }

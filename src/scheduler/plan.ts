@@ -82,8 +82,7 @@ function start(tx: Transition, lane: Lane, gpus: readonly Gpu[]): void {
 }
 
 function evict(tx: Transition, chosen: readonly Offer[]): void {
-  const reason = "evicted";
-  for (const victim of new Set(chosen.flatMap((offer) => offer.victims))) drain(tx, victim, reason);
+  for (const victim of new Set(chosen.flatMap((offer) => offer.victims))) drain(tx, victim, "evicted");
 }
 
 function placeWithoutGpu(tx: Transition, lane: Lane): void {

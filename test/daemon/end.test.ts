@@ -1,46 +1,17 @@
 import pino from "pino";
 import { describe, expect, test } from "vitest";
 import { createEnd } from "../../src/daemon/end.ts";
-import type { NewJob, Report } from "../../src/scheduler/events.ts";
+import { commandLane } from "../../src/operations/new-job.ts";
+import type { Report } from "../../src/scheduler/events.ts";
 import type { State } from "../../src/scheduler/model.ts";
 import { createState } from "../../src/scheduler/state.ts";
 import { step } from "../../src/scheduler/step.ts";
+import { newJob } from "../../src/sim/users.ts";
 
 const policy = { cpuSlots: 4, quantumFactor: 1, vramReserveBytes: 0 };
 const log = pino({ level: "silent" });
 
-const command: NewJob = {
-  lane: {
-    key: "run#cpu",
-    runtime: "run",
-    load: "{}",
-    title: "commands",
-    residency: "one-shot",
-    gpuCount: 0,
-    mode: "exclusive",
-    vramBytes: null,
-    slots: 1,
-    maxReplicas: 1,
-    keepAliveMs: 0,
-    stopTimeoutMs: 1000,
-  },
-  payload: {
-    params: {},
-    command: ["true"],
-    cwd: "/",
-    env: {},
-    summary: "true",
-    label: null,
-    uid: 0,
-    user: "u",
-    retryOf: null,
-  },
-  priority: 0,
-  retries: 0,
-  timeLimitMs: null,
-  hold: false,
-  after: [],
-};
+const command = newJob(commandLane(0, null, "exclusive"));
 
 /** A scheduler with this many commands running, and the end of its daemon. */
 function host(running: number) {

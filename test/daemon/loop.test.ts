@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createLoop, type LoopOptions } from "../../src/daemon/loop.ts";
+import { commandLane } from "../../src/operations/new-job.ts";
 import type { Effect } from "../../src/scheduler/effects.ts";
 import type { NewJob, Report, Request } from "../../src/scheduler/events.ts";
 import { restore } from "../../src/scheduler/restore.ts";
 import type { Changes } from "../../src/scheduler/transition.ts";
+import { newJob } from "../../src/sim/users.ts";
 import { systemClock } from "../../src/std/clock.ts";
 import { Failure } from "../../src/std/failure.ts";
 import { createJournal } from "../../src/store/journal.ts";
@@ -18,42 +20,8 @@ const gpusSeen: Extract<Report, { type: "gpus-seen" }> = {
   gpus: [{ uuid: "g", index: 0, totalBytes: 100, foreignBytes: 0, healthy: true }],
 };
 
-function newJob(hold = true): NewJob {
-  return {
-    lane: {
-      key: "run#cpu",
-      runtime: "run",
-      load: "{}",
-      title: "commands",
-      residency: "one-shot",
-      gpuCount: 0,
-      mode: "exclusive",
-      vramBytes: null,
-      slots: 1,
-      maxReplicas: 1,
-      keepAliveMs: 0,
-      stopTimeoutMs: 1000,
-    },
-    payload: {
-      params: {},
-      command: ["true"],
-      cwd: "/",
-      env: {},
-      summary: "true",
-      label: null,
-      uid: 0,
-      user: "u",
-      retryOf: null,
-    },
-    priority: 0,
-    retries: 0,
-    timeLimitMs: null,
-    hold,
-    after: [],
-  };
-}
-
-const submit = (hold = true): Request => ({ type: "submit", jobs: [newJob(hold)] });
+const command = (hold: boolean): NewJob => newJob(commandLane(0, null, "exclusive"), { hold });
+const submit = (hold = true): Request => ({ type: "submit", jobs: [command(hold)] });
 const diskFull = (): never => {
   throw new Failure("store/full", "the disk is full");
 };
@@ -245,7 +213,7 @@ describe("the loop", () => {
 
   test("wakes up by itself when a limit is over", async () => {
     using kit = startLoop();
-    await kit.loop.ask({ type: "submit", jobs: [{ ...newJob(false), timeLimitMs: 50 }] });
+    await kit.loop.ask({ type: "submit", jobs: [{ ...command(false), timeLimitMs: 50 }] });
     kit.loop.report({ type: "worker-spawned", workerId: 1, identity: {} });
     await until("its worker is stopped", () => kit.effects.some(({ type }) => type === "stop-worker"));
     expect(kit.queries.job(1)?.state).toBe("running");
