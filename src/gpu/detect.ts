@@ -1,12 +1,11 @@
 import { Failure, toFailure } from "../std/failure.ts";
 import { createNoneProbe } from "./none.ts";
 import { createSmiProbe } from "./nvidia-smi.ts";
-import { createNvmlProbe, type NvmlProbe } from "./nvml.ts";
-import type { NvmlClientOptions } from "./nvml-client.ts";
+import { createNvmlProbe, type NvmlProbe, type NvmlProbeOptions } from "./nvml.ts";
 import type { GpuProbe } from "./probe.ts";
 import { createVirtualProbe } from "./virtual.ts";
 
-export interface DetectOptions extends NvmlClientOptions {
+export interface DetectOptions extends NvmlProbeOptions {
   /** Default: nvidia-smi in PATH. */
   readonly nvidiaSmi?: string | undefined;
   /** How long each way may take to show its GPUs at first; waking sleeping boards takes seconds. */

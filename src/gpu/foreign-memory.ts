@@ -1,10 +1,10 @@
-import type { GpuProcess, GpuReading } from "./probe.ts";
+import type { GpuReading } from "./probe.ts";
+import type { SampledProcess } from "./sample.ts";
 
 export interface ForeignQuestion {
   readonly reading: GpuReading;
   /** Null where the driver does not tell. */
-  readonly processes: readonly GpuProcess[] | null;
-  readonly isOurs: (pid: number) => boolean;
+  readonly processes: readonly SampledProcess[] | null;
   /** Whether a worker of ours holds a lease on this GPU. */
   readonly hasWorker: boolean;
 }
@@ -16,8 +16,8 @@ export interface ForeignQuestion {
  * (WSL, containers, a list without entries), all that is used counts as foreign, unless a worker of ours is on
  * the GPU: then what is used may be all ours, and only what is known to be foreign counts.
  */
-export function countForeignBytes({ reading, processes, isOurs, hasWorker }: ForeignQuestion): number {
-  const foreign = (processes ?? []).filter((process) => !isOurs(process.pid));
+export function countForeignBytes({ reading, processes, hasWorker }: ForeignQuestion): number {
+  const foreign = (processes ?? []).filter((process) => process.workerId === null);
   const knownBytes = foreign.reduce((sum, process) => sum + (process.vramBytes ?? 0), 0);
   const oursIsThere = hasWorker || foreign.length < (processes ?? []).length;
   const isTold =

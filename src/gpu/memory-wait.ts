@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatBytes } from "../std/bytes.ts";
 import type { Clock } from "../std/clock.ts";
-import type { GpuProcess } from "./probe.ts";
-import type { GpuSample } from "./sample.ts";
+import { describeHolder } from "./process-text.ts";
+import type { GpuSample, SampledProcess } from "./sample.ts";
 
 export interface MemoryWaitOptions {
   /** How long to wait at most, in milliseconds from now. */
@@ -10,17 +10,13 @@ export interface MemoryWaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A program that holds memory on a GPU that is too full; `workerId` is null for one that is not ours. */
-export interface MemoryHolder extends GpuProcess {
-  readonly workerId: number | null;
-}
-
 /** A GPU that had not enough free memory when the wait ended. */
 export interface MissingMemory {
   readonly uuid: string;
   readonly neededBytes: number;
   readonly freeBytes: number;
-  readonly holders: readonly MemoryHolder[];
+  /** The programs on it, as far as the driver names them. */
+  readonly holders: readonly SampledProcess[];
   /** One sentence for people: the numbers, and who holds the memory or why the GPU cannot be used. */
   readonly text: string;
 }
@@ -33,7 +29,6 @@ export type MemoryWait =
 interface MemoryWaitContext {
   readonly sampleNow: (options?: { readonly processes?: boolean }) => Promise<GpuSample>;
   readonly clock: Clock;
-  readonly isOurs: (pid: number) => number | null;
 }
 
 // A driver mostly gives memory back within 2 s of the program's end; after that a human or a stuck program is
@@ -76,7 +71,7 @@ async function endWait(
   return {
     kind: "short",
     waitedMs,
-    missing: short.map((uuid) => describeMissing(context, sample, uuid, needs.get(uuid) ?? 0)),
+    missing: short.map((uuid) => describeMissing(sample, uuid, needs.get(uuid) ?? 0, context.clock.nowMs())),
   };
 }
 
@@ -91,37 +86,20 @@ function freeBytesOf(sample: GpuSample, uuid: string): number {
   return sample.stale === null && reading?.health.ok ? reading.memory.freeBytes : 0;
 }
 
-function describeMissing(
-  context: MemoryWaitContext,
-  sample: GpuSample,
-  uuid: string,
-  neededBytes: number,
-): MissingMemory {
+function describeMissing(sample: GpuSample, uuid: string, neededBytes: number, nowMs: number): MissingMemory {
   const gpu = sample.gpus.find((each) => each.reading.uuid === uuid);
   const freeBytes = freeBytesOf(sample, uuid);
-  const holders = (gpu?.processes ?? []).map((process) => ({
-    ...process,
-    workerId: context.isOurs(process.pid),
-  }));
+  const holders = gpu?.processes ?? [];
   const base = { uuid, neededBytes, freeBytes, holders };
   if (sample.stale) return { ...base, text: `${uuid} cannot be read: ${sample.stale.reason}` };
   if (!gpu) return { ...base, text: `${uuid} is no longer there` };
   if (!gpu.reading.health.ok)
     return { ...base, text: `${uuid} cannot be used: ${gpu.reading.health.detail}` };
-  const held =
-    holders.length === 0
-      ? "the driver names no program that holds it"
-      : `held by ${holders.map(describeHolder).join(", ")}`;
+  const held = holders.map((holder) =>
+    describeHolder(holder, nowMs, holder.workerId === null ? undefined : `worker ${holder.workerId}`),
+  );
   return {
     ...base,
-    text: `${uuid} has ${formatBytes(freeBytes)} free of the ${formatBytes(neededBytes)} needed; ${held}`,
+    text: `${uuid} has ${formatBytes(freeBytes)} free of the ${formatBytes(neededBytes)} needed; ${held.join(", ") || "the driver names no program that holds it"}`,
   };
-}
-
-function describeHolder({ pid, name, uid, vramBytes, workerId }: MemoryHolder): string {
-  const owner = workerId === null ? (uid === null ? null : `user id ${uid}`) : `worker ${workerId}`;
-  const details = [name, owner, vramBytes === null ? null : formatBytes(vramBytes)].filter(
-    (part) => part !== null,
-  );
-  return `process ${pid}${details.length === 0 ? "" : ` (${details.join(", ")})`}`;
 }

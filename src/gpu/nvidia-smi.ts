@@ -1,46 +1,75 @@
 import { execFile } from "node:child_process";
+import { systemClock } from "../std/clock.ts";
 import { Failure } from "../std/failure.ts";
 import { abandonChild } from "./abandon-child.ts";
-import { parseSmiGpus, parseSmiProcesses, smiGpuFields, smiProcessFields } from "./nvidia-smi-output.ts";
+import {
+  parseSmiGpus,
+  parseSmiLinks,
+  parseSmiProcesses,
+  type SmiGpu,
+  smiGpuFields,
+  smiProcessFields,
+} from "./nvidia-smi-output.ts";
 import type { GpuProbe, GpuReading } from "./probe.ts";
-import { readProcessOwner } from "./process-owner.ts";
+import { createProcessNamer } from "./process-owner.ts";
+import { readNumaNode, type TopologyByGpu, TopologyCache } from "./topology.ts";
+
+const csv = "--format=csv,noheader,nounits";
 
 /**
  * Sees GPUs through the program nvidia-smi, where NVML itself cannot be used. Hundreds of times slower: each call
- * starts the program, which opens the driver anew.
+ * starts the program, which opens the driver anew. How the GPUs are connected is asked with the first reading.
  * @param program name or path, "nvidia-smi" by default.
  */
 export function createSmiProbe(program = "nvidia-smi"): GpuProbe {
   let known: readonly GpuReading[] = [];
+  let told: readonly SmiGpu[] = [];
+  const nameProcesses = createProcessNamer();
+  const topology = new TopologyCache((deadlineMs) => askTopology(program, told, deadlineMs));
   return {
     kind: "nvidia-smi",
     read: async (deadlineMs) => {
-      const output = await runSmi(program, `--query-gpu=${smiGpuFields.join(",")}`, deadlineMs);
-      const { readings, trouble } = parseSmiGpus(output.text);
-      if (readings.length === 0 && (output.failed !== null || trouble !== null))
+      const startMs = systemClock.monotonicMs();
+      const output = await runSmi(program, [`--query-gpu=${smiGpuFields.join(",")}`, csv], deadlineMs);
+      const { gpus, trouble } = parseSmiGpus(output.text);
+      if (gpus.length === 0 && (output.failed !== null || trouble !== null))
         throw refused(trouble ?? output.failed);
+      told = gpus;
+      const readings = gpus.map(({ reading }) => reading);
       known = [...readings, ...findLost(known, readings, trouble)];
-      return known;
+      return topology.addTo(known, deadlineMs - (systemClock.monotonicMs() - startMs));
     },
     processes: async (deadlineMs) => {
-      const output = await runSmi(program, `--query-compute-apps=${smiProcessFields.join(",")}`, deadlineMs);
+      const query = `--query-compute-apps=${smiProcessFields.join(",")}`;
+      const output = await runSmi(program, [query, csv], deadlineMs);
       if (output.failed !== null) throw refused(output.failed);
       const found = parseSmiProcesses(output.text);
       const byGpu = known
         .filter((gpu) => gpu.health.ok)
         .map(async ({ uuid }) => {
           const processes = found.filter((process) => process.uuid === uuid);
-          const owned = processes.map(async ({ pid, vramBytes }) => ({
-            pid,
-            vramBytes,
-            ...(await readProcessOwner(pid)),
-          }));
-          return [uuid, await Promise.all(owned)] as const;
+          return [uuid, await nameProcesses(processes)] as const;
         });
       return new Map(await Promise.all(byGpu));
     },
     close: async () => {},
   };
+}
+
+/** NUMA nodes from sysfs, links from `nvidia-smi topo -m`, which only hosts with several GPUs are asked for. */
+async function askTopology(
+  program: string,
+  gpus: readonly SmiGpu[],
+  deadlineMs: number,
+): Promise<TopologyByGpu> {
+  const text = gpus.length < 2 ? "" : (await runSmi(program, ["topo", "-m"], deadlineMs)).text;
+  const links = parseSmiLinks(text);
+  const uuidAt = new Map(gpus.map(({ reading }) => [reading.index, reading.uuid]));
+  const entries = gpus.map(async ({ reading: { uuid, index }, pciAddress }) => {
+    const nvlinkPeers = (links.get(index) ?? []).flatMap((peer) => uuidAt.get(peer) ?? []);
+    return [uuid, { numaNode: await readNumaNode(pciAddress), nvlinkPeers }] as const;
+  });
+  return new Map(await Promise.all(entries));
 }
 
 /** GPUs seen before and missing now, when nvidia-smi complains: they are lost rather than taken out. */
@@ -73,11 +102,10 @@ function refused(why: string | null): Failure {
 /** Runs one query. `failed` is its complaint when it ended with an error; its text may still hold good lines. */
 function runSmi(
   program: string,
-  query: string,
+  argv: readonly string[],
   deadlineMs: number,
 ): Promise<{ text: string; failed: string | null }> {
   return new Promise((resolve, reject) => {
-    const argv = [query, "--format=csv,noheader,nounits"];
     const child = execFile(program, argv, { maxBuffer: 2 ** 22 }, (error, stdout, stderr) => {
       clearTimeout(timer);
       if (error && typeof error.code === "string") return reject(refused(error.message));

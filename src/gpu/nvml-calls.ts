@@ -29,6 +29,10 @@ export interface NvmlCalls {
   powerWatts(device: NvmlHandle): Promise<number>;
   computeProcesses(device: NvmlHandle): Promise<readonly NvmlProcess[]>;
   graphicsProcesses(device: NvmlHandle): Promise<readonly NvmlProcess[]>;
+  /** As sysfs spells it, "0000:34:00.0". */
+  pciAddress(device: NvmlHandle): Promise<string>;
+  /** Whether two GPUs reach each other over NVLink, directly or through a switch. */
+  areLinked(device: NvmlHandle, other: NvmlHandle): Promise<boolean>;
 }
 
 /** Binds the functions of nvml.h. Handles and out pointers travel as `void *`: 64 bits on every GPU host. */
@@ -45,6 +49,8 @@ export function bindNvmlCalls(bind: NvmlBind): NvmlCalls {
   const utilization = bind(["nvmlDeviceGetUtilizationRates"], [pointer, pointer]);
   const temperature = bind(["nvmlDeviceGetTemperature"], [pointer, "int", pointer]);
   const power = bind(["nvmlDeviceGetPowerUsage"], [pointer, pointer]);
+  const pci = bind(["nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2"], [pointer, pointer]);
+  const peerStatus = bind(["nvmlDeviceGetP2PStatus"], [pointer, pointer, "int", pointer]);
   const compute = bindProcesses(bind, "Compute");
   const graphics = bindProcesses(bind, "Graphics");
   return {
@@ -62,6 +68,9 @@ export function bindNvmlCalls(bind: NvmlBind): NvmlCalls {
     powerWatts: async (device) => (await readUnsigned(power, device)) / 1000,
     computeProcesses: (device) => listProcesses(compute, device),
     graphicsProcesses: (device) => listProcesses(graphics, device),
+    pciAddress: (device) => readPciAddress(pci, device),
+    areLinked: async (device, other) =>
+      (await readUnsigned(peerStatus, device, other, nvlinkCapability)) === peerStatusOk,
   };
 }
 
@@ -116,6 +125,22 @@ async function readMemoryV1(call: NvmlCall, device: NvmlHandle): Promise<NvmlMem
     freeBytes: readUint64(struct, 8),
     usedBytes: readUint64(struct, 16),
   };
+}
+
+/** NVML_P2P_CAPS_INDEX_NVLINK and NVML_P2P_STATUS_OK. */
+const nvlinkCapability = 2;
+const peerStatusOk = 0;
+
+/**
+ * nvmlPciInfo_t: char busIdLegacy[16], then unsigned domain, bus and device; what follows differs between the
+ * versions (52 and 68 bytes in all) and is not needed. A GPU is function 0.
+ */
+async function readPciAddress(call: NvmlCall, device: NvmlHandle): Promise<string> {
+  const struct = Buffer.alloc(128);
+  await call(device, struct);
+  const hex = (offset: number, digits: number): string =>
+    struct.readUInt32LE(offset).toString(16).padStart(digits, "0");
+  return `${hex(16, 4)}:${hex(20, 2)}:${hex(24, 2)}.0`;
 }
 
 /** Memory sizes stay far below 2^53, so a number holds them exactly. */

@@ -35,8 +35,12 @@ export async function readDeviceProcesses(nvml: NvmlCalls): Promise<WireProcesse
 
 type Read<T> = (nvml: NvmlCalls, index: number, device: NvmlHandle) => Promise<T>;
 
-/** Asks for each GPU in turn. GPUs that this user may not touch at all are passed over: they are not ours. */
-async function eachDevice<T>(
+/**
+ * Asks for each GPU in turn. GPUs that this user may not touch at all are passed over: they are not ours.
+ * @param refuse makes the answer of a GPU that NVML refuses.
+ * @throws NvmlError when NVML as a whole refuses.
+ */
+export async function eachDevice<T>(
   nvml: NvmlCalls,
   read: Read<T>,
   refuse: (index: number, error: Error) => T,

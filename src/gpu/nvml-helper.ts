@@ -8,7 +8,14 @@ import { Failure, toFailure } from "../std/failure.ts";
 import { bindNvmlCalls, type NvmlCalls } from "./nvml-calls.ts";
 import { readDeviceProcesses, readDevices } from "./nvml-devices.ts";
 import { NvmlError, openNvmlLibrary } from "./nvml-library.ts";
-import type { HelperMessage, HelperRequest } from "./nvml-wire.ts";
+import { readTopology } from "./nvml-topology.ts";
+import type { HelperMessage, HelperOperation, HelperRequest } from "./nvml-wire.ts";
+
+const operations: Record<HelperOperation, (calls: NvmlCalls) => Promise<unknown>> = {
+  read: readDevices,
+  processes: readDeviceProcesses,
+  topology: readTopology,
+};
 
 // The daemon's end decides ours, not a Ctrl-C or a stop meant for the daemon: it still needs readings while it drains.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
@@ -49,7 +56,7 @@ async function answer({ id, op }: HelperRequest): Promise<void> {
   const calls = await nvml;
   if (!calls) return;
   try {
-    say({ id, ok: true, value: op === "read" ? await readDevices(calls) : await readDeviceProcesses(calls) });
+    say({ id, ok: true, value: await operations[op](calls) });
   } catch (error) {
     say({ id, ok: false, failure: nvmlFailure(error).toBody() });
   }

@@ -6,7 +6,7 @@ export interface HelperRequest {
   readonly id: number;
   readonly op: HelperOperation;
 }
-export type HelperOperation = "read" | "processes";
+export type HelperOperation = "read" | "processes" | "topology";
 
 const isFailureCode = (code: string): code is FailureCode => code in failureTable;
 const WireFailure: z.ZodType<FailureBody> = z.object({
@@ -35,6 +35,14 @@ export const WireProcesses = z.object({
   processes: z.array(z.object({ pid: z.number(), vramBytes: z.number().nullable() })),
 });
 export type WireProcesses = z.infer<typeof WireProcesses>;
+
+/** How one GPU is connected; null and empty where the driver does not tell. */
+export const WireTopology = z.object({
+  uuid: z.string(),
+  pciAddress: z.string().nullable(),
+  nvlinkPeers: z.array(z.string()),
+});
+export type WireTopology = z.infer<typeof WireTopology>;
 
 /**
  * What the helper says, one JSON document a line on its stdout: first how its start went ("load" = koffi or the

@@ -1,8 +1,15 @@
 import { z } from "zod";
+import { systemClock } from "../std/clock.ts";
 import { NvmlClient, type NvmlClientOptions } from "./nvml-client.ts";
-import { WireDevice, WireProcesses } from "./nvml-wire.ts";
-import type { GpuProbe, GpuProcess, GpuReading } from "./probe.ts";
-import { readProcessOwner } from "./process-owner.ts";
+import { WireDevice, WireProcesses, WireTopology } from "./nvml-wire.ts";
+import { type GpuProbe, type GpuReading, unknownTopology } from "./probe.ts";
+import { createProcessNamer } from "./process-owner.ts";
+import { readNumaNode, type TopologyByGpu, TopologyCache } from "./topology.ts";
+
+export interface NvmlProbeOptions extends NvmlClientOptions {
+  /** Where sysfs is mounted. Default: /sys. */
+  readonly sysfs?: string | undefined;
+}
 
 export interface NvmlProbe extends GpuProbe {
   readonly kind: "nvml";
@@ -13,25 +20,29 @@ export interface NvmlProbe extends GpuProbe {
 }
 
 /** Sees GPUs through NVML, in a helper process that is started at the first call. */
-export function createNvmlProbe(options: NvmlClientOptions = {}): NvmlProbe {
+export function createNvmlProbe(options: NvmlProbeOptions = {}): NvmlProbe {
+  const { clock = systemClock, sysfs } = options;
   const client = new NvmlClient(options);
+  const nameProcesses = createProcessNamer({ clock });
+  const topology = new TopologyCache((deadlineMs) => askTopology(client, deadlineMs, sysfs));
   let known: ReadonlyMap<number, GpuReading> = new Map();
   return {
     kind: "nvml",
     read: async (deadlineMs) => {
+      const startMs = clock.monotonicMs();
       const devices = z.array(WireDevice).parse(await client.request("read", deadlineMs));
       const readings = toReadings(devices, known);
       known = new Map([
         ...known,
         ...readings.map((reading): [number, GpuReading] => [reading.index, reading]),
       ]);
-      return readings;
+      return topology.addTo(readings, deadlineMs - (clock.monotonicMs() - startMs));
     },
     processes: async (deadlineMs) => {
       const lists = z.array(WireProcesses).parse(await client.request("processes", deadlineMs));
       return new Map(
         await Promise.all(
-          lists.map(async ({ uuid, processes }) => [uuid, await addOwners(processes)] as const),
+          lists.map(async ({ uuid, processes }) => [uuid, await nameProcesses(processes)] as const),
         ),
       );
     },
@@ -41,8 +52,20 @@ export function createNvmlProbe(options: NvmlClientOptions = {}): NvmlProbe {
   };
 }
 
+async function askTopology(
+  client: NvmlClient,
+  deadlineMs: number,
+  sysfs: string | undefined,
+): Promise<TopologyByGpu> {
+  const told = z.array(WireTopology).parse(await client.request("topology", deadlineMs));
+  const entries = told.map(async ({ uuid, pciAddress, nvlinkPeers }) => {
+    return [uuid, { numaNode: await readNumaNode(pciAddress, sysfs), nvlinkPeers }] as const;
+  });
+  return new Map(await Promise.all(entries));
+}
+
 /**
- * Turns the helper's devices into readings. A GPU that fell off the bus does not even tell its UUID, so it keeps
+ * Turns the helper's devices into readings; how they are connected is not among what it tells here. A GPU that fell off the bus does not even tell its UUID, so it keeps
  * the one last seen at its index, unless that GPU now answers at another index.
  */
 export function toReadings(
@@ -64,16 +87,11 @@ export function toReadings(
       temperatureCelsius: device.temperatureCelsius,
       powerWatts: device.powerWatts,
       health: ok ? { ok } : { ok, detail: device.error ?? "the driver does not tell which GPU it is" },
+      ...unknownTopology,
     };
   });
 }
 
 function emptyMemory(totalBytes: number): GpuReading["memory"] {
   return { totalBytes, usedBytes: 0, freeBytes: 0 };
-}
-
-function addOwners(processes: readonly { pid: number; vramBytes: number | null }[]): Promise<GpuProcess[]> {
-  return Promise.all(
-    processes.map(async (process) => ({ ...process, ...(await readProcessOwner(process.pid)) })),
-  );
 }

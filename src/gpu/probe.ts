@@ -1,15 +1,37 @@
 /** One process that holds memory on a GPU, as the driver reports it. */
-export interface GpuProcess {
+export interface ListedProcess {
   readonly pid: number;
   /** Null where the driver does not tell (WSL, some containers). */
   readonly vramBytes: number | null;
-  /** Program name and owner, where /proc tells; null otherwise. */
+}
+
+/** A listed process with what /proc tells of it; see `createProcessNamer`. */
+export interface GpuProcess extends ListedProcess {
+  /** Program name, at most 15 characters (comm of proc(5)). */
   readonly name: string | null;
+  /** The real user id. */
   readonly uid: number | null;
+  /** The account of that id; null where no directory of users knows it. */
+  readonly user: string | null;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number | null;
+  /**
+   * Why nothing is known of it: "hidden" = another user's, and /proc is mounted with hidepid; "elsewhere" = this
+   * host's process table has no such process (it ended, or it lives in another pid namespace).
+   */
+  readonly unknown: "hidden" | "elsewhere" | null;
+}
+
+/** How a GPU is connected. It does not change while the host runs. */
+export interface GpuTopology {
+  /** The NUMA node that it hangs on; null where the host has one only or does not tell. */
+  readonly numaNode: number | null;
+  /** UUIDs of the GPUs that it reaches over NVLink, directly or through a switch. Empty also where nobody tells. */
+  readonly nvlinkPeers: readonly string[];
 }
 
 /** What a probe sees of one GPU at one moment. Fields a driver cannot tell are null, never made up. */
-export interface GpuReading {
+export interface GpuReading extends GpuTopology {
   /** The key of a GPU everywhere in orch: "GPU-…" as the driver spells it. Indices change over reboots. */
   readonly uuid: string;
   readonly index: number;
@@ -35,9 +57,12 @@ export interface GpuProbe {
   /** All GPUs with their memory and sensors. Cheap (tens of microseconds a GPU with NVML). */
   read(deadlineMs: number): Promise<readonly GpuReading[]>;
   /**
-   * Processes by GPU uuid. Slow on real drivers (milliseconds): asked at admission and release only. A GPU whose
-   * processes the driver does not tell has no entry; an empty entry means that nothing runs there.
+   * Processes by GPU uuid. Slow on real drivers (milliseconds), so it is asked seldom: see `ProcessLists`. A GPU
+   * whose processes the driver does not tell has no entry; an empty entry means that nothing runs there.
    */
   processes(deadlineMs: number): Promise<ReadonlyMap<string, readonly GpuProcess[]>>;
   close(): Promise<void>;
 }
+
+/** What is known where nobody tells how GPUs are connected. */
+export const unknownTopology: GpuTopology = { numaNode: null, nvlinkPeers: [] };

@@ -5,6 +5,7 @@ import { type MemoryWait, type MemoryWaitOptions, waitForFree } from "./memory-w
 import type { GpuProbe, GpuReading } from "./probe.ts";
 import { ProcessLists } from "./process-lists.ts";
 import { type GpuSample, isMaterialChange, markUnhealthy, type SampledGpu } from "./sample.ts";
+import { WorkerMemory } from "./worker-memory.ts";
 
 export interface SamplerOptions {
   readonly probe: GpuProbe;
@@ -15,8 +16,8 @@ export interface SamplerOptions {
   readonly onChange: (sample: GpuSample) => void;
   /** The worker of ours whose program `pid` is, or null. */
   readonly isOurs: (pid: number) => number | null;
-  /** Whether a worker of ours holds a lease on the GPU: decides when the driver does not tell whose memory it is. */
-  readonly hasWorker: (uuid: string) => boolean;
+  /** The ids of the workers of ours that hold a lease on the GPU: decides where the driver does not tell whose memory it is. */
+  readonly workersOn: (uuid: string) => readonly number[];
 }
 
 export interface Sampler {
@@ -37,12 +38,19 @@ export interface Sampler {
 /** After so many failures in a row every GPU counts as unhealthy: nobody knows any more what is on them. */
 const failuresUntilUnhealthy = 3;
 
+interface Pace {
+  readonly deadlineMs: number;
+  readonly minIntervalMs: number;
+  /** How often programs are listed while workers run and nothing seems to move. */
+  readonly relistMs: number;
+}
+
 /** nvidia-smi takes up to seconds on a host with many boards; NVML takes microseconds or hangs. */
-const pace: Record<GpuProbe["kind"], { readonly deadlineMs: number; readonly minIntervalMs: number }> = {
-  nvml: { deadlineMs: 2000, minIntervalMs: 0 },
-  "nvidia-smi": { deadlineMs: 10_000, minIntervalMs: 5000 },
-  virtual: { deadlineMs: 2000, minIntervalMs: 0 },
-  none: { deadlineMs: 2000, minIntervalMs: 0 },
+const pace: Record<GpuProbe["kind"], Pace> = {
+  nvml: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
+  "nvidia-smi": { deadlineMs: 10_000, minIntervalMs: 5000, relistMs: 30_000 },
+  virtual: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
+  none: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
 };
 
 /** Makes a sampler; `start` begins the reading. One reading is under way at a time. */
@@ -54,9 +62,11 @@ class ProbeSampler implements Sampler {
   private readonly options: SamplerOptions;
   private readonly intervalMs: number;
   private readonly lists: ProcessLists;
+  private readonly workerMemory = new WorkerMemory();
   private sample: GpuSample = {
     atMs: 0,
     gpus: [],
+    workerBytes: new Map(),
     stale: { reason: "the GPUs have not been read yet", failures: 0 },
   };
   private reported: GpuSample | null = null;
@@ -69,10 +79,11 @@ class ProbeSampler implements Sampler {
 
   constructor(options: SamplerOptions) {
     this.options = options;
-    const { deadlineMs, minIntervalMs } = pace[options.probe.kind];
+    const { deadlineMs, minIntervalMs, relistMs } = pace[options.probe.kind];
     this.intervalMs = Math.max(minIntervalMs, options.intervalMs ?? 1000);
     const { probe, clock } = options;
-    this.lists = new ProcessLists({ probe, clock, minIntervalMs: this.intervalMs, deadlineMs });
+    const intervals = { minIntervalMs: this.intervalMs, maxIntervalMs: relistMs };
+    this.lists = new ProcessLists({ probe, clock, deadlineMs, ...intervals });
   }
 
   start(): Promise<GpuSample> {
@@ -107,8 +118,8 @@ class ProbeSampler implements Sampler {
   }
 
   waitForFree(needs: ReadonlyMap<string, number>, options: MemoryWaitOptions): Promise<MemoryWait> {
-    const { clock, isOurs } = this.options;
-    return waitForFree({ sampleNow: (what) => this.sampleNow(what), clock, isOurs }, needs, options);
+    const { clock } = this.options;
+    return waitForFree({ sampleNow: (what) => this.sampleNow(what), clock }, needs, options);
   }
 
   private async tick(): Promise<GpuSample> {
@@ -128,22 +139,30 @@ class ProbeSampler implements Sampler {
     return this.sample;
   }
 
-  private async read(listProcesses: boolean): Promise<GpuSample> {
-    const { probe, clock } = this.options;
+  private async read(onDemand: boolean): Promise<GpuSample> {
+    const { probe, clock, workersOn } = this.options;
     try {
       const readings = await probe.read(pace[probe.kind].deadlineMs);
-      await this.lists.refresh(readings, listProcesses);
-      return { atMs: clock.nowMs(), gpus: readings.map((reading) => this.judge(reading)), stale: null };
+      const hasWorkers = readings.some(({ uuid }) => workersOn(uuid).length > 0);
+      await this.lists.refresh(readings, { onDemand, hasWorkers });
+      const gpus = readings.map((reading) => this.judge(reading));
+      return { atMs: clock.nowMs(), gpus, workerBytes: this.measureWorkers(gpus), stale: null };
     } catch (error) {
       return toStale(this.sample, toFailure(error).sentence);
     }
   }
 
   private judge(reading: GpuReading): SampledGpu {
-    const processes = this.lists.of(reading.uuid);
-    const isOurs = (pid: number): boolean => this.options.isOurs(pid) !== null;
-    const hasWorker = this.options.hasWorker(reading.uuid);
-    return { reading, processes, foreignBytes: countForeignBytes({ reading, processes, isOurs, hasWorker }) };
+    const { isOurs } = this.options;
+    const listed = this.lists.of(reading.uuid);
+    const processes = listed?.map((process) => ({ ...process, workerId: isOurs(process.pid) })) ?? null;
+    const hasWorker = this.options.workersOn(reading.uuid).length > 0;
+    return { reading, processes, foreignBytes: countForeignBytes({ reading, processes, hasWorker }) };
+  }
+
+  private measureWorkers(gpus: readonly SampledGpu[]): GpuSample["workerBytes"] {
+    const { workersOn } = this.options;
+    return this.workerMemory.measure(gpus.map((gpu) => ({ ...gpu, workerIds: workersOn(gpu.reading.uuid) })));
   }
 }
 
@@ -151,5 +170,5 @@ class ProbeSampler implements Sampler {
 function toStale(last: GpuSample, reason: string): GpuSample {
   const failures = (last.stale?.failures ?? 0) + 1;
   const gpus = failures >= failuresUntilUnhealthy ? markUnhealthy(last.gpus, reason) : last.gpus;
-  return { atMs: last.atMs, gpus, stale: { reason, failures } };
+  return { ...last, gpus, stale: { reason, failures } };
 }

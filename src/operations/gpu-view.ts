@@ -1,6 +1,7 @@
-import type { GpuSample, SampledGpu } from "../gpu/sample.ts";
+import type { GpuSample, SampledGpu, SampledProcess } from "../gpu/sample.ts";
 import type { GpuView } from "../protocol/views.ts";
 import type { Context } from "./context.ts";
+import { toTimestampOrNull } from "./job-view.ts";
 
 /** The GPUs as callers see them: what the driver reports, and what orch has leased. */
 export function viewGpus(ctx: Context, sample: GpuSample): GpuView[] {
@@ -26,17 +27,27 @@ function viewGpu(ctx: Context, sampled: SampledGpu, sample: GpuSample): GpuView 
     utilizationPercent: reading.utilizationPercent,
     temperatureCelsius: reading.temperatureCelsius,
     powerWatts: reading.powerWatts,
+    numaNode: reading.numaNode,
+    nvlinkPeers: [...reading.nvlinkPeers],
     leases: leases.map((lease) => ({
       worker: lease.worker.name,
       mode: lease.mode,
       vramBytes: lease.vramBytes,
+      usedBytes: sample.workerBytes.get(lease.worker.id)?.get(reading.uuid) ?? null,
       fence: lease.fence,
     })),
-    processes: (sampled.processes ?? []).map(({ pid, name, vramBytes }) => ({
-      pid,
-      name,
-      vramBytes,
-      worker: ctx.workerOfPid(pid),
-    })),
+    processes: (sampled.processes ?? []).map((process) => viewProcess(ctx, process)),
+  };
+}
+
+function viewProcess(ctx: Context, process: SampledProcess): GpuView["processes"][number] {
+  return {
+    pid: process.pid,
+    name: process.name,
+    user: process.user ?? (process.uid === null ? null : `uid ${process.uid}`),
+    startedAt: toTimestampOrNull(process.startedAtMs),
+    vramBytes: process.vramBytes,
+    worker: ctx.workerOfPid(process.pid),
+    unknown: process.unknown,
   };
 }

@@ -36,7 +36,7 @@ describe.skipIf(why !== null)(`detection with a fake driver${why ? ` (skipped: $
     dir = await mkdtemp(join(tmpdir(), "orch-detect-"));
     await writeFile(
       join(dir, "nvidia-smi"),
-      '#!/bin/sh\necho "0, GPU-bbbb, 100, 0, 100, 0, 27, 76.34, NVIDIA H200"\n',
+      '#!/bin/sh\necho "0, GPU-bbbb, 100, 0, 100, 0, 27, 76.34, 00000000:34:00.0, NVIDIA H200"\n',
     );
     await chmod(join(dir, "nvidia-smi"), 0o755);
   });

@@ -88,6 +88,8 @@ test.each<Case>([
     temperatureCelsius: null,
     powerWatts: null,
     health: { ok: true },
+    numaNode: null,
+    nvlinkPeers: [],
   };
   const listed =
     processes?.map(([pid, held]) => ({
@@ -95,7 +97,10 @@ test.each<Case>([
       vramBytes: held === null ? null : held * gib,
       name: null,
       uid: null,
+      user: null,
+      startedAtMs: null,
+      unknown: null,
+      workerId: pid === ourPid ? 1 : null,
     })) ?? null;
-  const isOurs = (pid: number): boolean => pid === ourPid;
-  expect(countForeignBytes({ reading, processes: listed, isOurs, hasWorker })).toBe(foreignGib * gib);
+  expect(countForeignBytes({ reading, processes: listed, hasWorker })).toBe(foreignGib * gib);
 });

@@ -1,32 +1,38 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSmiProbe } from "../../src/gpu/nvidia-smi.ts";
-import { parseSmiGpus, parseSmiProcesses } from "../../src/gpu/nvidia-smi-output.ts";
+import { parseSmiGpus, parseSmiLinks, parseSmiProcesses } from "../../src/gpu/nvidia-smi-output.ts";
 
 const mib = 2 ** 20;
 
 // Values as drivers print them, in the order of fields that orch asks for.
-const h200 = "0, GPU-13fd0930-06c3-5975-8720-72c72ee7a823, 143771, 1, 143155, 0, 27, 76.34, NVIDIA H200";
+const h200 =
+  "0, GPU-13fd0930-06c3-5975-8720-72c72ee7a823, 143771, 1, 143155, 0, 27, 76.34, 00000000:34:00.0, NVIDIA H200";
 const rtx3080 =
-  "1, GPU-8fe3a97d-51f6-a669-0d80-b4530b81b816, 10240, 9029, 1211, [N/A], 54, [Not Supported], NVIDIA GeForce RTX 3080";
+  "1, GPU-8fe3a97d-51f6-a669-0d80-b4530b81b816, 10240, 9029, 1211, [N/A], 54, [Not Supported], 00000000:35:00.0, NVIDIA GeForce RTX 3080";
 const broken =
-  "2, GPU-101b1cf0-fdf7-b374-a62c-76b25134fcf2, [Unknown Error], [Unknown Error], [Unknown Error], [N/A], [N/A], [Unknown Error], NVIDIA A100 80GB PCIe";
+  "2, GPU-101b1cf0-fdf7-b374-a62c-76b25134fcf2, [Unknown Error], [Unknown Error], [Unknown Error], [N/A], [N/A], [Unknown Error], 00000000:36:00.0, NVIDIA A100 80GB PCIe";
 const noHandle = "Unable to determine the device handle for GPU1: 0000:34:00.0: Unknown Error";
 
 test("a GPU with all its fields", () => {
   expect(parseSmiGpus(`${h200}\n`)).toEqual({
-    readings: [
+    gpus: [
       {
-        uuid: "GPU-13fd0930-06c3-5975-8720-72c72ee7a823",
-        index: 0,
-        name: "NVIDIA H200",
-        memory: { totalBytes: 143771 * mib, usedBytes: mib, freeBytes: 143155 * mib },
-        utilizationPercent: 0,
-        temperatureCelsius: 27,
-        powerWatts: 76.34,
-        health: { ok: true },
+        pciAddress: "00000000:34:00.0",
+        reading: {
+          uuid: "GPU-13fd0930-06c3-5975-8720-72c72ee7a823",
+          index: 0,
+          name: "NVIDIA H200",
+          memory: { totalBytes: 143771 * mib, usedBytes: mib, freeBytes: 143155 * mib },
+          utilizationPercent: 0,
+          temperatureCelsius: 27,
+          powerWatts: 76.34,
+          health: { ok: true },
+          numaNode: null,
+          nvlinkPeers: [],
+        },
       },
     ],
     trouble: null,
@@ -34,7 +40,7 @@ test("a GPU with all its fields", () => {
 });
 
 test("sensors that a board lacks are null, and do not make it unhealthy", () => {
-  expect(parseSmiGpus(rtx3080).readings[0]).toMatchObject({
+  expect(parseSmiGpus(rtx3080).gpus[0]?.reading).toMatchObject({
     utilizationPercent: null,
     temperatureCelsius: 54,
     powerWatts: null,
@@ -43,7 +49,7 @@ test("sensors that a board lacks are null, and do not make it unhealthy", () => 
 });
 
 test("a GPU whose memory cannot be read is unhealthy alone", () => {
-  const { readings } = parseSmiGpus([h200, broken].join("\n"));
+  const readings = parseSmiGpus([h200, broken].join("\n")).gpus.map(({ reading }) => reading);
   expect(readings.map(({ health }) => health)).toEqual([
     { ok: true },
     { ok: false, detail: "its memory cannot be read: Unknown Error" },
@@ -53,7 +59,7 @@ test("a GPU whose memory cannot be read is unhealthy alone", () => {
 
 test("a line that is no reading is the trouble", () => {
   expect(parseSmiGpus(`${noHandle}\n${h200}\n`)).toMatchObject({
-    readings: [{ index: 0 }],
+    gpus: [{ reading: { index: 0 } }],
     trouble: noHandle,
   });
 });
@@ -97,8 +103,50 @@ test("the program is asked for GPUs and programs", async () => {
   const lists = await probe.processes(5000);
   expect(lists.get("GPU-13fd0930-06c3-5975-8720-72c72ee7a823")).toEqual([]);
   expect(lists.get("GPU-8fe3a97d-51f6-a669-0d80-b4530b81b816")).toEqual([
-    { pid: process.pid, vramBytes: 512 * mib, name: expect.any(String), uid: process.getuid?.() },
+    expect.objectContaining({
+      pid: process.pid,
+      vramBytes: 512 * mib,
+      name: expect.any(String),
+      uid: process.getuid?.(),
+    }),
   ]);
+});
+
+const topo = [
+  "\t\u001b[4mGPU0\tGPU1\tGPU2\tNIC0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\u001b[0m",
+  "GPU0\t X \tNV12\tSYS\tNODE\t0-31\t0\t\tN/A",
+  "GPU1\tNV12\t X \tNODE\tSYS\t0-31\t0\t\tN/A",
+  "GPU2\tSYS\tNODE\t X \tPIX\t32-63\t1\t\tN/A",
+  "NIC0\tNODE\tSYS\tPIX\t X \t\t\t\t",
+  "",
+  "Legend:",
+  "  NV#  = Connection traversing a bonded set of # NVLinks",
+].join("\n");
+
+test("the matrix of links: NVLink between GPUs alone, no PCIe, no network cards", () => {
+  expect([...parseSmiLinks(topo)]).toEqual([
+    [0, [1]],
+    [1, [0]],
+    [2, []],
+  ]);
+  expect([...parseSmiLinks("nvidia-smi: invalid option topo")]).toEqual([]);
+});
+
+test("links are asked for once, and a driver that does not tell them has GPUs all the same", async () => {
+  const path = await writeSmi(`case "$1" in
+    --query-gpu=*) echo "${h200}"; echo "${rtx3080}" ;;
+    topo) echo asked >>"$0.asked"; printf '%s' '${topo}' ;;
+  esac`);
+  const probe = createSmiProbe(path);
+  await probe.read(5000);
+  const peers = (await probe.read(5000)).map(({ nvlinkPeers }) => nvlinkPeers);
+  expect(peers).toEqual([
+    ["GPU-8fe3a97d-51f6-a669-0d80-b4530b81b816"],
+    ["GPU-13fd0930-06c3-5975-8720-72c72ee7a823"],
+  ]);
+  expect(await readFile(`${path}.asked`, "utf8")).toBe("asked\n");
+  await writeSmi(`case "$1" in --query-gpu=*) echo "${h200}"; echo "${rtx3080}" ;; *) exit 6 ;; esac`);
+  expect((await createSmiProbe(path).read(5000)).map(({ nvlinkPeers }) => nvlinkPeers)).toEqual([[], []]);
 });
 
 test("a GPU that goes missing with a complaint stays, unhealthy", async () => {

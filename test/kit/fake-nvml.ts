@@ -20,6 +20,10 @@ export interface FakeGpu {
   /** From `atMs` (epoch) on this much is in use. */
   readonly release?: { readonly atMs: number; readonly usedBytes: number };
   readonly processes?: readonly { readonly pid: number; readonly vramBytes: number | null }[];
+  /** Where it hangs on the PCI bus, in the device's numbers. Without: NVML does not support the question. */
+  readonly pci?: { readonly domain: number; readonly bus: number; readonly device: number };
+  /** UUIDs of the GPUs with an NVLink to it; one of the two need name it. */
+  readonly links?: readonly string[];
 }
 
 export interface FakeScenario {
@@ -95,7 +99,9 @@ function formatScenario({ gpus = [], initError = 0, countError = 0, hang }: Fake
       `gpu ${gpu.uuid} ${gpu.totalBytes} ${gpu.usedBytes} ${error} ${sensors} ${gpu.name ?? "NVIDIA H200"}`,
     );
   }
-  for (const [index, { release, processes = [] }] of gpus.entries()) {
+  for (const [index, { release, processes = [], pci, links = [] }] of gpus.entries()) {
+    if (pci) lines.push(`pci ${index} ${pci.domain} ${pci.bus} ${pci.device}`);
+    for (const uuid of links) lines.push(`link ${index} ${gpus.findIndex((gpu) => gpu.uuid === uuid)}`);
     if (release) lines.push(`release ${index} ${release.atMs} ${release.usedBytes}`);
     for (const { pid, vramBytes } of processes) lines.push(`proc ${index} ${pid} ${vramBytes ?? -1}`);
   }

@@ -1,7 +1,8 @@
 import type { GpuView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { command } from "../command.ts";
-import { gpuColumns } from "../gpu-text.ts";
+import type { Context } from "../context.ts";
+import { gpuColumns, hasTopology, processColumns, processRows, topologyColumns } from "../gpu-text.ts";
 
 interface Options {
   readonly processes?: boolean;
@@ -9,37 +10,38 @@ interface Options {
 
 export const gpus = command<Options>({
   name: "gpus",
-  summary: "List GPUs with their memory and leases",
+  summary: "List GPUs with their memory, leases, links, and whoever else is on them",
   examples: ["orch gpus", "orch gpus --processes", "orch gpus --json"],
-  describe: (parser) => parser.option("--processes", "the processes that hold memory on them, too"),
-  async run({ out, connect }, _args, options) {
+  describe: (parser) =>
+    parser.option("--processes", "ask the driver for its processes now, and list those of workers, too"),
+  async run({ io, out, connect }, _args, options) {
+    const all = options.processes === true;
     const client = await connect();
-    const { gpus } = await client.call("GET /gpus", options.processes === true ? { processes: true } : {});
+    const { gpus } = await client.call("GET /gpus", all ? { processes: true } : {});
     out.result(
       { gpus },
-      {
-        ids: gpus.map((gpu) => gpu.uuid),
-        text() {
-          if (gpus.length === 0) out.note("no GPUs");
-          else out.table(gpus, gpuColumns);
-          if (options.processes === true) out.table(gpus.flatMap(processRows), processColumns);
-        },
-      },
+      { ids: gpus.map((gpu) => gpu.uuid), text: () => printGpus(out, gpus, all, io.clock.nowMs()) },
     );
     return 0;
   },
 });
 
-function processRows(gpu: GpuView): (GpuView["processes"][number] & { gpu: number })[] {
-  return gpu.processes.map((process) => ({ ...process, gpu: gpu.index }));
+function printGpus(out: Context["out"], gpus: readonly GpuView[], all: boolean, nowMs: number): void {
+  if (gpus.length === 0) return out.note("no GPUs");
+  out.table(gpus, gpuColumns);
+  if (hasTopology(gpus)) {
+    out.print("");
+    out.table(gpus, topologyColumns(gpus));
+  }
+  const rows = processRows(gpus).filter((row) => all || row.worker === null);
+  if (rows.length > 0) {
+    out.print("");
+    out.table(rows, processColumns(nowMs));
+  }
+  for (const gpu of gpus) {
+    if (gpu.memory.foreignBytes > 0 && gpu.processes.every((process) => process.worker !== null)) {
+      const held = formatBytes(gpu.memory.foreignBytes);
+      out.note(`GPU ${gpu.index}: ${held} is held by programs that the driver does not name`);
+    }
+  }
 }
-
-type ProcessRow = ReturnType<typeof processRows>[number];
-
-const processColumns = [
-  { title: "GPU", value: (row: ProcessRow) => row.gpu, align: "right" },
-  { title: "PID", value: (row: ProcessRow) => row.pid, align: "right" },
-  { title: "VRAM", value: (row: ProcessRow) => (row.vramBytes === null ? null : formatBytes(row.vramBytes)) },
-  { title: "WORKER", value: (row: ProcessRow) => row.worker ?? "(foreign)" },
-  { title: "PROGRAM", value: (row: ProcessRow) => row.name },
-] as const;
