@@ -1,29 +1,53 @@
-import type { Gpu, LaneSpec, Policy } from "./model.ts";
+import type { Gpu, Lane, LaneSpec, Policy } from "./model.ts";
 
 /** Memory a GPU can give to us at all: what it has, less the reserve and what strangers hold. Bytes. */
 export function usableBytes(policy: Policy, gpu: Gpu): number {
   return gpu.totalBytes - policy.vramReserveBytes - gpu.foreignBytes;
 }
 
+/** A lease is this much larger than the peak that was measured: allocators fragment, inputs differ. */
+const PEAK_MARGIN = 1.1;
+
+/** A worker that has only loaded holds less than one that worked: a lower peak counts after this many runs. */
+const ENOUGH_RUNS = 3;
+
 /**
- * Bytes of one lease of `spec` on `gpu`. A lease of the whole GPU is booked as all that it has, but what has to be
- * free before it is granted is less (see `neededBytes`): drivers keep some for themselves.
+ * Memory that one worker of the lane is given on each GPU: what its owner declared until a worker was measured, then
+ * the peak with a margin, and after a job ran out of memory at least the raised floor. Null = the whole GPU. Bytes.
  */
-export function leaseBytes(policy: Policy, spec: LaneSpec, gpu: Gpu): number {
-  return spec.vramBytes ?? Math.max(0, gpu.totalBytes - policy.vramReserveBytes);
+export function vramOf(lane: Pick<Lane, "spec" | "learned">): number | null {
+  const { vramBytes } = lane.spec;
+  if (vramBytes === null) return null;
+  const { vramPeakBytes, vramFloorBytes, run } = lane.learned;
+  const peakBytes = Math.ceil((vramPeakBytes ?? 0) * PEAK_MARGIN);
+  const isMeasured = peakBytes > 0 && run.count >= ENOUGH_RUNS;
+  return Math.max(isMeasured ? peakBytes : Math.max(vramBytes, peakBytes), vramFloorBytes ?? 0);
+}
+
+/**
+ * Bytes of one lease of `lane` on `gpu`. A lease of the whole GPU is booked as all that it has, but what has to be
+ * free before it is granted is less (see `neededBytes`): drivers keep some for themselves. What was learned never asks
+ * for more than the GPU has: then it gets all of it.
+ */
+export function leaseBytes(policy: Policy, lane: Pick<Lane, "spec" | "learned">, gpu: Gpu): number {
+  const wholeBytes = Math.max(0, gpu.totalBytes - policy.vramReserveBytes);
+  const bytes = vramOf(lane);
+  return bytes === null ? wholeBytes : Math.min(bytes, Math.max(lane.spec.vramBytes ?? 0, wholeBytes));
 }
 
 /** Share of a GPU that a whole-GPU lease asks to be free: the rest may be held by the driver or a desktop. */
 const WHOLE_GPU_SHARE = 0.9;
 
-/** Bytes that must really be free on `gpu` before a worker of `spec` may start there. */
-export function neededBytes(policy: Policy, spec: LaneSpec, gpu: Gpu): number {
-  return spec.vramBytes ?? Math.floor((gpu.totalBytes - policy.vramReserveBytes) * WHOLE_GPU_SHARE);
+/** Bytes that must really be free on `gpu` before a worker of `lane` may start there. */
+export function neededBytes(policy: Policy, lane: Pick<Lane, "spec" | "learned">, gpu: Gpu): number {
+  const wholeBytes = Math.floor((gpu.totalBytes - policy.vramReserveBytes) * WHOLE_GPU_SHARE);
+  const bytes = vramOf(lane);
+  return bytes === null ? wholeBytes : Math.min(bytes, Math.max(lane.spec.vramBytes ?? 0, wholeBytes));
 }
 
 /** Whether a worker of `spec` could ever run on `gpu`, were nobody else on it. */
 export function fitsEmpty(policy: Policy, spec: LaneSpec, gpu: Gpu): boolean {
-  return neededBytes(policy, spec, gpu) <= gpu.totalBytes - policy.vramReserveBytes;
+  return (spec.vramBytes ?? 0) <= gpu.totalBytes - policy.vramReserveBytes;
 }
 
 /** Bytes of all leases on `gpu`. */

@@ -1,8 +1,8 @@
 /** Something to look at again at a given time. Whether it still matters is decided when it comes up. */
 export interface Deadline {
   readonly atMs: number;
-  readonly kind: "hold" | "lane-retry";
-  /** Job id or lane key, by kind. */
+  readonly kind: "hold" | "deadline" | "plan" | "schedule" | "reservation";
+  /** Job id as a number, or whom else it is about as text. */
   readonly id: number | string;
 }
 
@@ -13,11 +13,16 @@ export interface DeadlineHeap {
   nextAtMs(): number | undefined;
   /** Takes the earliest entry that is due at `nowMs`, or undefined. */
   takeDue(nowMs: number): Deadline | undefined;
+  /** Another heap of the same entries. */
+  copy(): DeadlineHeap;
 }
 
 /** An empty heap. */
 export function createDeadlineHeap(): DeadlineHeap {
-  const heap: Deadline[] = [];
+  return heapOf([]);
+}
+
+function heapOf(heap: Deadline[]): DeadlineHeap {
   const at = (index: number): number => heap[index]?.atMs ?? Number.POSITIVE_INFINITY;
   const swap = (left: number, right: number): void => {
     const held = heap[left] as Deadline;
@@ -49,6 +54,7 @@ export function createDeadlineHeap(): DeadlineHeap {
       siftUp(heap.length - 1);
     },
     nextAtMs: () => heap[0]?.atMs,
+    copy: () => heapOf(heap.slice()),
     takeDue(nowMs) {
       const first = heap[0];
       if (!first || first.atMs > nowMs) return undefined;

@@ -1,8 +1,15 @@
 import { unreachable } from "../std/assert.ts";
 import type { Deadline } from "./deadlines.ts";
-import { lookAgainBy, releaseHold } from "./job-transitions.ts";
-import type { Job, Worker } from "./model.ts";
-import { endEarly } from "./requests.ts";
+import { endEarly } from "./end-early.ts";
+import { urgentAtMs } from "./estimate.ts";
+import { isHome } from "./home.ts";
+import { isKeptBack } from "./idle.ts";
+import { missedDeadline } from "./job-ends.ts";
+import type { Job } from "./job-model.ts";
+import { endJob, enqueue, extrasOf, lookAgainBy, releaseHold, unqueue } from "./job-transitions.ts";
+import type { Worker } from "./model.ts";
+import { applyReservationDue } from "./reservations.ts";
+import { applyScheduleDue } from "./schedules.ts";
 import type { Transition } from "./transition.ts";
 import { stop } from "./worker-transitions.ts";
 
@@ -17,7 +24,8 @@ export function applyDue(tx: Transition): void {
 /** When the loop has to wake up though nothing happens; undefined = never. */
 export function wakeAtMs(tx: Transition): number | undefined {
   const next = Math.min(tx.state.deadlines.nextAtMs() ?? Number.POSITIVE_INFINITY, tx.state.nextLimitMs);
-  return Number.isFinite(next) ? next : undefined;
+  // Whole milliseconds: a timer that goes off a fraction too early would find nothing due.
+  return Number.isFinite(next) ? Math.ceil(next) : undefined;
 }
 
 function applyDeadline(tx: Transition, due: Deadline): void {
@@ -27,16 +35,53 @@ function applyDeadline(tx: Transition, due: Deadline): void {
       if (job?.phase.state !== "held" || job.phase.untilMs === null || job.phase.untilMs > tx.nowMs) return;
       return releaseHold(tx, job, { untilMs: null });
     }
-    case "lane-retry":
-      return; // Waking up was the point: the plan sees that the lane may be tried again.
+    case "deadline": {
+      const job = typeof due.id === "number" ? tx.state.jobs.get(due.id) : undefined;
+      return job && applyDeadlineOf(tx, job);
+    }
+    case "plan":
+      tx.needsPlan = true; // Waking up was the point: what kept a lane waiting is over.
+      return;
+    case "schedule":
+      return applyScheduleDue(tx, Number(due.id));
+    case "reservation":
+      return applyReservationDue(tx, Number(due.id));
     default:
       return unreachable(due.kind);
   }
 }
 
+/** Near its deadline a job goes before its equals; at its deadline it is given up. */
+function applyDeadlineOf(tx: Transition, job: Job): void {
+  const deadlineMs = job.extras?.deadlineMs ?? null;
+  if (deadlineMs === null) return;
+  if (deadlineMs > tx.nowMs) return makeUrgent(tx, job, deadlineMs);
+  if (job.phase.state === "held" || job.phase.state === "queued")
+    endJob(tx, job, missedDeadline("it had not started by its deadline"));
+  else endEarly(tx, job, "deadline");
+}
+
+function makeUrgent(tx: Transition, job: Job, deadlineMs: number): void {
+  if (job.extras?.isUrgent === true) return;
+  const urgentMs = urgentAtMs(tx.state, job, deadlineMs);
+  if (urgentMs > tx.nowMs) {
+    // The deadline was moved, or less time is needed than was thought.
+    tx.state.deadlines.add({ atMs: urgentMs, kind: "deadline", id: job.id });
+    return;
+  }
+  const { waitingSinceMs } = job.lane;
+  const isQueued = job.phase.state === "queued";
+  if (isQueued) unqueue(tx, job);
+  extrasOf(job).isUrgent = true;
+  tx.changes.jobs.add(job);
+  if (isQueued) enqueue(tx, job);
+  job.lane.waitingSinceMs = waitingSinceMs; // It only changed its place.
+}
+
 /** Looks at every running job and idle worker: their number is bounded by the host, not by the queue. */
 function applyLimits(tx: Transition): void {
   tx.state.nextLimitMs = Number.POSITIVE_INFINITY;
+  tx.needsPlan = true;
   for (const worker of [...tx.state.workers.values()]) {
     for (const job of [...worker.jobs]) applyJobLimit(tx, job);
     applyKeepAlive(tx, worker);
@@ -60,8 +105,10 @@ function applyJobLimit(tx: Transition, job: Job): void {
 function applyKeepAlive(tx: Transition, worker: Worker): void {
   const { keepAliveMs } = worker.lane.spec;
   if (worker.phase.state !== "ready" || worker.jobs.size > 0 || worker.pinned || keepAliveMs === null) return;
+  if (isHome(worker) && !tx.state.stopping) return;
   const stopAtMs = worker.phase.idleSinceMs + keepAliveMs;
   if (stopAtMs > tx.nowMs) lookAgainBy(tx.state, stopAtMs);
-  else if (worker.lane.queue.size === 0 || tx.state.stopping) stop(tx, worker, "idle");
-  else lookAgainBy(tx.state, tx.nowMs + 1); // The plan gives it a job, unless another worker of its lane takes it.
+  else if (worker.lane.queue.size === 0 || isKeptBack(worker) || tx.state.stopping) stop(tx, worker, "idle");
+  // The plan gives it a job, unless another worker takes it or something keeps it back: the longer, the less often one looks.
+  else lookAgainBy(tx.state, tx.nowMs + Math.max(1, tx.nowMs - stopAtMs));
 }

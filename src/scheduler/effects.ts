@@ -8,3 +8,12 @@ export type Effect =
   | { readonly type: "run-job"; readonly workerId: number; readonly jobId: number; readonly attempt: number }
   /** Ask a worker to give up a job. The end is reported by run-job. */
   | { readonly type: "cancel-job"; readonly workerId: number; readonly jobId: number };
+
+/**
+ * A schedule that has come due: its jobs are made and asked for, also if there are none. One that is not heard of is
+ * handed out again.
+ */
+export interface Fire {
+  readonly scheduleId: number;
+  readonly plannedMs: number;
+}

@@ -1,21 +1,35 @@
 import type { Json } from "../std/json.ts";
+import type { Condition } from "./job-model.ts";
 import type { LaneSpec, StartStep } from "./model.ts";
+import type { TermsRow } from "./terms.ts";
+import type { ReservationRequest, ScheduleRequest } from "./timetable.ts";
 
 /** A job as it is asked for. `payload` is what only the doing needs: stored, never looked at here. */
-export interface NewJob {
+export interface NewJob extends TermsRow {
   readonly lane: LaneSpec;
   readonly payload: Payload;
-  readonly priority: number;
-  readonly retries: number;
-  readonly timeLimitMs: number | null;
   readonly hold: boolean;
-  /** Jobs that must succeed first, and how each stands now if it is finished already. */
+  /** Held until then; null = at once. A time that is past means at once too. */
+  readonly notBeforeMs: number | null;
+  /** It has to be done by then: it goes before its equals when that gets close, and is given up after it. */
+  readonly deadlineMs: number | null;
+  /** Jobs that must end first, and how each stands now if it is finished already. */
   readonly after: readonly Dependency[];
 }
 
 export interface Dependency {
   readonly jobId: number;
+  readonly condition: Condition;
   readonly outcome: "live" | "succeeded" | "failed" | "cancelled";
+}
+
+/** A name that the caller gave a request, so that sending it again queues nothing twice. */
+export interface SubmissionKey {
+  readonly key: string;
+  /** Of what was asked for: the same key with something else is a mistake. */
+  readonly digest: string;
+  /** Jobs of the request; their ids follow each other. */
+  readonly jobs: number;
 }
 
 /** What is stored with a job and handed on as it is. */
@@ -29,6 +43,12 @@ export interface Payload {
   readonly uid: number;
   readonly user: string;
   readonly retryOf: number | null;
+  /** Its number in an array or sweep. */
+  readonly arrayIndex: number | null;
+  /** What a command runs instead once it has been preempted. */
+  readonly resumeCommand?: readonly string[] | null | undefined;
+  /** Of the first job of a request that is to count only once: see `submission_keys` in the database. */
+  readonly submissionKey?: SubmissionKey | undefined;
 }
 
 /** How a job's run ended, as the worker or the program's exit says it. */
@@ -38,12 +58,16 @@ export interface RunOutcome {
   readonly message: string | null;
   readonly output: Json;
   readonly artifacts: Json;
+  /** Why it failed, where that changes what is done next. */
+  readonly cause?: "out-of-memory" | undefined;
 }
 
 /** How a worker's program ended. */
 export interface WorkerExit {
   readonly exitCode: number | null;
   readonly detail: string | null;
+  /** Why, where that changes what is done next. */
+  readonly cause?: "out-of-memory" | undefined;
 }
 
 /** A GPU as the driver shows it now. */
@@ -53,28 +77,65 @@ export interface SeenGpu {
   readonly totalBytes: number;
   readonly foreignBytes: number;
   readonly healthy: boolean;
+  readonly nvlinkPeers?: readonly string[];
+  readonly numaNode?: number | null;
+}
+
+/** Most memory that a worker's programs hold on one of its GPUs now. */
+export interface SeenWorker {
+  readonly workerId: number;
+  readonly vramBytes: number;
 }
 
 /** What people ask for. Each is answered with a reply. */
 export type Request =
-  | { readonly type: "submit"; readonly jobs: readonly NewJob[] }
+  /** `array`: the jobs belong together; at most `maxActive` of them run at once (null = as many as there is room for). */
+  | {
+      readonly type: "submit";
+      readonly jobs: readonly NewJob[];
+      readonly array?: { readonly maxActive: number | null } | undefined;
+    }
   | { readonly type: "cancel"; readonly jobId: number }
   | { readonly type: "hold"; readonly jobId: number }
   | { readonly type: "release"; readonly jobId: number }
+  /** Only of jobs that wait. What is left out stays; null = none. */
+  | {
+      readonly type: "change-job";
+      readonly jobId: number;
+      readonly change: {
+        readonly priority?: number | undefined;
+        readonly retries?: number | undefined;
+        readonly timeLimitMs?: number | null | undefined;
+        readonly notBeforeMs?: number | null | undefined;
+        readonly deadlineMs?: number | null | undefined;
+      };
+    }
   | {
       readonly type: "start-worker";
       readonly lane: LaneSpec;
       readonly gpu: string | null;
       readonly evict: boolean;
     }
+  /** A worker of the lane will be wanted soon: it is loaded once nobody waits for a GPU. */
+  | { readonly type: "preload"; readonly lane: LaneSpec }
+  /** The lanes whose workers are kept (`minReplicas`): all of them, each time. */
+  | { readonly type: "declare-home"; readonly lanes: readonly LaneSpec[] }
+  /** What was measured of a runtime holds no longer. */
+  | { readonly type: "forget-learned"; readonly runtime: string }
   | { readonly type: "stop-worker"; readonly workerId: number; readonly force: boolean }
   | { readonly type: "pin-worker"; readonly workerId: number; readonly pinned: boolean }
-  | { readonly type: "shut-down"; readonly mode: "leave" | "drain" | "kill" };
+  | { readonly type: "shut-down"; readonly mode: "leave" | "drain" | "kill" }
+  | ScheduleRequest
+  | ReservationRequest;
 
 /** What the world reports. Old news (of a worker or attempt that is gone) is ignored. */
 export type Report =
   | { readonly type: "tick" }
-  | { readonly type: "gpus-seen"; readonly gpus: readonly SeenGpu[] }
+  | {
+      readonly type: "gpus-seen";
+      readonly gpus: readonly SeenGpu[];
+      readonly workers?: readonly SeenWorker[] | undefined;
+    }
   | { readonly type: "worker-step"; readonly workerId: number; readonly step: StartStep }
   | { readonly type: "worker-spawned"; readonly workerId: number; readonly identity: Json }
   | { readonly type: "worker-ready"; readonly workerId: number; readonly endpoint: string | null }
@@ -99,7 +160,9 @@ export type Report =
       readonly jobId: number;
       readonly attempt: number;
       readonly outcome: RunOutcome;
-    };
+    }
+  /** Somebody was told when a waiting job will start. */
+  | { readonly type: "eta-given"; readonly jobId: number; readonly etaMs: number };
 
 /** One thing that happened, with the time it happened at. */
 export type Event = { readonly atMs: number } & (Request | Report);
@@ -122,6 +185,14 @@ export type RefusalCode =
   | "gpu/unknown"
   | "gpu/too-many"
   | "gpu/too-large"
+  | "host/too-large"
+  | "quota/refused"
+  | "job/deadline"
   | "dependency/unknown"
   | "dependency/failed"
+  | "schedule/unknown"
+  | "schedule/exists"
+  | "reservation/unknown"
+  | "reservation/invalid"
+  | "reservation/refused"
   | "daemon/stopping";

@@ -1,6 +1,8 @@
 import { unreachable } from "../std/assert.ts";
+import { formatBytes } from "../std/bytes.ts";
 import { formatDurationMs } from "../std/duration.ts";
-import type { HoldPhase, Job, Lane, State, Verdict, Worker } from "./model.ts";
+import type { HoldPhase, Job } from "./job-model.ts";
+import type { Lane, State, Verdict, Worker } from "./model.ts";
 import { stepText } from "./reports.ts";
 
 /** Why a job waits: the same code and sentence in every view. */
@@ -30,13 +32,35 @@ export function explainJob(state: State, job: Job, nowMs: number): Explanation |
 function explainHold(job: Job, hold: HoldPhase, nowMs: number): Explanation {
   if (hold.byPerson) return { code: "held", text: `held by a person; "orch release ${job.id}" lets it go` };
   if (hold.after.size > 0) {
-    return { code: "dependency", text: `waits for job ${[...hold.after].join(", ")} to succeed` };
+    return { code: "dependency", text: `waits for ${conditionsText(hold.after)}` };
+  }
+  if (hold.untilMs === null && hold.byArray) return explainArray(job);
+  if (job.attempts === 0 && hold.untilMs !== null) {
+    const text = `starts ${new Date(hold.untilMs).toISOString()}, in ${formatDurationMs(Math.max(0, hold.untilMs - nowMs))}`;
+    return { code: "begin", text };
   }
   const waitMs = Math.max(0, (hold.untilMs ?? nowMs) - nowMs);
   return {
     code: "retry",
     text: `attempt ${job.attempts} failed; tried again in ${formatDurationMs(waitMs)}`,
   };
+}
+
+/** Of many jobs a sentence names only so many. */
+const NAMED_MOST = 5;
+
+/** "job 3 to succeed, job 4 to end and 2 more". */
+function conditionsText(after: HoldPhase["after"]): string {
+  const wishes = { succeeded: "succeed", failed: "fail", any: "end" };
+  const named = [...after].slice(0, NAMED_MOST).map(([id, condition]) => `job ${id} to ${wishes[condition]}`);
+  const more = after.size - named.length;
+  return `${named.join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+}
+
+function explainArray(job: Job): Explanation {
+  const array = job.extras?.array;
+  const text = `at most ${array?.maxActive ?? 0} jobs of array ${array?.id ?? job.id} are on their way at once`;
+  return { code: "array-limit", text };
 }
 
 function explainVerdict(state: State, lane: Lane, verdict: Verdict, nowMs: number): Explanation {
@@ -52,30 +76,67 @@ function sentenceOf(state: State, lane: Lane, verdict: Verdict, nowMs: number): 
     case "worker-starting":
       return worker ? `${worker.name} is starting: ${workerDetail(worker)}` : "its worker is starting";
     case "worker-busy":
-      return `${worker?.name ?? "its worker"} is busy with other jobs of ${lane.spec.title}`;
+      return worker
+        ? `${worker.name} has no free slot for more of ${lane.spec.title}: ${workerDetail(worker)}`
+        : `the worker of ${lane.spec.title} has no free slot`;
     case "draining":
       return worker
         ? `${worker.name} is making room on ${gpus}: ${workerDetail(worker)}`
         : `${gpus} is being freed`;
     case "gpu-busy":
-      return `${gpus} is held by ${worker?.name ?? "another worker"}${worker ? ` (${workerDetail(worker)})` : ""}`;
+      return worker
+        ? `${gpus} is held by ${worker.name} (${workerDetail(worker)}${worker.pinned ? pinnedText(worker) : ""})`
+        : `${gpus} is held by another worker; "orch gpus" shows by which`;
     case "gpu-reserved":
-      return `${gpus} is promised to a lane that has waited longer`;
+      return verdict.reservationId === null
+        ? `${gpus} is promised to a lane that has waited longer`
+        : reservedText(state, gpus, verdict.reservationId, nowMs);
     case "gpu-foreign":
       return `programs outside orch hold too much memory on ${gpus}; "orch gpus" names them`;
     case "gpu-unavailable":
-      return "not enough GPUs are healthy; see orch gpus";
+      return unavailableText(state, lane);
     case "cpu-busy":
-      return `all ${state.policy.cpuSlots} CPU slots are in use`;
+      return `it needs ${lane.spec.cpuCores} of ${state.policy.cpuCores} CPU cores, and too many are in use; "orch top" shows by whom`;
+    case "ram-busy":
+      return `it needs ${formatBytes(lane.spec.ramBytes)} of memory, and too much of ${formatBytes(state.policy.ramBytes)} is in use; "orch top" shows by whom`;
+    case "quota":
+      return quotaText(verdict, nowMs);
     case "start-failed": {
       const waitMs = Math.max(0, (verdict.untilMs ?? nowMs) - nowMs);
       return `its worker failed to start (${lane.lastStartError ?? "unknown"}); next try in ${formatDurationMs(waitMs)}`;
     }
     case "stopping":
-      return "the daemon is stopping; it goes on with the next one";
+      return 'the daemon is stopping; the job waits for the next one ("orch up")';
     default:
       return unreachable(verdict.code);
   }
+}
+
+function reservedText(state: State, gpus: string, id: number, nowMs: number): string {
+  const reservation = state.reservations.get(id);
+  if (reservation === undefined) return `${gpus} was reserved until now`;
+  const { name, accounts, startAtMs, endAtMs } = reservation;
+  const text = `${gpus} is reserved for ${accounts.join(", ").replaceAll(":", " ")} (reservation ${name})`;
+  const until = new Date(endAtMs).toISOString();
+  if (startAtMs <= nowMs) return `${text} until ${until}`;
+  return `${text} from ${new Date(startAtMs).toISOString()} to ${until}, and it would not be done before that`;
+}
+
+function pinnedText({ name }: Worker): string {
+  return `, pinned: "orch workers unpin ${name}" lets it go`;
+}
+
+function unavailableText(state: State, lane: Lane): string {
+  let healthy = 0;
+  for (const gpu of state.gpus.values()) if (gpu.healthy) healthy += 1;
+  const { gpuCount } = lane.spec;
+  const needs = `it needs ${gpuCount === 1 ? "a healthy GPU" : `${gpuCount} healthy GPUs`}`;
+  return `${needs}, and there ${healthy === 1 ? "is 1" : `are ${healthy}`}; "orch gpus" says what is wrong`;
+}
+
+function quotaText({ account, untilMs }: Verdict, nowMs: number): string {
+  const until = untilMs === null ? "" : ` for ${formatDurationMs(Math.max(0, untilMs - nowMs))} more`;
+  return `the quota is used up${until} (${account ?? "of all whose jobs wait here"}); "orch quotas" shows it`;
 }
 
 /** What a worker is doing, in words. */
@@ -99,6 +160,7 @@ function jobList(worker: Worker): string {
 }
 
 function gpuNames(state: State, uuids: readonly string[]): string {
-  const indices = uuids.map((uuid) => state.gpus.get(uuid)?.index ?? uuid).sort();
+  const indices = uuids.map((uuid) => state.gpus.get(uuid)?.index ?? uuid);
+  indices.sort((left, right) => Number(left) - Number(right));
   return indices.length === 0 ? "the GPU" : `GPU ${indices.join(", ")}`;
 }

@@ -1,5 +1,6 @@
 import { assert } from "../std/assert.ts";
-import type { Gpu, Job, State, Worker } from "./model.ts";
+import type { Job } from "./job-model.ts";
+import type { Gpu, State, Worker } from "./model.ts";
 
 /**
  * Checks that the state holds together (DESIGN §3, invariants 1 to 4 as far as a state can show them). O(jobs): for
@@ -22,6 +23,61 @@ export function checkInvariants(state: State): void {
     if (job.phase.state === "queued") queued += 1;
   }
   checkLanes(state, queued);
+  checkBooks(state);
+  checkTimetable(state);
+}
+
+/** Counts that are kept beside the jobs agree with them. */
+function checkBooks(state: State): void {
+  const waiting = new Map<string, number>();
+  const running = new Map<string, number>();
+  const terms = new Map<string, number>();
+  for (const job of state.jobs.values()) {
+    const isPlaced = job.phase.state === "running" || job.phase.state === "starting";
+    terms.set(job.terms.key, (terms.get(job.terms.key) ?? 0) + 1);
+    for (const { key } of job.terms.accounts) {
+      const books = isPlaced ? running : waiting;
+      books.set(key, (books.get(key) ?? 0) + 1);
+    }
+    checkArray(job);
+  }
+  for (const { key, waitingJobs, runningJobs } of state.accounts.values()) {
+    assert(waitingJobs === (waiting.get(key) ?? 0), `${key} is said to have ${waitingJobs} waiting jobs`);
+    assert(runningJobs === (running.get(key) ?? 0), `${key} is said to have ${runningJobs} running jobs`);
+  }
+  for (const { key, jobs } of state.terms.values())
+    assert(jobs === terms.get(key), `${jobs} jobs are said to have the terms ${key}`);
+}
+
+function checkArray(job: Job): void {
+  const array = job.extras?.array ?? null;
+  if (array === null) return;
+  assert(
+    array.active.size <= array.maxActive,
+    `array ${array.id} has ${array.active.size} jobs on their way`,
+  );
+  const isOnItsWay = job.phase.state !== "held";
+  assert(array.active.has(job.id) === isOnItsWay, `array ${array.id} is wrong about job ${job.id}`);
+}
+
+function checkTimetable(state: State): void {
+  for (const { name, paused, nextAtMs, doneMs } of state.schedules.values()) {
+    assert(nextAtMs === null || !paused, `schedule ${name} is paused and has a next fire`);
+    assert(
+      nextAtMs === null || nextAtMs > doneMs,
+      `schedule ${name} would fire again for what it dealt with`,
+    );
+  }
+  const reservations = [...state.reservations.values()];
+  for (const left of reservations) {
+    assert(left.startAtMs < left.endAtMs, `reservation ${left.id} ends before it begins`);
+    assert(left.gpus.length > 0, `reservation ${left.id} is of no GPU`);
+    for (const right of reservations) {
+      const isApart = left.endAtMs <= right.startAtMs || right.endAtMs <= left.startAtMs;
+      const isShared = right.id > left.id && left.gpus.some((uuid) => right.gpus.includes(uuid));
+      assert(isApart || !isShared, `reservations ${left.id} and ${right.id} have a GPU together`);
+    }
+  }
 }
 
 function checkGpu(gpu: Gpu): void {
@@ -58,9 +114,9 @@ function checkJob(state: State, job: Job): void {
     assert(job.attempts > 0, `job ${job.id} runs without an attempt on record`);
   }
   if (job.phase.state === "held") {
-    const { byPerson, after, untilMs } = job.phase;
-    assert(byPerson || after.size > 0 || untilMs !== null, `job ${job.id} is held by nothing`);
-    for (const id of after)
+    const { byPerson, after, untilMs, byArray } = job.phase;
+    assert(byPerson || after.size > 0 || untilMs !== null || byArray, `job ${job.id} is held by nothing`);
+    for (const id of after.keys())
       assert(state.dependents.get(id)?.has(job), `job ${id} does not know its dependent ${job.id}`);
   }
 }

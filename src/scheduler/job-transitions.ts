@@ -1,36 +1,98 @@
 import { assert } from "../std/assert.ts";
-import type { Dependency, NewJob, RunOutcome } from "./events.ts";
-import type { Ending, HoldPhase, Job, Lane, State, Worker } from "./model.ts";
+import { changeUse, countJob, gpuShareOf } from "./accounts.ts";
+import { enterArray, takeNext } from "./arrays.ts";
+import { withArrival } from "./arrivals.ts";
+import { urgentAtMs } from "./estimate.ts";
+import { forgetEta, learnEta } from "./eta.ts";
+import type { Dependency, NewJob } from "./events.ts";
+import { isOverdue } from "./idle.ts";
+import { createJob, QUEUED } from "./job.ts";
+import { cancelledEnd, type End, isMet, unmet } from "./job-ends.ts";
+import type { Condition, Extras, HoldPhase, Job, JobArray } from "./job-model.ts";
+import type { Lane, State, Worker } from "./model.ts";
 import { laneFor } from "./state.ts";
-import { type JobEnd, log, type Transition } from "./transition.ts";
+import { leaveTerms, termsFor } from "./terms.ts";
+import { type AttemptOutcome, log, type Transition } from "./transition.ts";
 
-/** Shared by all queued jobs: a million of them need not have one each. */
-export const QUEUED = { state: "queued" } as const;
+export const nothingHeld: HoldPhase = {
+  state: "held",
+  byPerson: false,
+  after: new Map(),
+  untilMs: null,
+  byArray: false,
+};
 
-/** Takes a new job in: queued, or held until what it waits for is done. */
-export function addJob(tx: Transition, asked: NewJob): Job {
+/** What a new job belongs to. `arrayId` is set for jobs of any array, `array` for one with a limit. */
+export interface Origin {
+  readonly array: JobArray | null;
+  readonly arrayId: number | null;
+  readonly scheduleId: number | null;
+}
+
+/** Takes a new job in: queued, or held until nothing is left that holds it. */
+export function addJob(tx: Transition, asked: NewJob, { array, arrayId, scheduleId }: Origin): Job {
   const { lane, isNew } = laneFor(tx.state, asked.lane);
   if (isNew) tx.changes.lanes.add(lane);
-  const job: Job = {
+  const { deadlineMs } = asked;
+  const job = createJob({
     id: tx.state.nextJobId++,
-    lane,
-    priority: asked.priority,
+    terms: termsFor(tx.state, lane, asked),
     submittedAtMs: tx.nowMs,
-    retries: asked.retries,
-    timeLimitMs: asked.timeLimitMs,
     attempts: 0,
-    phase: QUEUED,
-  };
+    extras: deadlineMs === null && array === null ? null : { ...noExtras, deadlineMs, array },
+  });
   tx.state.jobs.set(job.id, job);
-  const after = asked.after.filter((entry) => outcomeNow(tx, entry) === "live").map((entry) => entry.jobId);
-  tx.changes.newJobs.push({ job, payload: asked.payload, after: asked.after.map((entry) => entry.jobId) });
-  if (asked.hold || after.length > 0) {
-    holdJob(tx, job, { state: "held", byPerson: asked.hold, after: new Set(after), untilMs: null });
+  tx.state.firstArrivalMs = Math.min(tx.state.firstArrivalMs, tx.nowMs);
+  lane.arrivals = withArrival(lane.arrivals, tx.nowMs, tx.state.firstArrivalMs);
+  countJob(job, 1, 0);
+  tx.changes.newJobs.push({
+    job,
+    payload: asked.payload,
+    after: asked.after.map((entry) => entry.jobId),
+    arrayId,
+    scheduleId,
+  });
+  if (deadlineMs !== null) watchDeadline(tx, job, deadlineMs);
+  const after = liveConditions(tx, asked.after);
+  const untilMs = asked.notBeforeMs !== null && asked.notBeforeMs > tx.nowMs ? asked.notBeforeMs : null;
+  if (asked.hold || after.size > 0 || untilMs !== null) {
+    holdJob(tx, job, { state: "held", byPerson: asked.hold, after, untilMs, byArray: false });
   } else {
     enqueue(tx, job);
   }
   log(tx, "job-submitted", `job ${job.id} submitted to ${lane.spec.title}`, { job });
   return job;
+}
+
+export const noExtras: Extras = {
+  deadlineMs: null,
+  array: null,
+  isUrgent: false,
+  hadOutOfMemory: false,
+  preemptions: 0,
+};
+
+/** The job's own extras, made when it needs some. */
+export function extrasOf(job: Job): Extras {
+  job.extras ??= { ...noExtras };
+  return job.extras;
+}
+
+function watchDeadline(tx: Transition, job: Job, deadlineMs: number): void {
+  tx.state.deadlines.add({ atMs: urgentAtMs(tx.state, job, deadlineMs), kind: "deadline", id: job.id });
+  tx.state.deadlines.add({ atMs: deadlineMs, kind: "deadline", id: job.id });
+}
+
+function liveConditions(tx: Transition, after: readonly Dependency[]): Map<number, Condition> {
+  const live = new Map<number, Condition>();
+  for (const entry of after)
+    if (outcomeNow(tx, entry) === "live")
+      live.set(entry.jobId, stricter(live.get(entry.jobId), entry.condition));
+  return live;
+}
+
+function stricter(known: Condition | undefined, condition: Condition): Condition {
+  return known === undefined || known === "any" ? condition : known;
 }
 
 /** How a dependency stands: it may have ended in this very step, after the caller looked. */
@@ -41,45 +103,64 @@ export function outcomeNow(tx: Transition, dependency: Dependency): Dependency["
   return end.state;
 }
 
-/** Puts a job that nothing holds any more into its lane. */
+/** Puts a job that nothing holds any more into its lane, unless its array has enough of them there. */
 export function enqueue(tx: Transition, job: Job): void {
+  if (!enterArray(job)) return holdJob(tx, job, { ...nothingHeld, byArray: true });
   const { lane } = job;
-  if (lane.queue.size === 0 && lane.summons === null)
-    lane.waitingSinceMs = Math.max(lane.waitingSinceMs, tx.nowMs);
-  lane.queue.add(job.id, job.priority);
+  const wasEmpty = lane.queue.size === 0;
+  if (wasEmpty && lane.summons === null) lane.waitingSinceMs = Math.max(lane.waitingSinceMs, tx.nowMs);
+  // One more job like those that wait already changes nothing about what can be done now.
+  if (lane.queue.add(job)) tx.needsPlan = true;
   tx.state.waiting.add(lane);
   job.phase = QUEUED;
   tx.changes.jobs.add(job);
+  tx.touched.add(lane);
 }
 
 /** Takes a queued job out of its lane. */
 export function unqueue(tx: Transition, job: Job): void {
-  const removed = job.lane.queue.remove(job.id, job.priority);
+  const removed = job.lane.queue.remove(job);
   assert(removed, `job ${job.id} is queued but not in its lane`);
   settleWaiting(tx, job.lane);
 }
 
 /** A lane nobody waits in any more leaves the plan. */
 export function settleWaiting(tx: Transition, lane: Lane): void {
-  if (lane.queue.size === 0 && lane.summons === null) tx.state.waiting.delete(lane);
+  tx.needsPlan = true;
+  if (lane.queue.size > 0) return;
+  if (lane.summons === null) tx.state.waiting.delete(lane);
+  for (const worker of lane.workers) if (isOverdue(worker, tx.nowMs)) lookAgainBy(tx.state, tx.nowMs);
 }
 
 /** Holds a job that is in no lane, for the reasons in `phase`. */
 export function holdJob(tx: Transition, job: Job, phase: HoldPhase): void {
-  for (const id of phase.after) {
+  for (const id of phase.after.keys()) {
     const others = tx.state.dependents.get(id) ?? new Set();
     tx.state.dependents.set(id, others.add(job));
   }
   if (phase.untilMs !== null) tx.state.deadlines.add({ atMs: phase.untilMs, kind: "hold", id: job.id });
-  job.phase = phase;
+  // Most holds wait for no other job: they share one empty map.
+  job.phase = phase.after.size === 0 ? { ...phase, after: nothingHeld.after } : phase;
   tx.changes.jobs.add(job);
+  if (!phase.byArray) leaveArray(tx, job);
+}
+
+/** The job is over or held for some other reason: the next of its array may go. */
+function leaveArray(tx: Transition, job: Job): void {
+  const array = job.extras?.array ?? null;
+  if (array === null || !array.active.delete(job.id)) return;
+  for (let id = takeNext(array); id !== undefined; id = takeNext(array)) {
+    const next = tx.state.jobs.get(id);
+    if (next?.phase.state === "held") releaseHold(tx, next, { byArray: false });
+  }
 }
 
 /** Queues a held job once nothing is left that holds it. */
 export function releaseHold(tx: Transition, job: Job, left: Partial<Omit<HoldPhase, "state">>): void {
   assert(job.phase.state === "held", `job ${job.id} is not held`);
   const phase: HoldPhase = { ...job.phase, ...left };
-  if (!phase.byPerson && phase.after.size === 0 && phase.untilMs === null) enqueue(tx, job);
+  const isFree = !phase.byPerson && phase.after.size === 0 && phase.untilMs === null && !phase.byArray;
+  if (isFree) enqueue(tx, job);
   else {
     job.phase = phase;
     tx.changes.jobs.add(job);
@@ -93,12 +174,23 @@ export function beginAttempt(tx: Transition, job: Job, worker: Worker): void {
   job.lane.waitingSinceMs = tx.nowMs;
   job.attempts += 1;
   worker.jobs.add(job);
+  countJob(job, -1, 1);
+  charge(tx, job, gpuShareOf(worker));
   tx.changes.jobs.add(job);
   tx.changes.attemptsStarted.push({ jobId: job.id, attempt: job.attempts, worker, atMs: tx.nowMs });
 }
 
+function charge(tx: Transition, job: Job, gpus: number): void {
+  if (gpus === 0) return;
+  for (const account of job.terms.accounts) {
+    changeUse(tx.state.policy, account, gpus, tx.nowMs);
+    tx.changes.accounts.add(account);
+  }
+}
+
 /** The job's program runs, or its worker has it in hand. */
 export function markRunning(tx: Transition, job: Job, worker: Worker): void {
+  learnEta(tx, job);
   job.phase = { state: "running", worker, startedAtMs: tx.nowMs, ending: null };
   tx.changes.jobs.add(job);
   if (job.timeLimitMs !== null) lookAgainBy(tx.state, tx.nowMs + job.timeLimitMs);
@@ -111,64 +203,57 @@ export function lookAgainBy(state: State, atMs: number): void {
 }
 
 /** Ends the current attempt and takes the job off its worker. */
-export function endAttempt(
-  tx: Transition,
-  job: Job,
-  outcome: RunOutcome["kind"] | "not-started",
-  exitCode: number | null,
-): void {
+export function endAttempt(tx: Transition, job: Job, outcome: AttemptOutcome, exitCode: number | null): void {
   assert(
     job.phase.state === "running" || job.phase.state === "starting",
     `job ${job.id} has no attempt to end`,
   );
-  job.phase.worker.jobs.delete(job);
+  const { worker } = job.phase;
+  worker.jobs.delete(job);
+  countJob(job, 1, -1);
+  charge(tx, job, -gpuShareOf(worker));
+  tx.needsPlan = true;
   tx.changes.attemptsEnded.push({ jobId: job.id, attempt: job.attempts, outcome, exitCode, atMs: tx.nowMs });
   if (outcome === "not-started") job.attempts -= 1;
 }
 
 /** Writes a job's end, and lets go or cancels the jobs that waited for it. */
-export function endJob(tx: Transition, job: Job, end: Omit<JobEnd, "job" | "atMs">): void {
-  const work: { job: Job; end: Omit<JobEnd, "job" | "atMs"> }[] = [{ job, end }];
+export function endJob(tx: Transition, job: Job, end: End): void {
+  const work: { job: Job; end: End }[] = [{ job, end }];
   for (let next = work.pop(); next; next = work.pop()) {
     finish(tx, next.job, next.end);
     for (const dependent of takeDependents(tx, next.job)) {
       if (dependent.phase.state !== "held") continue;
-      if (next.end.state === "succeeded") {
-        const after = new Set(dependent.phase.after);
+      const condition = dependent.phase.after.get(next.job.id) ?? "any";
+      if (isMet(condition, next.end.state)) {
+        const after = new Map(dependent.phase.after);
         after.delete(next.job.id);
         releaseHold(tx, dependent, { after });
       } else {
-        const text = `job ${next.job.id}, which it waited for, ${next.end.state === "failed" ? "failed" : "was cancelled"}`;
-        const reason = { code: "dependency-failed", text };
-        work.push({ job: dependent, end: { ...cancelledEnd, reason } });
+        work.push({ job: dependent, end: { ...cancelledEnd, reason: unmet(next.job, condition, next.end) } });
       }
     }
   }
 }
 
-export const cancelledEnd = { state: "cancelled", exitCode: null, output: null, artifacts: null } as const;
-
-/** How a job ends that was stopped before its time. */
-export function endingOf(ending: Ending, timeLimitMs: number | null): Omit<JobEnd, "job" | "atMs"> {
-  if (ending === "cancelled")
-    return { ...cancelledEnd, reason: { code: "cancelled", text: "cancelled on request" } };
-  const text = `it ran longer than its time limit of ${(timeLimitMs ?? 0) / 1000} s`;
-  return { ...cancelledEnd, state: "failed", exitCode: 124, reason: { code: "time-limit", text } };
-}
-
-function finish(tx: Transition, job: Job, end: Omit<JobEnd, "job" | "atMs">): void {
+function finish(tx: Transition, job: Job, end: End): void {
   if (job.phase.state === "queued") unqueue(tx, job);
   if (job.phase.state === "held") forgetHold(tx, job);
   tx.state.jobs.delete(job.id);
+  forgetEta(tx.state, job.id);
   tx.changes.jobs.delete(job);
   tx.changes.ended.push({ ...end, job, atMs: tx.nowMs });
+  countJob(job, -1, 0);
+  leaveTerms(tx.state, job.terms);
   const why = end.reason === null ? "" : `: ${end.reason.text}`;
   log(tx, `job-${end.state}`, `job ${job.id} ${end.state}${why}`, { job });
+  job.extras?.array?.waiting.delete(job.id);
+  leaveArray(tx, job);
 }
 
 function forgetHold(tx: Transition, job: Job): void {
   assert(job.phase.state === "held", `job ${job.id} is not held`);
-  for (const id of job.phase.after) {
+  for (const id of job.phase.after.keys()) {
     const others = tx.state.dependents.get(id);
     others?.delete(job);
     if (others?.size === 0) tx.state.dependents.delete(id);

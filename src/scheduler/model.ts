@@ -1,5 +1,11 @@
+import type { Arrivals } from "./arrivals.ts";
 import type { DeadlineHeap } from "./deadlines.ts";
+import type { GivenEta } from "./eta.ts";
+import type { Account, Job, Pooled, Quota, RunGroup, Terms } from "./job-model.ts";
 import type { LaneQueue } from "./lane-queue.ts";
+import type { LaneView } from "./lane-view.ts";
+import type { Learned } from "./learned.ts";
+import type { Reservation, Schedule } from "./timetable.ts";
 
 /** How an exclusive or shared claim on a GPU is made. */
 export type LeaseMode = "exclusive" | "shared";
@@ -20,10 +26,17 @@ export interface LaneSpec {
   readonly mode: LeaseMode;
   /** Bytes on each GPU; null = all of it (exclusive only). */
   readonly vramBytes: number | null;
+  /** What each of its workers takes of the host besides GPUs; 0 = not counted. */
+  readonly cpuCores: number;
+  readonly ramBytes: number;
   readonly slots: number;
+  /** Workers kept or brought back while nobody else needs their room: the home state. */
+  readonly minReplicas: number;
   readonly maxReplicas: number;
   /** Idle time after which a worker is stopped; null = never. */
   readonly keepAliveMs: number | null;
+  /** A ready worker is not evicted by lanes of equal priority before this. */
+  readonly minResidencyMs: number;
   readonly stopTimeoutMs: number;
 }
 
@@ -34,9 +47,11 @@ export interface Lane {
   readonly workers: Set<Worker>;
   /** Since when this lane waits for service: its last hand-over, or the arrival of its first waiting job. */
   waitingSinceMs: number;
-  /** Smoothed cost of making it resident: from the grant to readiness, and from the stop order to the exit. */
-  startCostMs: number | null;
-  stopCostMs: number | null;
+  /** What this host's own history says of it, and before it has any, of the same runtime with other load params. */
+  learned: Learned;
+  prior: Learned;
+  /** The same of all lanes together: what is expected of one of which nothing else is known. */
+  readonly pooled: Pooled;
   /** Consecutive failed starts, and when the next one may be tried. */
   startFailures: number;
   retryAtMs: number;
@@ -45,8 +60,40 @@ export interface Lane {
   summons: Summons | null;
   /** The worker made for the last summons: not evicted before it is ready, or a switch under load came to nothing. */
   summoned: Worker | null;
+  /** While it has no worker: until when it has to be served, and which lanes that leaves room for. */
+  wait: LaneWait | null;
+  /** Its place among the lanes, renewed by every plan. */
+  readonly turn: LaneTurn;
+  /** Until then a worker of it is loaded once nobody waits for a GPU, since somebody said it will be wanted; 0 = nobody. */
+  hintUntilMs: number;
+  /** How often jobs come; no more than a habit, so it is written down only when something else of the lane is. */
+  arrivals: Arrivals | null;
+  /** The terms of the job that was submitted last. */
+  lastTerms: Terms | null;
+  /** Numbers about it that plans ask for again and again. */
+  view: LaneView | null;
   /** Why its waiting jobs wait, as the last plan saw it. */
   verdict: Verdict;
+}
+
+/** A lane's wait for a worker; the slacks are renewed by every plan (service-bound.ts). */
+export interface LaneWait {
+  readonly servedAtMs: number;
+  dueMs: number;
+  readonly counted: Set<Lane>;
+  slackMs: number;
+  slackBeforeMs: number;
+  slackFromMs: number;
+}
+
+/** What the order of turns is decided by (lanes.ts). */
+export interface LaneTurn {
+  isSummoned: boolean;
+  rank: number;
+  isUnserved: boolean;
+  isAllowed: boolean;
+  index: number;
+  dueMs: number;
 }
 
 /** `evict` lets it take the place of a worker that is still within its quantum. */
@@ -65,6 +112,8 @@ export type VerdictCode =
   | "gpu-foreign"
   | "gpu-unavailable"
   | "cpu-busy"
+  | "ram-busy"
+  | "quota"
   | "start-failed"
   | "stopping";
 
@@ -74,42 +123,10 @@ export interface Verdict {
   readonly workerId: number | null;
   readonly gpus: readonly string[];
   readonly untilMs: number | null;
-}
-
-/** What keeps a job held. It is queued once nothing is left. */
-export interface HoldPhase {
-  readonly state: "held";
-  readonly byPerson: boolean;
-  readonly after: ReadonlySet<number>;
-  readonly untilMs: number | null;
-}
-
-/** Each state carries its own data: a queued job cannot have a worker, by type. */
-export type JobPhase =
-  | HoldPhase
-  | { readonly state: "queued" }
-  | { readonly state: "starting"; readonly worker: Worker }
-  | {
-      readonly state: "running";
-      readonly worker: Worker;
-      readonly startedAtMs: number;
-      /** Set once it is to end before its time, with the state it will end in. */
-      readonly ending: { readonly how: Ending; readonly sinceMs: number } | null;
-    };
-
-export type Ending = "cancelled" | "time-limit";
-
-/** One queued job costs this object, a map entry and a queue slot: keep it small, a million may wait. */
-export interface Job {
-  readonly id: number;
-  readonly lane: Lane;
-  readonly priority: number;
-  readonly submittedAtMs: number;
-  readonly retries: number;
-  readonly timeLimitMs: number | null;
-  /** Runs started so far; every run is an attempt on record. */
-  attempts: number;
-  phase: JobPhase;
+  /** Which limit of which account. */
+  readonly account: string | null;
+  /** The reservation that keeps it from these GPUs. */
+  readonly reservationId: number | null;
 }
 
 export interface Lease {
@@ -136,6 +153,8 @@ export type StopReason =
   | "job-ended"
   | "job-stuck"
   | "shutdown"
+  | "preempted"
+  | "out-of-memory"
   | "start-failed"
   | "gpu-lost";
 
@@ -149,6 +168,8 @@ export interface Worker {
   readonly jobs: Set<Job>;
   pinned: boolean;
   phase: WorkerPhase;
+  /** It was let onto GPUs promised to others, until they need them: it takes only jobs that end before. */
+  backfillUntilMs: number | null;
 }
 
 export interface Gpu {
@@ -158,17 +179,30 @@ export interface Gpu {
   /** Memory held by programs that are not ours, as the driver last said. */
   foreignBytes: number;
   healthy: boolean;
+  /** GPUs it has a fast link to, and the NUMA node it hangs on, where the driver tells. */
+  nvlinkPeers: readonly string[];
+  numaNode: number | null;
   readonly leases: Set<Lease>;
 }
 
 /** Settings the plan depends on; part of the state so that a replay needs nothing else. */
 export interface Policy {
-  /** Commands without a GPU that may run at once. */
-  readonly cpuSlots: number;
+  /** What workers may take of the host together; 0 bytes = not counted. */
+  readonly cpuCores: number;
+  readonly ramBytes: number;
   /** The quantum of a lane is this many times its measured switch cost. */
   readonly quantumFactor: number;
   /** Kept free on every GPU. */
   readonly vramReserveBytes: number;
+  /**
+   * How steeply waiting costs grow with age (lane-index.ts). 0 = only the number of jobs done counts, and rare models wait
+   * long; larger = the oldest go first, and there are more switches. √2 is where long and mean waits are both near their best.
+   */
+  readonly urgency: number;
+  /** Past use of GPUs counts half after this long. */
+  readonly fairShareHalfLifeMs: number;
+  /** By account key; `user:*` and `group:*` stand for all that are not named. */
+  readonly quotas: Readonly<Record<string, Quota>>;
 }
 
 /** All the scheduler knows. It can be rebuilt from the database at any time. */
@@ -180,12 +214,30 @@ export interface State {
   readonly gpus: Map<string, Gpu>;
   /** Lanes with at least one queued job, or summoned. */
   readonly waiting: Set<Lane>;
+  readonly terms: Map<string, Terms>;
+  readonly accounts: Map<string, Account>;
+  readonly runGroups: Map<string, RunGroup>;
+  readonly pooled: Pooled;
+  /** When the first job of all came; Infinity before that. */
+  firstArrivalMs: number;
+  /** Unserved lanes, the one that has to be served first in front. */
+  dueOrder: Lane[];
+  /** Largest backlogs that jobs which still wait have met, oldest and largest first. */
+  /** Since when costs of waiting are counted (lane-index.ts). */
+  indexBaseMs: number;
+  readonly backlogPeaks: { readonly atMs: number; readonly backlogMs: number }[];
   /** Held jobs by the job they wait for. */
   readonly dependents: Map<number, Set<Job>>;
   /** Times of holds and of lanes to try again. */
   readonly deadlines: DeadlineHeap;
+  /** When waiting jobs were said to start, to learn how good such answers are. */
+  readonly etas: Map<number, GivenEta>;
   /** No limit of a running job or idle worker can be over before this; the plan looks at all of them then. */
   nextLimitMs: number;
+  readonly schedules: Map<number, Schedule>;
+  readonly reservations: Map<number, Reservation>;
+  nextScheduleId: number;
+  nextReservationId: number;
   nextJobId: number;
   nextWorkerId: number;
   /** Workers up to this id come from an earlier daemon: their times span one in which nobody looked, so they are not measured. */

@@ -1,141 +1,274 @@
-import { mayEvictFor, waitingInOrder } from "./lanes.ts";
-import type { Gpu, Lane, Verdict, VerdictCode, Worker } from "./model.ts";
-import { type Offer, offersFor } from "./placement.ts";
+import { holdMs } from "./claims.ts";
+import { endEarly } from "./end-early.ts";
+import { laneRunMs, longestRunMs, startMs } from "./estimate.ts";
+import { placeHome } from "./home.ts";
+import { rankOf } from "./job.ts";
+import type { Job } from "./job-model.ts";
+import { notePeak } from "./lane-index.ts";
+import { activeWorkers, firstWorker, hasReady, startingWorker } from "./lane-workers.ts";
+import { mayEvictFor } from "./lanes.ts";
+import type { Gpu, Lane, State, Worker } from "./model.ts";
+import { chooseTogether, type Offer, offersFor } from "./placement.ts";
+import {
+  activeReservations,
+  isKeptOut,
+  isOpenTo,
+  mayEvictWithin,
+  nextJobOn,
+  reservationInTheWay,
+  rightsWithin,
+} from "./reserved.ts";
+import {
+  beginRound,
+  isQuotaBlocked,
+  lacksOpenWorker,
+  nextJob,
+  nextToPlace,
+  planAgainForIdle,
+  quotaVerdict,
+  type Round,
+  rightsAt,
+} from "./round.ts";
+import { isUnserved, noteWaits } from "./service-bound.ts";
+import type { Reservation } from "./timetable.ts";
 import type { Transition } from "./transition.ts";
-import { addWorker, dispatchNext, drain, startOneShot } from "./worker-transitions.ts";
+import { reservedVerdict, shortfall, verdict, waitingVerdict } from "./verdicts.ts";
+import { addWorker, dispatch, drain, startOneShot } from "./worker-transitions.ts";
 
 /**
- * Decides what can be done now. Lanes are taken in order of rank; each is served by its ready workers, else placed on
- * GPUs, else promised the GPUs it will get next, which lanes after it may then not take. Costs O(lanes × GPUs),
- * however long the queues are.
+ * Decides what can be done now. Lanes are taken in order of rank; each is placed on GPUs or promised the ones it will
+ * get next, which lanes after it may then only borrow; then ready workers are given jobs. Costs O(lanes × GPUs) and only
+ * if something happened that may let a lane go on, however long the queues are.
  */
 export function plan(tx: Transition): void {
-  if (tx.state.stopping) {
-    for (const lane of tx.state.waiting) lane.verdict = verdict("stopping");
+  const { state } = tx;
+  if (state.stopping) {
+    for (const lane of state.waiting) lane.verdict = verdict("stopping");
     return;
   }
-  if (tx.state.waiting.size === 0) return;
-  const taken = new Set<Gpu>();
-  for (const lane of waitingInOrder(tx.state)) {
-    if (lane.spec.gpuCount === 0) placeWithoutGpu(tx, lane);
-    else while (placeOne(tx, lane, taken));
+  if (tx.touched.size > 0) notePeak(state, tx.nowMs);
+  if (!tx.needsPlan) {
+    for (const lane of tx.touched) if (growthPays(state, lane)) tx.needsPlan = true;
+    if (!tx.needsPlan) return;
   }
-  for (const lane of [...tx.state.waiting]) serve(tx, lane);
+  const rights = rightsAt(state, tx.nowMs);
+  noteWaits(
+    state,
+    tx.nowMs,
+    (lane) =>
+      lane.retryAtMs <= tx.nowMs &&
+      !isQuotaBlocked(lane, rights) &&
+      !isKeptOut(state, lane, rights, tx.nowMs),
+  );
+  const round = beginRound(tx, rights);
+  if (state.waiting.size > 0) {
+    if (state.reservations.size > 0) placeReserved(round);
+    placeAll(round);
+    lendOrTakeBack(round);
+    for (const { lane } of state.workers.values()) if (lane.queue.size > 0) serve(round, lane);
+  }
+  placeHome(tx, round.claims, (lane) => takeHost(round, lane));
+}
+
+/** Those that GPUs are reserved for take them before anybody else has a turn. */
+function placeReserved(round: Round): void {
+  const { state, nowMs } = round.tx;
+  for (const within of activeReservations(state, nowMs)) {
+    const rights = rightsWithin(within, round.rights);
+    const lanes = [...state.waiting].filter(
+      ({ spec }) => spec.gpuCount > 0 && spec.gpuCount <= within.gpus.length,
+    );
+    lanes.sort((left, right) => left.waitingSinceMs - right.waitingSinceMs);
+    for (const lane of lanes) {
+      for (let isPlaced = true; isPlaced && lane.queue.next(rights) !== undefined; ) {
+        const turn = { ...round, rights, within };
+        isPlaced = placeOne(turn, lane);
+        if (isPlaced) Object.assign(round, { cpuCores: turn.cpuCores, ramBytes: turn.ramBytes });
+      }
+    }
+  }
+}
+
+/** Lets the lanes take their turns; once no GPU is left, only those that need none are looked at. */
+function placeAll(round: Round): void {
+  const { standing, claims } = round;
+  for (let lane = standing.takeNext(); lane; lane = standing.takeNext()) {
+    while (placeOne(round, lane));
+    if (claims.size > 0 && claims.isAllTaken()) break;
+  }
+  const passOver = (lane: Lane): void => notePassedOver(round, lane);
+  for (let lane = standing.takeRest(passOver); lane; lane = standing.takeRest(passOver))
+    while (placeOne(round, lane));
+}
+
+/** The verdict of a lane for which nothing is left, short of what keeps it from its turn anyway. */
+function notePassedOver(round: Round, lane: Lane): void {
+  const { state, nowMs } = round.tx;
+  const starting = startingWorker(lane);
+  if (starting) lane.verdict = verdict("worker-starting", { workerId: starting.id });
+  else if (lane.retryAtMs > nowMs) lane.verdict = verdict("start-failed", { untilMs: lane.retryAtMs });
+  else if (isQuotaBlocked(lane, round.rights)) lane.verdict = quotaVerdict(round, lane);
+  else if (isUnserved(lane)) {
+    round.reserved ??= verdict("gpu-reserved", { gpus: [...state.gpus.keys()] });
+    lane.verdict = round.reserved;
+  }
 }
 
 /** Hands jobs to the lane's ready workers while they have free slots. */
-function serve(tx: Transition, lane: Lane): void {
-  if (lane.spec.residency === "one-shot") return;
+function serve(round: Round, lane: Lane): void {
+  if (lane.spec.residency === "one-shot" || lane.workers.size === 0) return;
+  const { tx } = round;
+  let inTheWay: Reservation | null = null;
   for (const worker of lane.workers) {
     while (worker.phase.state === "ready" && worker.jobs.size < lane.spec.slots && lane.queue.size > 0) {
-      dispatchNext(tx, worker);
+      const { job, against } = nextJobOn(tx.state, worker, round.rights, tx.nowMs);
+      if (against !== null) inTheWay = against;
+      if (job === undefined || !endsInTime(worker, job, tx.nowMs)) break;
+      dispatch(tx, worker, job);
     }
   }
-  if (lane.queue.size > 0 && hasReady(lane))
-    lane.verdict = verdict("worker-busy", { workerId: firstWorker(lane) });
+  if (lane.queue.size === 0) planAgainForIdle(tx, lane);
+  if (lane.queue.size === 0 || !hasReady(lane)) return;
+  if (inTheWay !== null && startingWorker(lane) === undefined) lane.verdict = reservedVerdict(inTheWay);
+  else
+    lane.verdict =
+      nextJob(round, lane) === undefined
+        ? quotaVerdict(round, lane)
+        : verdict("worker-busy", { workerId: firstWorker(lane) });
 }
 
-/** Whether the lane's present workers leave something to start: every one-shot job does, residents up to `replicas`. */
-function wantsWorker(lane: Lane): boolean {
+/** A worker on borrowed GPUs takes only what ends before they are needed. */
+function endsInTime(worker: Worker, job: Job, nowMs: number): boolean {
+  if (worker.backfillUntilMs === null) return true;
+  const runMs = longestRunMs(job);
+  return runMs !== null && nowMs + runMs <= worker.backfillUntilMs;
+}
+
+/** Whether the lane's present workers leave something to start: every one-shot job does, residents as far as it pays. */
+function wantsWorker(state: State, lane: Lane): boolean {
   if (lane.spec.residency === "one-shot") return lane.queue.size > 0;
-  if (lane.summons !== null) return true;
-  let freeSlots = 0;
-  let active = 0;
-  for (const worker of lane.workers) {
-    if (worker.phase.state !== "ready" && worker.phase.state !== "starting") continue;
-    active += 1;
-    freeSlots += lane.spec.slots - worker.jobs.size;
-  }
-  return active < lane.spec.maxReplicas && lane.queue.size > freeSlots;
+  return lane.summons !== null || lacksWorker(lane) || growthPays(state, lane);
+}
+
+function lacksWorker(lane: Lane): boolean {
+  return lane.queue.size > 0 && activeWorkers(lane).count === 0;
+}
+
+/** One more replica pays if the jobs that wait for the present ones would wait longer than it takes to start. */
+function growthPays(state: State, lane: Lane): boolean {
+  if (lane.spec.residency === "one-shot" || lane.spec.maxReplicas === 1) return false;
+  const { count, freeSlots } = activeWorkers(lane);
+  if (count === 0 || count >= lane.spec.maxReplicas || lane.queue.size <= freeSlots) return false;
+  const backlogMs = (lane.queue.size - freeSlots) * laneRunMs(state, lane);
+  return backlogMs / (count * lane.spec.slots) > startMs(lane);
 }
 
 /** Tries to start one worker of the lane. @returns whether it did, so that there may be room for another. */
-function placeOne(tx: Transition, lane: Lane, taken: Set<Gpu>): boolean {
-  const starting = [...lane.workers].find((worker) => worker.phase.state === "starting");
+function placeOne(round: Round, lane: Lane): boolean {
+  const { tx } = round;
+  const starting = startingWorker(lane);
   if (starting) lane.verdict = verdict("worker-starting", { workerId: starting.id });
-  if (!wantsWorker(lane)) return false;
+  if (!wantsWorker(tx.state, lane) && !lacksOpenWorker(round, lane)) return false;
   if (lane.retryAtMs > tx.nowMs) {
     lane.verdict = verdict("start-failed", { untilMs: lane.retryAtMs });
     return false;
   }
-  const offers = offersFor(tx.state, lane, taken, mayEvictFor(tx.state, lane, tx.nowMs));
-  const chosen = offers.slice(0, lane.spec.gpuCount);
+  const job = nextToPlace(round, lane);
+  if (job !== undefined && round.within === null && round.promised.has(job)) return false;
+  if (job === undefined && lane.summons === null) {
+    lane.verdict = quotaVerdict(round, lane);
+    return false;
+  }
+  if (!takeHost(round, lane)) return false;
+  return lane.spec.gpuCount === 0
+    ? start(tx, lane, job, [])
+    : placeOnGpus(round, lane, job, starting !== undefined);
+}
+
+/** Sets cores and memory aside for the lane, also if there are too few yet: those after it may not take them. */
+function takeHost(round: Round, lane: Lane): boolean {
+  const { cpuCores, ramBytes } = lane.spec;
+  if (cpuCores === 0 && ramBytes === 0) return true;
+  const hasCores = cpuCores === 0 || round.cpuCores >= cpuCores;
+  const hasRam = ramBytes === 0 || round.ramBytes >= ramBytes;
+  round.cpuCores -= cpuCores;
+  round.ramBytes -= ramBytes;
+  if (!hasCores || !hasRam) lane.verdict = verdict(hasCores ? "ram-busy" : "cpu-busy");
+  return hasCores && hasRam;
+}
+
+function placeOnGpus(round: Round, lane: Lane, job: Job | undefined, isStarting: boolean): boolean {
+  const { tx, claims, within } = round;
+  const lengthMs = job === undefined ? null : holdMs(lane, job);
+  const { state, nowMs } = tx;
+  const hasWorker = activeWorkers(lane).count > 0 && !lacksOpenWorker(round, lane);
+  const grows = hasWorker && lane.spec.residency === "resident" && lane.summons === null;
+  const mayEvict = mayEvictFor(round.standing, lane, nowMs, grows, job && rankOf(job));
+  const offers = offersFor({
+    state,
+    lane,
+    nowMs,
+    mayEvict: within === null ? mayEvict : mayEvictWithin(within, lane, round.rights, mayEvict),
+    mayUse: (gpu) =>
+      claims.allow(gpu, lengthMs) &&
+      (within?.gpus.includes(gpu.uuid) ?? isOpenTo(state, lane, job, gpu, nowMs)),
+  });
+  const chosen = chooseTogether(
+    offers,
+    lane.spec.gpuCount,
+    lane.summons !== null && lane.summons.gpu !== null,
+  );
   if (chosen.length < lane.spec.gpuCount) {
-    if (!starting) lane.verdict = shortfall(tx, lane, taken);
+    const inTheWay = job === undefined ? null : reservationInTheWay(state, lane, job, nowMs);
+    if (!isStarting)
+      lane.verdict = inTheWay ? reservedVerdict(inTheWay) : shortfall(state, lane, (gpu) => claims.has(gpu));
     return false;
   }
   const gpus = chosen.map((offer) => offer.gpu);
-  if (chosen.every((offer) => offer.rank === "free")) {
-    start(tx, lane, gpus);
-    return true;
-  }
-  for (const gpu of gpus) taken.add(gpu);
-  if (chosen.every((offer) => offer.rank !== "busy")) evict(tx, chosen);
-  if (!starting) lane.verdict = waitingVerdict(gpus, chosen);
+  if (chosen.every((offer) => offer.rank === "free")) return start(tx, lane, job, gpus, claims.dueMs(gpus));
+  // Borrowed GPUs are only worth it at once; and what is wanted on top is worth no promise that others wait for.
+  if (claims.dueMs(gpus) !== null) return false;
+  const isReachable = chosen.every((offer) => offer.rank !== "busy");
+  if (grows && !isReachable) return false;
+  claims.promise(lane, chosen);
+  if (within !== null && job !== undefined) round.promised.add(job);
+  if (isReachable) evict(tx, chosen);
+  if (!isStarting) lane.verdict = waitingVerdict(chosen);
   return false;
 }
 
-function start(tx: Transition, lane: Lane, gpus: readonly Gpu[]): void {
-  if (lane.spec.residency === "one-shot") return startOneShot(tx, lane, gpus);
-  const worker = addWorker(tx, lane, gpus);
+function start(
+  tx: Transition,
+  lane: Lane,
+  job: Job | undefined,
+  gpus: readonly Gpu[],
+  backfillUntilMs: number | null = null,
+): boolean {
+  if (lane.spec.residency === "one-shot") {
+    if (job) startOneShot(tx, job, gpus);
+    return job !== undefined;
+  }
+  const worker = addWorker(tx, lane, gpus, backfillUntilMs);
   lane.verdict = verdict("worker-starting", { workerId: worker.id, gpus: gpus.map((gpu) => gpu.uuid) });
+  return true;
 }
 
 function evict(tx: Transition, chosen: readonly Offer[]): void {
-  for (const victim of new Set(chosen.flatMap((offer) => offer.victims))) drain(tx, victim, "evicted");
-}
-
-function placeWithoutGpu(tx: Transition, lane: Lane): void {
-  const isCommand = lane.spec.residency === "one-shot";
-  let inUse = 0;
-  if (isCommand) for (const worker of tx.state.workers.values()) if (usesCpuSlot(worker)) inUse += 1;
-  while (wantsWorker(lane)) {
-    if (lane.retryAtMs > tx.nowMs) {
-      lane.verdict = verdict("start-failed", { untilMs: lane.retryAtMs });
-      return;
+  for (const { victims } of chosen) {
+    for (const { worker, how } of victims) {
+      if (how === "preempt") for (const job of [...worker.jobs]) endEarly(tx, job, "preempted");
+      drain(tx, worker, how === "preempt" ? "preempted" : "evicted");
     }
-    if (isCommand && inUse >= tx.state.policy.cpuSlots) {
-      lane.verdict = verdict("cpu-busy");
-      return;
-    }
-    inUse += 1;
-    start(tx, lane, []);
   }
 }
 
-function usesCpuSlot(worker: Worker): boolean {
-  return worker.lane.spec.residency === "one-shot" && worker.lane.spec.gpuCount === 0;
-}
-
-function hasReady(lane: Lane): boolean {
-  for (const worker of lane.workers) if (worker.phase.state === "ready") return true;
-  return false;
-}
-
-function firstWorker(lane: Lane): number | null {
-  return lane.workers.values().next().value?.id ?? null;
-}
-
-/** Why not even a promise can be made: too few GPUs are healthy, free of strangers, and not promised already. */
-function shortfall(tx: Transition, lane: Lane, taken: ReadonlySet<Gpu>): Verdict {
-  const gpus = [...tx.state.gpus.values()];
-  const healthy = gpus.filter((gpu) => gpu.healthy);
-  if (healthy.length < lane.spec.gpuCount) return verdict("gpu-unavailable");
-  const promised = healthy.filter((gpu) => taken.has(gpu));
-  if (promised.length > 0) return verdict("gpu-reserved", { gpus: promised.map((gpu) => gpu.uuid) });
-  const foreign = healthy.filter((gpu) => gpu.foreignBytes > 0);
-  return verdict("gpu-foreign", { gpus: foreign.map((gpu) => gpu.uuid) });
-}
-
-function waitingVerdict(gpus: readonly Gpu[], chosen: readonly Offer[]): Verdict {
-  const uuids = gpus.map((gpu) => gpu.uuid);
-  const isBusy = chosen.some((offer) => offer.rank === "busy");
-  let holder: Worker | undefined;
-  for (const { gpu, rank } of chosen)
-    if (!isBusy || rank === "busy") for (const lease of gpu.leases) holder ??= lease.worker;
-  return verdict(isBusy ? "gpu-busy" : "draining", { gpus: uuids, workerId: holder?.id ?? null });
-}
-
-function verdict(code: VerdictCode, about: Partial<Omit<Verdict, "code">> = {}): Verdict {
-  return { code, workerId: about.workerId ?? null, gpus: about.gpus ?? [], untilMs: about.untilMs ?? null };
+/** Workers on borrowed GPUs learn how long they may stay; those whose GPUs nobody waits for any more may stay for good. */
+function lendOrTakeBack({ tx, claims }: Round): void {
+  for (const worker of tx.state.workers.values()) {
+    if (worker.backfillUntilMs === null) continue;
+    const dueMs = claims.dueMs(worker.leases.map((lease) => lease.gpu));
+    if (dueMs === worker.backfillUntilMs) continue;
+    worker.backfillUntilMs = dueMs;
+    tx.changes.workers.add(worker);
+  }
 }

@@ -1,18 +1,15 @@
 import { unreachable } from "../std/assert.ts";
-import type { Report, RunOutcome, SeenGpu } from "./events.ts";
-import {
-  cancelledEnd,
-  endAttempt,
-  endingOf,
-  endJob,
-  enqueue,
-  holdJob,
-  markRunning,
-  settleWaiting,
-} from "./job-transitions.ts";
-import type { Gpu, Job, Lane, Worker } from "./model.ts";
+import { noteEta } from "./eta.ts";
+import type { Report, RunOutcome } from "./events.ts";
+import { cancelledEnd, endingOf } from "./job-ends.ts";
+import type { Job } from "./job-model.ts";
+import { endAttempt, endJob, enqueue, markRunning, settleWaiting } from "./job-transitions.ts";
+import { smooth, withRun } from "./learned.ts";
+import type { Lane, Worker } from "./model.ts";
+import { seeGpus, seeWorkers } from "./see-gpus.ts";
+import { raiseFloor, settleJob } from "./settle-job.ts";
 import { log, type Transition } from "./transition.ts";
-import { drain, onlyJob, removeWorker, settleIdle, smooth } from "./worker-transitions.ts";
+import { onlyJob, removeWorker, settleIdle } from "./worker-transitions.ts";
 
 /** A failed start is tried again after 1, 2, 4 … s, at most a minute. */
 const RETRY_BASE_MS = 1_000;
@@ -28,7 +25,8 @@ export function applyReport(tx: Transition, report: Report): void {
     case "tick":
       return;
     case "gpus-seen":
-      return seeGpus(tx, report.gpus);
+      seeGpus(tx, report.gpus);
+      return seeWorkers(tx, report.workers ?? []);
     case "worker-step":
       return withWorker(tx, report.workerId, (worker) => advance(tx, worker, report));
     case "worker-spawned":
@@ -41,6 +39,8 @@ export function applyReport(tx: Transition, report: Report): void {
       return withWorker(tx, report.workerId, (worker) => exited(tx, worker, report));
     case "job-ended":
       return jobEnded(tx, report);
+    case "eta-given":
+      return noteEta(tx, report.jobId, report.etaMs);
     default:
       return unreachable(report);
   }
@@ -49,43 +49,6 @@ export function applyReport(tx: Transition, report: Report): void {
 function withWorker(tx: Transition, workerId: number, act: (worker: Worker) => void): void {
   const worker = tx.state.workers.get(workerId);
   if (worker) act(worker);
-}
-
-function seeGpus(tx: Transition, seen: readonly SeenGpu[]): void {
-  const present = new Set<string>();
-  for (const reading of seen) {
-    present.add(reading.uuid);
-    const known = tx.state.gpus.get(reading.uuid);
-    const gpu: Gpu = known ?? { ...reading, leases: new Set() };
-    if (known && known.healthy !== reading.healthy) reportHealth(tx, known, reading.healthy);
-    if (known && !reading.healthy) drainResidents(tx, known);
-    Object.assign(gpu, reading);
-    tx.state.gpus.set(reading.uuid, gpu);
-    tx.changes.gpus.add(gpu);
-  }
-  for (const gpu of tx.state.gpus.values()) {
-    if (present.has(gpu.uuid)) continue;
-    if (gpu.healthy) reportHealth(tx, gpu, false);
-    drainResidents(tx, gpu);
-    if (gpu.leases.size === 0) tx.state.gpus.delete(gpu.uuid);
-  }
-}
-
-function reportHealth(tx: Transition, gpu: Gpu, healthy: boolean): void {
-  gpu.healthy = healthy;
-  log(tx, healthy ? "gpu-back" : "gpu-lost", `GPU ${gpu.index} ${healthy ? "is back" : "cannot be used"}`, {
-    gpu,
-  });
-}
-
-/**
- * A GPU that is lost takes no new work; what runs there is left to end by itself or by its caller. It may have been
- * lost while no daemon looked, so its workers are looked at each time and not only when its health changes.
- */
-function drainResidents(tx: Transition, gpu: Gpu): void {
-  for (const lease of gpu.leases) {
-    if (lease.worker.lane.spec.residency === "resident") drain(tx, lease.worker, "gpu-lost");
-  }
 }
 
 function advance(tx: Transition, worker: Worker, report: ReportOf<"worker-step">): void {
@@ -114,10 +77,6 @@ function spawned(tx: Transition, worker: Worker, report: ReportOf<"worker-spawne
 function ready(tx: Transition, worker: Worker, report: ReportOf<"worker-ready">): void {
   tx.changes.endpoints.push({ workerId: worker.id, endpoint: report.endpoint, atMs: tx.nowMs });
   if (worker.phase.state !== "starting") return;
-  if (worker.id > tx.state.adoptedUpTo) {
-    worker.lane.startCostMs = smooth(worker.lane.startCostMs, tx.nowMs - worker.phase.sinceMs);
-    tx.changes.lanes.add(worker.lane);
-  }
   becomeReady(tx, worker);
   settleIdle(tx, worker);
   log(
@@ -131,9 +90,17 @@ function ready(tx: Transition, worker: Worker, report: ReportOf<"worker-ready">)
 }
 
 function becomeReady(tx: Transition, worker: Worker): void {
+  if (worker.id > tx.state.adoptedUpTo) {
+    const { lane } = worker;
+    const startMs = tx.nowMs - worker.phase.sinceMs;
+    lane.learned = { ...lane.learned, startMs: smooth(lane.learned.startMs, startMs) };
+    if (lane.spec.residency === "resident") lane.pooled.start = withRun(lane.pooled.start, startMs);
+    tx.changes.lanes.add(lane);
+  }
   worker.phase = { state: "ready", sinceMs: tx.nowMs, idleSinceMs: tx.nowMs };
   worker.lane.startFailures = 0;
   worker.lane.lastStartError = null;
+  tx.needsPlan = true;
   tx.changes.workers.add(worker);
 }
 
@@ -154,7 +121,9 @@ function startFailed(tx: Transition, worker: Worker, report: ReportOf<"worker-st
 function jobNotStarted(tx: Transition, job: Job, report: ReportOf<"worker-start-failed">): void {
   const ending = job.phase.state === "running" ? job.phase.ending : null;
   endAttempt(tx, job, "not-started", null);
-  if (ending) endJob(tx, job, endingOf(ending.how, job.timeLimitMs));
+  // The attempt does not count, so neither does it that the job made way.
+  if (ending?.how === "preempted") enqueue(tx, job);
+  else if (ending) endJob(tx, job, endingOf(ending.how, job.timeLimitMs));
   else if (report.cause === "program") endJob(tx, job, notStarted(report.message));
   else enqueue(tx, job);
 }
@@ -175,7 +144,7 @@ function backOff(tx: Transition, lane: Lane, message: string): void {
   lane.retryAtMs = tx.nowMs + Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (lane.startFailures - 1));
   lane.summons = null;
   tx.changes.lanes.add(lane);
-  tx.state.deadlines.add({ atMs: lane.retryAtMs, kind: "lane-retry", id: lane.spec.key });
+  tx.state.deadlines.add({ atMs: lane.retryAtMs, kind: "plan", id: lane.spec.key });
   const headId = lane.queue.peek();
   const head = headId === undefined ? undefined : tx.state.jobs.get(headId);
   if (head && lane.startFailures % STARTS_PER_JOB === 0) endJob(tx, head, notStarted(message));
@@ -185,9 +154,14 @@ function backOff(tx: Transition, lane: Lane, message: string): void {
 function exited(tx: Transition, worker: Worker, report: ReportOf<"worker-exited">): void {
   const wasLoading = worker.phase.state === "starting";
   const askedFor = worker.phase.state === "stopping";
+  const wasSummoned = worker.lane.summoned === worker;
   const detail = report.exit.detail ?? `exit code ${report.exit.exitCode ?? "unknown"}`;
+  const { cause } = report.exit;
   for (const job of [...worker.jobs]) {
-    const outcome = report.result ?? lostOutcome(`${worker.name} ended while the job ran: ${detail}`);
+    const outcome = report.result ?? {
+      ...lostOutcome(`${worker.name} ended while the job ran: ${detail}`),
+      cause,
+    };
     settleJob(tx, job, outcome);
   }
   const failed = !askedFor && worker.lane.spec.residency === "resident";
@@ -195,7 +169,23 @@ function exited(tx: Transition, worker: Worker, report: ReportOf<"worker-exited"
     exitCode: report.exit.exitCode,
     detail: report.exit.detail,
   });
-  if (failed && wasLoading) backOff(tx, worker.lane, `${worker.name} ended before it was ready: ${detail}`);
+  if (!failed || !wasLoading) return;
+  const message = `${worker.name} ended before it was ready: ${detail}`;
+  const grown = cause === "out-of-memory" ? raiseFloor(tx, worker) : null;
+  backOff(tx, worker.lane, grown === null ? message : `${worker.name} ran out of GPU memory ${grown}`);
+  if (grown === null || worker.lane.startFailures > 1) return;
+  log(tx, "worker-out-of-memory", `${worker.name} ran out of GPU memory while it loaded ${grown}`, {
+    worker,
+  });
+  // The declaration was wrong; waiting would not make it right.
+  worker.lane.retryAtMs = tx.nowMs;
+  if (wasSummoned) summonAgain(tx, worker.lane);
+}
+
+/** A person who asked for a worker waits for the one that is tried instead. */
+function summonAgain(tx: Transition, lane: Lane): void {
+  lane.summons = { gpu: null, evict: false };
+  tx.state.waiting.add(lane);
 }
 
 function lostOutcome(message: string): RunOutcome {
@@ -208,48 +198,4 @@ function jobEnded(tx: Transition, report: ReportOf<"job-ended">): void {
   const { worker } = job.phase;
   settleJob(tx, job, report.outcome);
   settleIdle(tx, worker);
-}
-
-/** Ends the attempt and then the job, or queues the job for another attempt. */
-function settleJob(tx: Transition, job: Job, outcome: RunOutcome): void {
-  const ending = job.phase.state === "running" ? job.phase.ending : null;
-  endAttempt(tx, job, outcome.kind, outcome.exitCode);
-  const { output, artifacts } = outcome;
-  if (outcome.kind === "succeeded") {
-    return endJob(tx, job, {
-      state: "succeeded",
-      exitCode: outcome.exitCode ?? 0,
-      reason: null,
-      output,
-      artifacts,
-    });
-  }
-  if (ending) return endJob(tx, job, { ...endingOf(ending.how, job.timeLimitMs), output, artifacts });
-  if (job.attempts <= allowedRetries(job, outcome)) return retryLater(tx, job, outcome);
-  const code = outcome.kind === "lost" ? "worker-lost" : "failed";
-  const text = outcome.message ?? `it ended with exit code ${outcome.exitCode ?? "unknown"}`;
-  endJob(tx, job, {
-    state: "failed",
-    exitCode: outcome.exitCode ?? (outcome.kind === "lost" ? null : 1),
-    reason: { code, text },
-    output,
-    artifacts,
-  });
-}
-
-/** A resident worker that dies under a job is not the job's fault the first time. A command runs as often as it was told. */
-function allowedRetries(job: Job, outcome: RunOutcome): number {
-  const isForgiven = outcome.kind === "lost" && job.lane.spec.residency === "resident";
-  return isForgiven ? Math.max(job.retries, 1) : job.retries;
-}
-
-function retryLater(tx: Transition, job: Job, outcome: RunOutcome): void {
-  const waitMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (job.attempts - 1));
-  holdJob(tx, job, { state: "held", byPerson: false, after: new Set(), untilMs: tx.nowMs + waitMs });
-  log(
-    tx,
-    "job-retrying",
-    `job ${job.id} is tried again in ${waitMs / 1000} s: ${outcome.message ?? outcome.kind}`,
-    { job },
-  );
 }

@@ -1,19 +1,19 @@
 import { unreachable } from "../std/assert.ts";
-import { formatBytes } from "../std/bytes.ts";
-import { fitsEmpty } from "./capacity.ts";
-import type { NewJob, RefusalCode, Reply, Request } from "./events.ts";
-import {
-  addJob,
-  cancelledEnd,
-  endJob,
-  holdJob,
-  lookAgainBy,
-  outcomeNow,
-  releaseHold,
-  unqueue,
-} from "./job-transitions.ts";
-import type { Ending, Job, LaneSpec, State } from "./model.ts";
+import { changeJob } from "./change-job.ts";
+import { declareHome } from "./declare-home.ts";
+import { endEarly } from "./end-early.ts";
+import type { Reply, Request } from "./events.ts";
+import { forgetLearned } from "./forget-learned.ts";
+import { cancelledEnd } from "./job-ends.ts";
+import type { Job } from "./job-model.ts";
+import { endJob, holdJob, nothingHeld, releaseHold, unqueue } from "./job-transitions.ts";
+import type { State } from "./model.ts";
+import { preload } from "./preload.ts";
+import { refuse, tooLarge, tooLargeFor } from "./refusals.ts";
+import { applyReservationRequest } from "./reservations.ts";
+import { applyScheduleRequest } from "./schedules.ts";
 import { laneFor } from "./state.ts";
+import { submit } from "./submit.ts";
 import { log, type Transition } from "./transition.ts";
 import { drain, settleIdle, stop } from "./worker-transitions.ts";
 
@@ -30,78 +30,33 @@ export function applyRequest(tx: Transition, request: Request): Reply {
       return withJob(tx.state, request.jobId, (job) => hold(tx, job));
     case "release":
       return withJob(tx.state, request.jobId, (job) => release(tx, job));
+    case "change-job":
+      return withJob(tx.state, request.jobId, (job) => changeJob(tx, job, request.change));
     case "start-worker":
       return summon(tx, request);
+    case "preload":
+      return preload(tx, request);
+    case "declare-home":
+      return declareHome(tx, request);
+    case "forget-learned":
+      return forgetLearned(tx, request);
     case "stop-worker":
       return stopWorker(tx, request);
     case "pin-worker":
       return pinWorker(tx, request);
     case "shut-down":
       return shutDown(tx, request);
+    case "add-schedule":
+    case "pause-schedule":
+    case "remove-schedule":
+    case "fire-schedule":
+      return applyScheduleRequest(tx, request);
+    case "add-reservation":
+    case "remove-reservation":
+      return applyReservationRequest(tx, request);
     default:
       return unreachable(request);
   }
-}
-
-/** The answer to a request that changes nothing. */
-export function refuse(code: RefusalCode, message: string, hint: string | null = null): Reply {
-  return { ok: false, code, message, hint };
-}
-
-function submit(tx: Transition, request: RequestOf<"submit">): Reply {
-  if (tx.state.stopping)
-    return refuse("daemon/stopping", "the daemon is stopping and takes no new jobs", "orch up");
-  for (const [index, asked] of request.jobs.entries()) {
-    const refusal = refusalOf(tx, asked);
-    if (refusal?.ok === false && request.jobs.length > 1)
-      return { ...refusal, message: `job ${index + 1} of the batch: ${refusal.message}` };
-    if (refusal) return refusal;
-  }
-  return { ok: true, ids: request.jobs.map((asked) => addJob(tx, asked).id) };
-}
-
-function refusalOf(tx: Transition, asked: NewJob): Reply | undefined {
-  for (const dependency of asked.after) {
-    const outcome = outcomeNow(tx, dependency);
-    if (outcome === "failed" || outcome === "cancelled") {
-      const how = outcome === "failed" ? "failed" : "was cancelled";
-      const text = `job ${dependency.jobId}, which it should wait for, ${how}`;
-      return refuse("dependency/failed", text, `orch retry ${dependency.jobId}`);
-    }
-  }
-  return tooLarge(tx.state, asked.lane);
-}
-
-/**
- * Refuses what no GPU of this host could ever run, with what the host has. Foreign memory does not count: it may go
- * away. The daemon answers only once it has looked for GPUs, so none means none.
- */
-export function tooLarge(state: State, spec: LaneSpec): Reply | undefined {
-  if (spec.gpuCount === 0) return undefined;
-  const gpus = [...state.gpus.values()];
-  const has =
-    gpus.length === 0
-      ? "this host has no GPU that orch can see"
-      : `this host has ${gpus.map((gpu) => `GPU ${gpu.index} with ${formatBytes(gpu.totalBytes)}`).join(", ")}`;
-  if (spec.gpuCount > gpus.length) {
-    return refuse("gpu/too-many", `${spec.title} needs ${spec.gpuCount} GPU(s); ${has}`, "orch gpus");
-  }
-  const fitting = gpus.filter((gpu) => fitsEmpty(state.policy, spec, gpu));
-  const needs = formatBytes(spec.vramBytes ?? 0);
-  if (fitting.length >= spec.gpuCount) return undefined;
-  const how = spec.gpuCount === 1 ? `${needs} on one GPU` : `${needs} on each of ${spec.gpuCount} GPUs`;
-  return refuse("gpu/too-large", `${spec.title} needs ${how}; ${has}`, "orch gpus");
-}
-
-function tooLargeFor(state: State, spec: LaneSpec, uuid: string | null): Reply | undefined {
-  const gpu = uuid === null ? undefined : state.gpus.get(uuid);
-  if (gpu === undefined || fitsEmpty(state.policy, spec, gpu)) return undefined;
-  const has = `GPU ${gpu.index} has ${formatBytes(gpu.totalBytes)}`;
-  return refuse(
-    "gpu/too-large",
-    `${spec.title} needs ${formatBytes(spec.vramBytes ?? 0)}; ${has}`,
-    "orch gpus",
-  );
 }
 
 function withJob(state: State, jobId: number, act: (job: Job) => Reply): Reply {
@@ -118,36 +73,13 @@ function cancel(tx: Transition, job: Job): Reply {
   return { ok: true, ids: [job.id] };
 }
 
-/** Stops a running job: by word to its worker, or by stopping the worker if the job is all it does. */
-export function endEarly(tx: Transition, job: Job, ending: Ending): void {
-  if (job.phase.state === "starting") {
-    job.phase = {
-      state: "running",
-      worker: job.phase.worker,
-      startedAtMs: tx.nowMs,
-      ending: { how: ending, sinceMs: tx.nowMs },
-    };
-    tx.changes.jobs.add(job);
-    stop(tx, job.phase.worker, "job-ended");
-    return;
-  }
-  if (job.phase.state !== "running" || job.phase.ending !== null) return;
-  job.phase = { ...job.phase, ending: { how: ending, sinceMs: tx.nowMs } };
-  tx.changes.jobs.add(job);
-  const { worker } = job.phase;
-  log(tx, "job-ending", `job ${job.id} is being stopped (${ending})`, { job, worker });
-  if (worker.lane.spec.residency === "one-shot") return stop(tx, worker, "job-ended");
-  tx.effects.push({ type: "cancel-job", workerId: worker.id, jobId: job.id });
-  lookAgainBy(tx.state, tx.nowMs + worker.lane.spec.stopTimeoutMs);
-}
-
 function hold(tx: Transition, job: Job): Reply {
   if (job.phase.state === "held") {
     job.phase = { ...job.phase, byPerson: true };
     tx.changes.jobs.add(job);
   } else if (job.phase.state === "queued") {
     unqueue(tx, job);
-    holdJob(tx, job, { state: "held", byPerson: true, after: new Set(), untilMs: null });
+    holdJob(tx, job, { ...nothingHeld, byPerson: true });
   } else {
     return refuse(
       "job/state",
@@ -193,6 +125,7 @@ function summon(tx: Transition, request: RequestOf<"start-worker">): Reply {
   lane.summons = { gpu, evict: request.evict };
   lane.retryAtMs = 0;
   state.waiting.add(lane);
+  tx.needsPlan = true;
   log(tx, "worker-summoned", `a worker for ${lane.spec.title} was asked for`);
   return { ok: true, ids: [] };
 }
@@ -201,6 +134,7 @@ function stopWorker(tx: Transition, request: RequestOf<"stop-worker">): Reply {
   const worker = tx.state.workers.get(request.workerId);
   if (!worker) return refuse("worker/unknown", `there is no worker ${request.workerId}`, "orch workers ls");
   worker.pinned = false;
+  tx.needsPlan = true;
   tx.changes.workers.add(worker);
   if (!request.force && worker.phase.state !== "starting") drain(tx, worker, "asked");
   else {
@@ -217,6 +151,7 @@ function pinWorker(tx: Transition, request: RequestOf<"pin-worker">): Reply {
     return refuse("worker/state", `${worker.name} ends with its job and cannot be pinned`, "orch workers ls");
   }
   worker.pinned = request.pinned;
+  tx.needsPlan = true;
   tx.changes.workers.add(worker);
   log(
     tx,
@@ -234,6 +169,7 @@ function pinWorker(tx: Transition, request: RequestOf<"pin-worker">): Reply {
  */
 function shutDown(tx: Transition, request: RequestOf<"shut-down">): Reply {
   tx.state.stopping = true;
+  tx.needsPlan = true;
   log(tx, "daemon-stopping", `the daemon stops (${request.mode})`);
   for (const worker of [...tx.state.workers.values()]) {
     if (request.mode === "kill") {

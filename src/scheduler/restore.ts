@@ -1,101 +1,86 @@
-import { assert, must, unreachable } from "../std/assert.ts";
+import { must, unreachable } from "../std/assert.ts";
+import { accountFor, changeUse, countJob, gpuShareOf } from "./accounts.ts";
 import type { Effect } from "./effects.ts";
-import { lookAgainBy, QUEUED } from "./job-transitions.ts";
-import type {
-  Ending,
-  HoldPhase,
-  Job,
-  JobPhase,
-  LaneSpec,
-  LeaseMode,
-  Policy,
-  State,
-  Worker,
-  WorkerPhase,
-} from "./model.ts";
-import { createState, laneFor } from "./state.ts";
-
-/** The rows that the scheduler's state is rebuilt from: everything that is not finished. */
-export interface RestoredRows {
-  readonly lanes: readonly {
-    readonly spec: LaneSpec;
-    readonly startCostMs: number | null;
-    readonly stopCostMs: number | null;
-  }[];
-  readonly gpus: readonly { readonly uuid: string; readonly index: number; readonly totalBytes: number }[];
-  readonly workers: readonly RestoredWorker[];
-  readonly jobs: Iterable<RestoredJob>;
-  readonly nextJobId: number;
-  readonly nextWorkerId: number;
-  readonly lastFence: number;
-}
-
-export interface RestoredWorker {
-  readonly id: number;
-  readonly name: string;
-  readonly laneKey: string;
-  readonly fence: number;
-  readonly createdAtMs: number;
-  readonly pinned: boolean;
-  readonly phase: WorkerPhase;
-  readonly leases: readonly { readonly gpu: string; readonly mode: LeaseMode; readonly vramBytes: number }[];
-}
-
-export interface RestoredJob {
-  readonly id: number;
-  readonly laneKey: string;
-  readonly priority: number;
-  readonly submittedAtMs: number;
-  readonly retries: number;
-  readonly timeLimitMs: number | null;
-  readonly attempts: number;
-  readonly state: JobPhase["state"];
-  readonly workerId: number | null;
-  readonly startedAtMs: number | null;
-  readonly ending: { readonly how: Ending; readonly sinceMs: number } | null;
-  readonly hold: {
-    readonly byPerson: boolean;
-    readonly untilMs: number | null;
-    readonly after: readonly number[];
-  } | null;
-}
+import { urgentAtMs } from "./estimate.ts";
+import { createJob } from "./job.ts";
+import type { Extras, HoldPhase, Job, JobArray, Pooled } from "./job-model.ts";
+import { lookAgainBy, nothingHeld } from "./job-transitions.ts";
+import { noRuns, type RunStats, withRun } from "./learned.ts";
+import type { Policy, State, Worker } from "./model.ts";
+import type { HoldRow, JobRow, LaneRow, Rows, WorkerRow } from "./rows.ts";
+import { createState, laneFor, priorOf } from "./state.ts";
+import { runGroupFor, termsFor } from "./terms.ts";
+import { restoreTimetable } from "./timetable-rows.ts";
 
 /**
  * Rebuilds the scheduler's state. GPUs count as unhealthy until they are seen again; lanes wait since their oldest job.
  * @throws AssertionFailed if the rows contradict each other: the database's constraints should make that impossible.
  */
-export function restore(policy: Policy, rows: RestoredRows): State {
+export function restore(policy: Policy, rows: Rows): State {
   const state = createState(policy);
   state.nextJobId = rows.nextJobId;
   state.nextWorkerId = rows.nextWorkerId;
   state.adoptedUpTo = rows.nextWorkerId - 1;
   state.lastFence = rows.lastFence;
-  for (const gpu of rows.gpus) {
-    state.gpus.set(gpu.uuid, { ...gpu, foreignBytes: 0, healthy: false, leases: new Set() });
+  for (const row of rows.gpus) {
+    const unseen = { foreignBytes: 0, healthy: false, nvlinkPeers: [], numaNode: null };
+    state.gpus.set(row.uuid, { ...row, ...unseen, leases: new Set() });
   }
-  for (const row of rows.lanes) {
-    const { lane } = laneFor(state, row.spec);
-    lane.startCostMs = row.startCostMs;
-    lane.stopCostMs = row.stopCostMs;
-  }
+  restoreLearned(state, rows);
   for (const row of rows.workers) restoreWorker(state, row);
-  for (const row of rows.jobs) restoreJob(state, row);
+  const arrays = new Map<number, JobArray>();
+  for (const { id, maxActive } of rows.arrays)
+    arrays.set(id, { id, maxActive, active: new Set(), waiting: new Set() });
+  for (const row of rows.jobs) restoreJob(state, row, arrays);
+  restoreTimetable(state, rows.timetable);
   state.nextLimitMs = 0; // The first step looks at every limit.
   return state;
 }
 
-function restoreWorker(state: State, row: RestoredWorker): void {
+function restoreLearned(state: State, rows: Rows): void {
+  for (const row of rows.lanes) {
+    const { lane } = laneFor(state, row.spec);
+    lane.learned = row.learned;
+    lane.arrivals = row.arrivals;
+    state.firstArrivalMs = Math.min(state.firstArrivalMs, row.arrivals?.sinceMs ?? Number.POSITIVE_INFINITY);
+    restorePooled(state.pooled, row);
+  }
+  for (const lane of state.lanes.values()) lane.prior = priorOf(state, lane.spec);
+  for (const row of rows.runGroups) runGroupFor(state, row.key).run = row.run;
+  for (const { key, usageMs, usageAtMs } of rows.accounts)
+    Object.assign(accountFor(state, key), { usageMs, usageAtMs });
+}
+
+function restorePooled(all: Pooled, { spec, learned }: LaneRow): void {
+  all.run = pooled(all.run, learned.run);
+  if (spec.residency !== "resident") return;
+  if (learned.startMs !== null) all.start = withRun(all.start, learned.startMs);
+  if (learned.stopMs !== null) all.stop = withRun(all.stop, learned.stopMs);
+}
+
+/** The statistics of two sets of runs together (Chan, Golub and LeVeque, 1979). */
+function pooled(left: RunStats, right: RunStats): RunStats {
+  const count = left.count + right.count;
+  if (count === 0) return noRuns;
+  const delta = right.meanMs - left.meanMs;
+  const squares = left.squares + right.squares + (delta * delta * left.count * right.count) / count;
+  return { count, meanMs: left.meanMs + (delta * right.count) / count, squares };
+}
+
+function restoreWorker(state: State, row: WorkerRow): void {
   const lane = must(state.lanes.get(row.laneKey), `worker ${row.id} is of an unknown lane`);
+  const { id, name, fence, createdAtMs, pinned, phase, backfillUntilMs } = row;
   const worker: Worker = {
-    id: row.id,
-    name: row.name,
+    id,
+    name,
     lane,
-    fence: row.fence,
-    createdAtMs: row.createdAtMs,
+    fence,
+    createdAtMs,
     leases: [],
     jobs: new Set(),
-    pinned: row.pinned,
-    phase: row.phase,
+    pinned,
+    phase,
+    backfillUntilMs,
   };
   worker.leases = row.leases.map((held) => {
     const gpu = must(state.gpus.get(held.gpu), `worker ${row.id} holds an unknown GPU`);
@@ -103,27 +88,41 @@ function restoreWorker(state: State, row: RestoredWorker): void {
     gpu.leases.add(lease);
     return lease;
   });
+  worker.leases = [...worker.leases].sort((left, right) => left.gpu.index - right.gpu.index);
   state.workers.set(worker.id, worker);
   lane.workers.add(worker);
 }
 
-function restoreJob(state: State, row: RestoredJob): void {
+function restoreJob(state: State, row: JobRow, arrays: ReadonlyMap<number, JobArray>): void {
   const lane = must(state.lanes.get(row.laneKey), `job ${row.id} is of an unknown lane`);
-  const job: Job = {
-    id: row.id,
-    lane,
-    priority: row.priority,
-    submittedAtMs: row.submittedAtMs,
-    retries: row.retries,
-    timeLimitMs: row.timeLimitMs,
-    attempts: row.attempts,
-    phase: QUEUED,
-  };
+  const { id, submittedAtMs, attempts } = row;
+  const extras = restoreExtras(row, arrays);
+  const job = createJob({ id, terms: termsFor(state, lane, row), submittedAtMs, attempts, extras });
   state.jobs.set(job.id, job);
+  restorePhase(state, job, row);
+  const isPlaced = job.phase.state === "starting" || job.phase.state === "running";
+  countJob(job, isPlaced ? 0 : 1, isPlaced ? 1 : 0);
+  if (isPlaced || job.phase.state === "queued") extras?.array?.active.add(job.id);
+  if (extras?.deadlineMs != null) {
+    const urgentMs = urgentAtMs(state, job, extras.deadlineMs);
+    for (const atMs of [urgentMs, extras.deadlineMs])
+      state.deadlines.add({ atMs, kind: "deadline", id: job.id });
+  }
+}
+
+function restoreExtras(row: JobRow, arrays: ReadonlyMap<number, JobArray>): Extras | null {
+  if (row.extras === null) return null;
+  const { arrayId, deadlineMs, isUrgent, hadOutOfMemory, preemptions } = row.extras;
+  const array = arrayId === null ? null : must(arrays.get(arrayId), `job ${row.id} is of an unknown array`);
+  return { deadlineMs, array, isUrgent, hadOutOfMemory, preemptions };
+}
+
+function restorePhase(state: State, job: Job, row: JobRow): void {
+  const { lane } = job;
   switch (row.state) {
     case "queued":
       if (lane.queue.size === 0) lane.waitingSinceMs = row.submittedAtMs;
-      lane.queue.add(job.id, job.priority);
+      lane.queue.add(job);
       state.waiting.add(lane);
       return;
     case "held":
@@ -135,6 +134,8 @@ function restoreJob(state: State, row: RestoredJob): void {
       worker.jobs.add(job);
       if (row.state === "starting") job.phase = { state: "starting", worker };
       else job.phase = { state: "running", worker, startedAtMs: row.startedAtMs ?? 0, ending: row.ending };
+      for (const account of job.terms.accounts)
+        changeUse(state.policy, account, gpuShareOf(worker), account.usageAtMs);
       return;
     }
     default:
@@ -142,11 +143,18 @@ function restoreJob(state: State, row: RestoredJob): void {
   }
 }
 
-function restoreHold(state: State, job: Job, hold: NonNullable<RestoredJob["hold"]>): HoldPhase {
-  for (const id of hold.after) state.dependents.set(id, (state.dependents.get(id) ?? new Set()).add(job));
-  if (hold.untilMs !== null) state.deadlines.add({ atMs: hold.untilMs, kind: "hold", id: job.id });
-  assert(hold.byPerson || hold.untilMs !== null || hold.after.length > 0, `job ${job.id} is held by nothing`);
-  return { state: "held", byPerson: hold.byPerson, after: new Set(hold.after), untilMs: hold.untilMs };
+function restoreHold(state: State, job: Job, hold: HoldRow): HoldPhase {
+  const { byPerson, untilMs, byArray } = hold;
+  for (const [id] of hold.after) state.dependents.set(id, (state.dependents.get(id) ?? new Set()).add(job));
+  if (untilMs !== null) state.deadlines.add({ atMs: untilMs, kind: "hold", id: job.id });
+  if (byArray) job.extras?.array?.waiting.add(job.id);
+  return {
+    state: "held",
+    byPerson,
+    after: hold.after.length === 0 ? nothingHeld.after : new Map(hold.after),
+    untilMs,
+    byArray,
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createDeadlineHeap } from "./deadlines.ts";
 import { createLaneQueue } from "./lane-queue.ts";
+import { type Learned, noRuns, nothingLearned } from "./learned.ts";
 import type { Lane, LaneSpec, Policy, State, Verdict } from "./model.ts";
 
 /** An empty scheduler: no GPUs seen, no jobs. */
@@ -11,9 +12,22 @@ export function createState(policy: Policy): State {
     workers: new Map(),
     gpus: new Map(),
     waiting: new Set(),
+    terms: new Map(),
+    accounts: new Map(),
+    runGroups: new Map(),
+    pooled: { run: noRuns, start: noRuns, stop: noRuns },
+    firstArrivalMs: Number.POSITIVE_INFINITY,
+    dueOrder: [],
+    backlogPeaks: [],
+    indexBaseMs: 0,
     dependents: new Map(),
     deadlines: createDeadlineHeap(),
+    etas: new Map(),
     nextLimitMs: Number.POSITIVE_INFINITY,
+    schedules: new Map(),
+    reservations: new Map(),
+    nextScheduleId: 1,
+    nextReservationId: 1,
     nextJobId: 1,
     nextWorkerId: 1,
     adoptedUpTo: 0,
@@ -22,13 +36,20 @@ export function createState(policy: Policy): State {
   };
 }
 
-export const noVerdict: Verdict = { code: "next", workerId: null, gpus: [], untilMs: null };
+export const noVerdict: Verdict = {
+  code: "next",
+  workerId: null,
+  gpus: [],
+  untilMs: null,
+  account: null,
+  reservationId: null,
+};
 
 /** The lane of `spec.key`, made or brought up to date with `spec`. */
 export function laneFor(state: State, spec: LaneSpec): { lane: Lane; isNew: boolean } {
   const known = state.lanes.get(spec.key);
   if (known) {
-    const isNew = !sameSpec(known.spec, spec);
+    const isNew = known.spec !== spec && !sameSpec(known.spec, spec);
     if (isNew) {
       known.spec = spec;
       state.nextLimitMs = 0; // Limits that were computed from the old spec are looked at again.
@@ -40,17 +61,37 @@ export function laneFor(state: State, spec: LaneSpec): { lane: Lane; isNew: bool
     queue: createLaneQueue(),
     workers: new Set(),
     waitingSinceMs: 0,
-    startCostMs: null,
-    stopCostMs: null,
+    learned: nothingLearned,
+    prior: priorOf(state, spec),
+    pooled: state.pooled,
     startFailures: 0,
     retryAtMs: 0,
     lastStartError: null,
     summons: null,
     summoned: null,
+    hintUntilMs: 0,
+    wait: null,
+    turn: { isSummoned: false, rank: 0, isUnserved: false, isAllowed: true, index: 0, dueMs: 0 },
+    arrivals: null,
+    lastTerms: null,
+    view: null,
     verdict: noVerdict,
   };
   state.lanes.set(spec.key, lane);
   return { lane, isNew: true };
+}
+
+/** What is known of the same runtime with other load params: the lane of it that ran most. */
+export function priorOf(state: State, spec: LaneSpec): Learned {
+  let best = nothingLearned;
+  for (const lane of state.lanes.values()) {
+    if (lane.spec.runtime !== spec.runtime || lane.spec.runtime === "run" || lane.spec.key === spec.key)
+      continue;
+    const isBetter =
+      lane.learned.run.count > best.run.count || (best.startMs === null && lane.learned.startMs !== null);
+    if (isBetter) best = lane.learned;
+  }
+  return best;
 }
 
 function sameSpec(left: LaneSpec, right: LaneSpec): boolean {

@@ -1,5 +1,5 @@
 import { applyDue, wakeAtMs } from "./due.ts";
-import type { Effect } from "./effects.ts";
+import type { Effect, Fire } from "./effects.ts";
 import type { Event, Reply, Request } from "./events.ts";
 import type { State } from "./model.ts";
 import { plan } from "./plan.ts";
@@ -11,6 +11,7 @@ import { beginTransition, type Changes } from "./transition.ts";
 export interface Step {
   readonly changes: Changes;
   readonly effects: readonly Effect[];
+  readonly fires: readonly Fire[];
   readonly replies: readonly (Reply | null)[];
   /** When to come back with a tick if nothing happens before; undefined = never. */
   readonly wakeAtMs: number | undefined;
@@ -21,10 +22,20 @@ const requestTypes: ReadonlySet<string> = new Set<Request["type"]>([
   "cancel",
   "hold",
   "release",
+  "change-job",
   "start-worker",
+  "preload",
+  "declare-home",
+  "forget-learned",
   "stop-worker",
   "pin-worker",
   "shut-down",
+  "add-schedule",
+  "pause-schedule",
+  "remove-schedule",
+  "fire-schedule",
+  "add-reservation",
+  "remove-reservation",
 ]);
 
 /**
@@ -42,7 +53,7 @@ export function step(state: State, events: readonly Event[]): Step {
   });
   applyDue(tx);
   plan(tx);
-  return { changes: tx.changes, effects: tx.effects, replies, wakeAtMs: wakeAtMs(tx) };
+  return { changes: tx.changes, effects: tx.effects, fires: tx.fires, replies, wakeAtMs: wakeAtMs(tx) };
 }
 
 function isRequest(event: Event): event is Extract<Event, Request> {

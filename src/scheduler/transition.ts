@@ -1,7 +1,9 @@
 import type { Json } from "../std/json.ts";
-import type { Effect } from "./effects.ts";
+import type { Effect, Fire } from "./effects.ts";
 import type { Payload, RunOutcome } from "./events.ts";
-import type { Gpu, Job, Lane, Lease, State, Worker } from "./model.ts";
+import type { Account, Job, JobArray, RunGroup } from "./job-model.ts";
+import type { Gpu, Lane, Lease, State, Worker } from "./model.ts";
+import type { Reservation, Schedule } from "./timetable.ts";
 
 /** The end of a job: written once. */
 export interface JobEnd {
@@ -24,9 +26,25 @@ export interface LogEntry {
   readonly atMs: number;
 }
 
+/** How an attempt ended; one that never started does not count. */
+export type AttemptOutcome = RunOutcome["kind"] | "preempted" | "not-started";
+
+/** A schedule or reservation that is no more. */
+export interface Removed {
+  readonly id: number;
+  readonly atMs: number;
+}
+
 /** Everything a step changed, for the one transaction that makes it durable. */
 export interface Changes {
-  readonly newJobs: { readonly job: Job; readonly payload: Payload; readonly after: readonly number[] }[];
+  readonly newJobs: {
+    readonly job: Job;
+    readonly payload: Payload;
+    readonly after: readonly number[];
+    readonly arrayId: number | null;
+    readonly scheduleId: number | null;
+  }[];
+  readonly newArrays: JobArray[];
   readonly jobs: Set<Job>;
   readonly ended: JobEnd[];
   readonly attemptsStarted: {
@@ -38,7 +56,7 @@ export interface Changes {
   readonly attemptsEnded: {
     readonly jobId: number;
     readonly attempt: number;
-    readonly outcome: RunOutcome["kind"] | "not-started";
+    readonly outcome: AttemptOutcome;
     readonly exitCode: number | null;
     readonly atMs: number;
   }[];
@@ -57,9 +75,15 @@ export interface Changes {
     readonly atMs: number;
   }[];
   readonly lanes: Set<Lane>;
+  readonly accounts: Set<Account>;
+  readonly runGroups: Set<RunGroup>;
   readonly gpus: Set<Gpu>;
   readonly leasesReleased: { readonly lease: Lease; readonly atMs: number }[];
   readonly leasesGranted: { readonly lease: Lease; readonly atMs: number }[];
+  readonly schedules: Set<Schedule>;
+  readonly schedulesRemoved: Removed[];
+  readonly reservations: Set<Reservation>;
+  readonly reservationsRemoved: Removed[];
   readonly log: LogEntry[];
 }
 
@@ -68,7 +92,12 @@ export interface Transition {
   readonly state: State;
   nowMs: number;
   readonly effects: Effect[];
+  readonly fires: Fire[];
   readonly changes: Changes;
+  /** Lanes that got a job in this step. */
+  readonly touched: Set<Lane>;
+  /** Something happened that may let a waiting lane go on; else the plan is as it was. */
+  needsPlan: boolean;
 }
 
 /** A step at `nowMs` that has not changed anything yet. */
@@ -77,8 +106,12 @@ export function beginTransition(state: State, nowMs: number): Transition {
     state,
     nowMs,
     effects: [],
+    fires: [],
+    touched: new Set(),
+    needsPlan: false,
     changes: {
       newJobs: [],
+      newArrays: [],
       jobs: new Set(),
       ended: [],
       attemptsStarted: [],
@@ -88,9 +121,15 @@ export function beginTransition(state: State, nowMs: number): Transition {
       endpoints: [],
       workersGone: [],
       lanes: new Set(),
+      accounts: new Set(),
+      runGroups: new Set(),
       gpus: new Set(),
       leasesReleased: [],
       leasesGranted: [],
+      schedules: new Set(),
+      schedulesRemoved: [],
+      reservations: new Set(),
+      reservationsRemoved: [],
       log: [],
     },
   };

@@ -1,15 +1,22 @@
 import { assert } from "../std/assert.ts";
 import { leaseBytes } from "./capacity.ts";
 import type { WorkerExit } from "./events.ts";
+import type { Job } from "./job-model.ts";
 import { beginAttempt, lookAgainBy, markRunning, settleWaiting } from "./job-transitions.ts";
-import type { Gpu, Job, Lane, Lease, StopReason, Worker } from "./model.ts";
+import { smooth, withRun } from "./learned.ts";
+import type { Gpu, Lane, Lease, StopReason, Worker } from "./model.ts";
 import { log, type Transition } from "./transition.ts";
 
-/** Weight of the newest measurement in the smoothed switch costs. */
-const COST_WEIGHT = 0.3;
-
-/** Grants the GPUs to a new worker of `lane` and has it started. The caller has checked that it fits. */
-export function addWorker(tx: Transition, lane: Lane, gpus: readonly Gpu[]): Worker {
+/**
+ * Grants the GPUs to a new worker of `lane` and has it started. The caller has checked that it fits.
+ * @param backfillUntilMs set when some of the GPUs are promised to others from then on
+ */
+export function addWorker(
+  tx: Transition,
+  lane: Lane,
+  gpus: readonly Gpu[],
+  backfillUntilMs: number | null = null,
+): Worker {
   const id = tx.state.nextWorkerId++;
   tx.state.lastFence += 1;
   const worker: Worker = {
@@ -22,12 +29,16 @@ export function addWorker(tx: Transition, lane: Lane, gpus: readonly Gpu[]): Wor
     jobs: new Set(),
     pinned: lane.spec.residency === "resident" && lane.spec.keepAliveMs === null,
     phase: { state: "starting", step: gpus.length > 0 ? "vram" : "environment", sinceMs: tx.nowMs },
+    backfillUntilMs,
   };
-  worker.leases = gpus.map((gpu) => grant(tx, worker, gpu));
+  // In the order in which the driver counts them: that is the order the program sees, also after a restart.
+  const inOrder = [...gpus].sort((left, right) => left.index - right.index);
+  worker.leases = inOrder.map((gpu) => grant(tx, worker, gpu));
   tx.state.workers.set(id, worker);
   lane.workers.add(worker);
   if (lane.summons !== null) lane.summoned = worker;
   lane.summons = null;
+  lane.hintUntilMs = 0;
   settleWaiting(tx, lane);
   tx.changes.workers.add(worker);
   tx.effects.push({ type: "start-worker", workerId: id });
@@ -44,7 +55,7 @@ function grant(tx: Transition, worker: Worker, gpu: Gpu): Lease {
   const held = [...gpu.leases];
   const isFree = mode === "exclusive" ? held.length === 0 : held.every((lease) => lease.mode === "shared");
   assert(isFree, `GPU ${gpu.index} is leased already`);
-  const vramBytes = leaseBytes(tx.state.policy, worker.lane.spec, gpu);
+  const vramBytes = leaseBytes(tx.state.policy, worker.lane, gpu);
   const lease: Lease = { gpu, worker, mode, vramBytes, fence: worker.fence };
   gpu.leases.add(lease);
   tx.changes.leasesGranted.push({ lease, atMs: tx.nowMs });
@@ -52,22 +63,16 @@ function grant(tx: Transition, worker: Worker, gpu: Gpu): Lease {
   return lease;
 }
 
-/** Hands the lane's next job to a ready resident worker. */
-export function dispatchNext(tx: Transition, worker: Worker): void {
-  const id = worker.lane.queue.peek();
-  const job = id === undefined ? undefined : tx.state.jobs.get(id);
-  assert(job, `lane ${worker.lane.spec.key} has no job to dispatch`);
+/** Hands a job that is next in its lane to a ready resident worker. */
+export function dispatch(tx: Transition, worker: Worker, job: Job): void {
   beginAttempt(tx, job, worker);
   markRunning(tx, job, worker);
   tx.effects.push({ type: "run-job", workerId: worker.id, jobId: job.id, attempt: job.attempts });
 }
 
-/** Starts a one-shot worker for the lane's next job. */
-export function startOneShot(tx: Transition, lane: Lane, gpus: readonly Gpu[]): void {
-  const id = lane.queue.peek();
-  const job = id === undefined ? undefined : tx.state.jobs.get(id);
-  assert(job, `lane ${lane.spec.key} has no job to start`);
-  const worker = addWorker(tx, lane, gpus);
+/** Starts a one-shot worker for a job that is next in its lane. */
+export function startOneShot(tx: Transition, job: Job, gpus: readonly Gpu[]): void {
+  const worker = addWorker(tx, job.lane, gpus);
   beginAttempt(tx, job, worker);
   job.phase = { state: "starting", worker };
 }
@@ -77,6 +82,7 @@ export function drain(tx: Transition, worker: Worker, reason: StopReason): void 
   if (worker.phase.state === "draining" || worker.phase.state === "stopping") return;
   if (worker.jobs.size === 0) return stop(tx, worker, reason);
   worker.phase = { state: "draining", sinceMs: tx.nowMs, reason };
+  tx.needsPlan = true;
   tx.changes.workers.add(worker);
   log(
     tx,
@@ -92,6 +98,7 @@ export function drain(tx: Transition, worker: Worker, reason: StopReason): void 
 export function stop(tx: Transition, worker: Worker, reason: StopReason): void {
   if (worker.phase.state === "stopping") return;
   worker.phase = { state: "stopping", sinceMs: tx.nowMs, reason };
+  tx.needsPlan = true;
   tx.changes.workers.add(worker);
   tx.effects.push({ type: "stop-worker", workerId: worker.id, graceMs: worker.lane.spec.stopTimeoutMs });
   log(tx, "worker-stopping", `${worker.name} stops (${reason})`, { worker });
@@ -103,6 +110,7 @@ export function settleIdle(tx: Transition, worker: Worker): void {
   if (worker.phase.state === "draining") return stop(tx, worker, worker.phase.reason);
   if (worker.phase.state !== "ready") return;
   worker.phase = { ...worker.phase, idleSinceMs: tx.nowMs };
+  tx.needsPlan = true;
   tx.changes.workers.add(worker);
   const { keepAliveMs } = worker.lane.spec;
   if (keepAliveMs !== null) lookAgainBy(tx.state, tx.nowMs + keepAliveMs);
@@ -117,9 +125,13 @@ export function removeWorker(
 ): void {
   assert(worker.jobs.size === 0, `${worker.name} still has jobs`);
   if (worker.phase.state === "stopping" && worker.id > tx.state.adoptedUpTo) {
-    worker.lane.stopCostMs = smooth(worker.lane.stopCostMs, tx.nowMs - worker.phase.sinceMs);
-    tx.changes.lanes.add(worker.lane);
+    const { lane } = worker;
+    const stopMs = tx.nowMs - worker.phase.sinceMs;
+    lane.learned = { ...lane.learned, stopMs: smooth(lane.learned.stopMs, stopMs) };
+    if (lane.spec.residency === "resident") lane.pooled.stop = withRun(lane.pooled.stop, stopMs);
+    tx.changes.lanes.add(lane);
   }
+  tx.needsPlan = true;
   for (const lease of worker.leases) {
     lease.gpu.leases.delete(lease);
     tx.changes.leasesReleased.push({ lease, atMs: tx.nowMs });
@@ -133,11 +145,6 @@ export function removeWorker(
   log(tx, `worker-${state}`, `${worker.name} is ${state}${exit.detail === null ? "" : `: ${exit.detail}`}`, {
     worker,
   });
-}
-
-/** Exponentially smoothed cost in milliseconds. */
-export function smooth(before: number | null, measuredMs: number): number {
-  return before === null ? measuredMs : before + COST_WEIGHT * (measuredMs - before);
 }
 
 /** The job of a one-shot worker, if it still has one. */

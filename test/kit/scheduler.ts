@@ -2,12 +2,14 @@ import type { Effect } from "../../src/scheduler/effects.ts";
 import type { Event, NewJob, Reply, RunOutcome, SeenGpu } from "../../src/scheduler/events.ts";
 import { type Explanation, explainJob } from "../../src/scheduler/explain.ts";
 import { checkInvariants } from "../../src/scheduler/invariants.ts";
-import type { Job, LaneSpec, Policy, State, Worker } from "../../src/scheduler/model.ts";
+import type { Job } from "../../src/scheduler/job-model.ts";
+import type { LaneSpec, Policy, State, Worker } from "../../src/scheduler/model.ts";
 import { createState } from "../../src/scheduler/state.ts";
 import { type Step, step } from "../../src/scheduler/step.ts";
 import { laneSpec } from "../../src/sim/lane-profiles.ts";
 import { newJob } from "../../src/sim/users.ts";
 import { must } from "../../src/std/assert.ts";
+import { testPolicy } from "./policy.ts";
 
 export const GIB = 2 ** 30;
 
@@ -22,12 +24,7 @@ export class Bench {
   last: Step;
 
   constructor(options: { gpus?: readonly Partial<SeenGpu>[]; policy?: Partial<Policy> } = {}) {
-    this.state = createState({
-      cpuSlots: 2,
-      quantumFactor: 4,
-      vramReserveBytes: 0,
-      ...options.policy,
-    });
+    this.state = createState(testPolicy(options.policy));
     this.last = this.send();
     if (options.gpus?.length !== 0) this.seeGpus(options.gpus ?? [{}]);
   }

@@ -30,7 +30,7 @@ describe("a restart", () => {
       live.ready(1);
       live.submit(model("sdxl"), { priority: 3 });
       live.submit(model("sdxl"), { hold: true });
-      live.submit(model("sdxl"), { after: [{ jobId: running, outcome: "live" }] });
+      live.submit(model("sdxl"), { after: [{ jobId: running, condition: "succeeded", outcome: "live" }] });
       live.submit(command());
       live.submit(command());
       live.ready(2);
@@ -74,7 +74,7 @@ describe("a restart", () => {
     const { restored } = afterRestart((live) => live.submit(model("sdxl")));
     step(restored, [{ type: "worker-ready", workerId: 1, endpoint: null, atMs: 90_000_000 }]);
     expect(restored.workers.get(1)?.phase.state).toBe("ready");
-    expect(restored.lanes.get("sdxl")?.startCostMs).toBeNull();
+    expect(restored.lanes.get("sdxl")?.learned.startMs).toBeNull();
   });
 
   it("does not stop at once a worker that had just become idle", () => {

@@ -160,7 +160,7 @@ describe("a summons", () => {
   it("takes the GPU that was asked for as one of a gang's", () => {
     const bench = new Bench({ gpus: [{}, {}, {}] });
     bench.ask({ ...summons, lane: model("gang", { gpuCount: 2 }), gpu: "GPU-2" });
-    expect(bench.worker(1).leases.map((lease) => lease.gpu.index)).toEqual([2, 0]);
+    expect(bench.worker(1).leases.map((lease) => lease.gpu.index)).toEqual([0, 2]);
   });
 });
 
@@ -221,7 +221,7 @@ describe("refusals", () => {
       message: `big needs 30 GiB on one GPU; ${has}`,
     },
     {
-      request: submission(sdxl, [{ jobId: 7, outcome: "failed" }]),
+      request: submission(sdxl, [{ jobId: 7, condition: "succeeded", outcome: "failed" }]),
       code: "dependency/failed",
       message: "job 7, which it should wait for, failed",
     },

@@ -1,0 +1,69 @@
+import type { Job } from "./job-model.ts";
+import { deviationMs, type RunStats } from "./learned.ts";
+import type { Lane, State } from "./model.ts";
+
+/** Start assumed on a host that has not started anything yet: ten seconds, a mid-sized model from a fast disk. */
+const UNKNOWN_START_MS = 10_000;
+/** Run assumed on a host that has not run anything yet. */
+const UNKNOWN_RUN_MS = 60_000;
+/** A run is expected to take at most this many deviations longer than the mean: Cantelli's inequality gives 80 %. */
+const SAFE_DEVIATIONS = 2;
+
+/** Expected time from the grant of its GPUs until a worker of the lane is ready. Milliseconds. */
+export function startMs(lane: Lane): number {
+  return lane.learned.startMs ?? lane.prior.startMs ?? meanOr(lane.pooled.start, UNKNOWN_START_MS);
+}
+
+function meanOr({ count, meanMs }: RunStats, otherwiseMs: number): number {
+  return count > 0 ? meanMs : otherwiseMs;
+}
+
+/** Expected time from the stop order to the exit. Milliseconds; 0 until measured. */
+export function stopMs(lane: Lane): number {
+  return lane.learned.stopMs ?? lane.prior.stopMs ?? meanOr(lane.pooled.stop, 0);
+}
+
+/** Expected cost of making the lane resident and of ending that again. Milliseconds. */
+export function switchCostMs(lane: Lane): number {
+  return startMs(lane) + stopMs(lane);
+}
+
+/** Expected run of one of the lane's jobs: the mean of its own runs, else of its runtime's, else of all. Milliseconds. */
+export function laneRunMs(state: State, lane: Lane): number {
+  const { count, meanMs } = lane.learned.run;
+  const prior = lane.prior.run.count > 0 ? lane.prior.run : state.pooled.run;
+  if (count > 0) return meanMs;
+  return prior.count > 0 ? prior.meanMs : UNKNOWN_RUN_MS;
+}
+
+/** Expected run of this job: by jobs of its kind, else of its lane; never more than its time limit. Milliseconds. */
+export function runMs(state: State, job: Job): number {
+  const { estimate, timeLimitMs } = job.terms;
+  const expected = estimate && estimate.run.count > 0 ? estimate.run.meanMs : laneRunMs(state, job.lane);
+  return timeLimitMs === null ? expected : Math.min(expected, timeLimitMs);
+}
+
+/**
+ * A run that this job will hardly exceed, for promises to others: its time limit, or less if its kind was measured
+ * often enough. Null when nothing is known. Milliseconds.
+ */
+export function longestRunMs(job: Job): number | null {
+  const { estimate, timeLimitMs } = job.terms;
+  const measured = bestMeasured(estimate?.run ?? null, job.lane.learned.run);
+  if (measured === null) return timeLimitMs;
+  const safeMs = measured.meanMs + SAFE_DEVIATIONS * deviationMs(measured);
+  return timeLimitMs === null ? safeMs : Math.min(safeMs, timeLimitMs);
+}
+
+/** Fewer runs than this say too little of how far runs scatter. */
+const ENOUGH_RUNS = 3;
+
+function bestMeasured(group: RunStats | null, lane: RunStats): RunStats | null {
+  if (group !== null) return group.count >= ENOUGH_RUNS ? group : null;
+  return lane.count >= ENOUGH_RUNS ? lane : null;
+}
+
+/** From when a job with a deadline goes before its equals: twice what it needs before the deadline. */
+export function urgentAtMs(state: State, job: Job, deadlineMs: number): number {
+  return deadlineMs - 2 * (runMs(state, job) + switchCostMs(job.lane));
+}
