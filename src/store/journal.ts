@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
-import type { Job, JobPhase, Worker } from "../scheduler/model.ts";
+import type { SubmissionKey } from "../scheduler/events.ts";
+import type { Job, JobPhase } from "../scheduler/job-model.ts";
+import type { Worker } from "../scheduler/model.ts";
+import { rowOfExtras, rowOfHold } from "../scheduler/rows.ts";
+import { rowOfTerms } from "../scheduler/terms.ts";
 import type { Changes, JobEnd, LogEntry } from "../scheduler/transition.ts";
+import { KEY_LIFE_MS } from "./array-queries.ts";
 import { type Database, translate } from "./database.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
+import { writeTimetable } from "./timetable.ts";
 
 /** Makes what a step changed durable, in one transaction. */
 export interface Journal {
@@ -16,11 +22,20 @@ export interface Journal {
 /** The journal of an open database. */
 export function createJournal(db: Database): Journal {
   const sql = prepareStatements(db);
-  const environments = new Map<string, number>();
+  const known: KnownIds = { environments: new Map(), accountSets: new Map() };
   const write = db.transaction((changes: Changes): number[] => {
     const counts = new Map<string, number>();
     for (const lane of changes.lanes)
-      sql.putLane.run(lane.spec.key, JSON.stringify(lane.spec), lane.startCostMs, lane.stopCostMs);
+      sql.putLane.run(
+        lane.spec.key,
+        JSON.stringify(lane.spec),
+        JSON.stringify(lane.learned),
+        JSON.stringify(lane.arrivals),
+      );
+    for (const { key, usageMs, usageAtMs } of changes.accounts)
+      sql.putAccount.run(key, usageMs, Math.ceil(usageAtMs));
+    for (const { key, run } of changes.runGroups) sql.putRunGroup.run(key, JSON.stringify(run));
+    for (const { id, maxActive } of changes.newArrays) sql.insertArray.run(id, maxActive);
     for (const gpu of changes.gpus) sql.putGpu.run(gpu.uuid, gpu.index, gpu.totalBytes);
     for (const gone of changes.workersGone) writeGone(sql, gone);
     for (const { lease, atMs } of changes.leasesReleased)
@@ -33,7 +48,8 @@ export function createJournal(db: Database): Journal {
       sql.setIdentity.run(JSON.stringify(identity), workerId);
     for (const { workerId, endpoint, atMs } of changes.endpoints)
       sql.setEndpoint.run(endpoint, atMs, workerId);
-    writeJobs(sql, changes, counts, environments);
+    writeTimetable(sql, changes);
+    writeJobs(sql, changes, counts, known);
     for (const [state, change] of counts) if (change !== 0) sql.count.run(state, change);
     return changes.log.map((entry) => writeLog(sql, entry));
   });
@@ -44,12 +60,19 @@ export function createJournal(db: Database): Journal {
         try {
           return write.immediate(changes);
         } catch (error) {
-          environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
+          known.environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
+          known.accountSets.clear();
           throw error;
         }
       });
     },
   };
+}
+
+/** Rows that many jobs share, by their content. */
+interface KnownIds {
+  readonly environments: Map<string, number>;
+  readonly accountSets: Map<string, number>;
 }
 
 function isEmpty(changes: Changes): boolean {
@@ -58,12 +81,7 @@ function isEmpty(changes: Changes): boolean {
   );
 }
 
-function writeJobs(
-  sql: Statements,
-  changes: Changes,
-  counts: Map<string, number>,
-  known: Map<string, number>,
-): void {
+function writeJobs(sql: Statements, changes: Changes, counts: Map<string, number>, known: KnownIds): void {
   const add = (state: string, change: number): void =>
     void counts.set(state, (counts.get(state) ?? 0) + change);
   const fresh = new Set<Job>();
@@ -99,29 +117,41 @@ function liveState(phase: JobPhase): string {
   return phase.state;
 }
 
-function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: Map<string, number>): void {
+function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: KnownIds): void {
   const { job, payload, after } = entry;
   const { spec } = job.lane;
+  const terms = rowOfTerms(job.terms);
   sql.insertJob.run({
     id: job.id,
     runtime: spec.runtime,
     lane: spec.key,
-    priority: job.priority,
-    retries: job.retries,
-    timeLimitMs: job.timeLimitMs,
+    retryDelayMs: terms.retryDelayMs,
+    accountSet: accountSetId(sql, terms.accounts, known),
+    preemptible: terms.preemptible ? 1 : 0,
+    estimateKey: terms.estimateKey,
+    arrayId: entry.arrayId,
+    arrayIndex: payload.arrayIndex,
+    scheduleId: entry.scheduleId,
     submittedAt: job.submittedAtMs,
     after: after.length === 0 ? null : JSON.stringify(after),
     params: JSON.stringify(payload.params),
     command: payload.command === null ? null : JSON.stringify(payload.command),
     cwd: payload.cwd,
-    environmentId: payload.env === null ? null : environmentId(sql, payload.env, known),
+    environmentId: payload.env === null ? null : environmentId(sql, payload.env, known.environments),
     summary: payload.summary,
     label: payload.label,
     uid: payload.uid,
     user: payload.user,
     retryOf: payload.retryOf,
-    ...phaseColumns(job),
+    resumeCommand: payload.resumeCommand == null ? null : JSON.stringify(payload.resumeCommand),
+    ...changingColumns(job),
   });
+  if (payload.submissionKey !== undefined) writeKey(sql, job, payload.uid, payload.submissionKey);
+}
+
+function writeKey(sql: Statements, job: Job, uid: number, { key, digest, jobs }: SubmissionKey): void {
+  sql.forgetKeys.run(job.submittedAtMs - KEY_LIFE_MS);
+  sql.insertKey.run(uid, key, digest, job.id, jobs, job.submittedAtMs);
 }
 
 /** Environments repeat from job to job: each distinct one is stored once. */
@@ -140,23 +170,34 @@ function environmentId(
   return id;
 }
 
-function updateJob(sql: Statements, job: Job): void {
-  sql.updateJob.run({ id: job.id, ...phaseColumns(job) });
+function accountSetId(sql: Statements, accounts: readonly string[], { accountSets }: KnownIds): number {
+  const keys = JSON.stringify(accounts);
+  const cached = accountSets.get(keys);
+  if (cached !== undefined) return cached;
+  sql.putAccountSet.run(keys);
+  const id = sql.accountSetOf.pluck().get(keys) as number;
+  accountSets.set(keys, id);
+  return id;
 }
 
-function phaseColumns(job: Job) {
-  const { phase } = job;
+function updateJob(sql: Statements, job: Job): void {
+  sql.updateJob.run({ id: job.id, ...changingColumns(job) });
+}
+
+function changingColumns(job: Job) {
+  const { phase, terms } = job;
   const isPlaced = phase.state === "starting" || phase.state === "running";
   return {
+    priority: terms.priority,
+    retries: terms.retries,
+    timeLimitMs: terms.timeLimitMs,
     state: phase.state,
     attempts: job.attempts,
     workerId: isPlaced ? phase.worker.id : null,
     startedAt: phase.state === "running" ? phase.startedAtMs : null,
     ending: phase.state === "running" && phase.ending !== null ? JSON.stringify(phase.ending) : null,
-    hold:
-      phase.state === "held"
-        ? JSON.stringify({ byPerson: phase.byPerson, untilMs: phase.untilMs, after: [...phase.after] })
-        : null,
+    hold: phase.state === "held" ? JSON.stringify(rowOfHold(phase)) : null,
+    extras: job.extras === null ? null : JSON.stringify(rowOfExtras(job)),
   };
 }
 
@@ -184,6 +225,7 @@ function writeWorker(sql: Statements, worker: Worker): void {
     state: worker.phase.state,
     phase: JSON.stringify(worker.phase),
     pinned: worker.pinned ? 1 : 0,
+    backfillUntil: worker.backfillUntilMs,
     createdAt: worker.createdAtMs,
   });
 }

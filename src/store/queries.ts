@@ -1,4 +1,6 @@
+import type { TermsRow } from "../scheduler/terms.ts";
 import type { Json } from "../std/json.ts";
+import { type ArrayQueries, createArrayQueries } from "./array-queries.ts";
 import type { Database } from "./database.ts";
 
 /** A job as stored: what views are made from. */
@@ -28,6 +30,12 @@ export interface JobRow {
   readonly uid: number;
   readonly user: string;
   readonly retryOf: number | null;
+  readonly arrayId: number | null;
+  readonly arrayIndex: number | null;
+  readonly scheduleId: number | null;
+  /** What a command runs instead once it has been preempted. */
+  readonly resumeCommand: readonly string[] | null;
+  readonly preemptible: number;
   readonly output: Json;
   readonly artifacts: Json;
 }
@@ -68,21 +76,55 @@ export interface WorkerRow {
   readonly detail: string | null;
 }
 
+/** A finished job as statistics see it, and the worker that served it, if a resident one did. */
+export interface FinishedRow {
+  readonly runtime: string;
+  readonly state: "succeeded" | "failed" | "cancelled";
+  readonly submittedAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number;
+  readonly workerId: number | null;
+  readonly workerCreatedAtMs: number | null;
+  /** Null of one-shot workers, too: they are their job. */
+  readonly workerReadyAtMs: number | null;
+}
+
+/** A finished job that ran, as a trace has it. */
+export interface FinishedRun {
+  readonly id: number;
+  readonly lane: string;
+  readonly user: string;
+  readonly priority: number;
+  readonly submittedAtMs: number;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  /** GPUs that its worker held, and the size of its lease on each if it was shared. */
+  readonly gpus: number;
+  readonly sharedBytes: number | null;
+}
+
 export interface JobFilter {
   /** Each at most once; null = all. */
   readonly states: readonly string[] | null;
   readonly runtime: string | null;
+  readonly array?: number | null;
   readonly before: number | null;
   readonly limit: number;
 }
 
 /** Reads for views and for handing jobs over. All are indexed but jobs by runtime: none costs more with a longer queue. */
-export interface Queries {
+export interface Queries extends ArrayQueries {
   job(id: number): JobRow | undefined;
   jobs(filter: JobFilter): JobRow[];
   /** Jobs by state, from counters that each commit keeps. */
   counts(): Record<string, number>;
+  /** The newest finished jobs, newest first. */
+  newestFinished(limit: number): FinishedRow[];
+  /** Finished jobs that ran, oldest first, from the one after job `after` on. */
+  finishedRuns(page: { after: number; limit: number }): FinishedRun[];
   environment(jobId: number): Record<string, string> | null;
+  /** The terms a job was submitted with, so that a retry has the same. */
+  termsOf(jobId: number): TermsRow;
   attempts(jobId: number): AttemptRow[];
   events(filter: { jobId: number | null; after: number; limit: number }): EventRow[];
   lastEventSeq(): number;
@@ -98,17 +140,44 @@ export interface Queries {
 const JOB_COLUMNS = `j.id, j.runtime, j.lane, j.state, j.priority, j.retries, j.time_limit_ms AS timeLimitMs, j.attempts,
   j.worker_id AS workerId, w.name AS workerName, j.submitted_at AS submittedAtMs, j.started_at AS startedAtMs,
   j.finished_at AS finishedAtMs, j.exit_code AS exitCode, j.reason_code AS reasonCode, j.reason_text AS reasonText,
-  j.after, j.params, j.command, j.cwd, j.summary, j.label, j.uid, j.user, j.retry_of AS retryOf, j.output, j.artifacts
+  j.after, j.params, j.command, j.cwd, j.summary, j.label, j.uid, j.user, j.retry_of AS retryOf, j.array_id AS arrayId, j.array_index AS arrayIndex, j.schedule_id AS scheduleId,
+  j.resume_command AS resumeCommand, j.preemptible, j.output, j.artifacts
   FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id`;
 const WORKER_COLUMNS = `id, name, lane, runtime, fence, state, pinned, identity, endpoint, created_at AS createdAtMs,
   ready_at AS readyAtMs, gone_at AS goneAtMs, exit_code AS exitCode, detail FROM workers`;
 const EVENT_COLUMNS = "seq, at AS atMs, type, job_id AS jobId, worker, gpu, text FROM events";
 const LIVE_WORKERS = "state IN ('starting','ready','draining','stopping')";
 
+const FINISHED_STATES = ["succeeded", "failed", "cancelled"];
+// A run that is over before the scheduler heard of its start has none on the job, but on its attempt.
+const STARTED_AT = `COALESCE(j.started_at,
+  (SELECT a.started_at FROM attempts a WHERE a.job_id = j.id AND a.attempt = j.attempts))`;
+// Each state is a walk of its own along the index: unfinished jobs cost no look.
+const walkFinished = (columns: string, order: string): string =>
+  FINISHED_STATES.map(
+    (state) =>
+      `SELECT * FROM (SELECT ${columns} AND j.state = '${state}' ORDER BY j.id ${order} LIMIT :limit)`,
+  ).join(" UNION ALL ");
+const newestFinishedSql = `${walkFinished(
+  `j.id, j.runtime, j.state, j.submitted_at AS submittedAtMs, ${STARTED_AT} AS startedAtMs,
+     j.finished_at AS finishedAtMs, j.worker_id AS workerId, w.created_at AS workerCreatedAtMs,
+     w.ready_at AS workerReadyAtMs FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id WHERE TRUE`,
+  "DESC",
+)} ORDER BY id DESC LIMIT :limit`;
+const finishedRunsSql = `${walkFinished(
+  `j.id, j.lane, j.user, j.priority, j.submitted_at AS submittedAtMs, ${STARTED_AT} AS startedAtMs,
+     j.finished_at AS finishedAtMs, (SELECT COUNT(*) FROM leases l WHERE l.worker_id = j.worker_id) AS gpus,
+     (SELECT MAX(l.vram_bytes) FROM leases l WHERE l.worker_id = j.worker_id AND l.mode = 'shared') AS sharedBytes
+     FROM jobs j WHERE j.id > :after AND ${STARTED_AT} IS NOT NULL`,
+  "ASC",
+)} ORDER BY id LIMIT :limit`;
+
 /** The reads of an open database, prepared once. */
 export function createQueries(db: Database): Queries {
   const job = db.prepare(`SELECT ${JOB_COLUMNS} WHERE j.id = ?`);
   const counts = db.prepare("SELECT state, n FROM counters");
+  const newestFinished = db.prepare(newestFinishedSql);
+  const finishedRuns = db.prepare(finishedRunsSql);
   const environment = db
     .prepare("SELECT variables FROM environments WHERE id = (SELECT environment_id FROM jobs WHERE id = ?)")
     .pluck();
@@ -130,11 +199,15 @@ export function createQueries(db: Database): Queries {
     jobs: (filter) => listJobs(db, filter),
     counts: () =>
       Object.fromEntries((counts.all() as { state: string; n: number }[]).map((row) => [row.state, row.n])),
+    termsOf: (jobId) => readTerms(db, jobId),
+    newestFinished: (limit) => newestFinished.all({ limit }) as FinishedRow[],
+    finishedRuns: (page) => finishedRuns.all(page) as FinishedRun[],
     environment(jobId) {
       const variables = environment.get(jobId) as string | undefined;
       return variables === undefined ? null : (JSON.parse(variables) as Record<string, string>);
     },
     attempts: (jobId) => attempts.all(jobId) as AttemptRow[],
+    ...createArrayQueries(db),
     events: ({ jobId, after, limit }) =>
       (jobId === null ? allEvents.all(after, limit) : jobEvents.all(jobId, after, limit)) as EventRow[],
     lastEventSeq: () => (lastSeq.get() as number | null) ?? 0,
@@ -149,13 +222,13 @@ export function createQueries(db: Database): Queries {
   };
 }
 
-type RawJob = Omit<JobRow, "after" | "params" | "command" | "output" | "artifacts"> &
-  Record<"after" | "params" | "command" | "output" | "artifacts", string | null>;
+type JsonColumn = "after" | "params" | "command" | "resumeCommand" | "output" | "artifacts";
+type RawJob = Omit<JobRow, JsonColumn> & Record<JsonColumn, string | null>;
 
 /** Newest first. Each state is a walk of its own along the index, so rare states cost no look at all the others. */
 function listJobs(db: Database, filter: JobFilter): JobRow[] {
-  const { states, runtime, before, limit } = filter;
-  const ofRuntime = runtime === null ? "" : "AND j.runtime = :runtime";
+  const { states, runtime, array = null, before, limit } = filter;
+  const ofRuntime = `${runtime === null ? "" : "AND j.runtime = :runtime"} ${array === null ? "" : "AND j.array_id = :array"}`;
   const walk = (state: string): string =>
     `SELECT * FROM (SELECT ${JOB_COLUMNS} WHERE j.id < :before ${state} ${ofRuntime} ORDER BY j.id DESC LIMIT :limit)`;
   const walks = states === null ? [walk("")] : states.map((_, index) => walk(`AND j.state = :state${index}`));
@@ -164,6 +237,7 @@ function listJobs(db: Database, filter: JobFilter): JobRow[] {
     before: before ?? Number.MAX_SAFE_INTEGER,
     limit,
     ...(runtime === null ? {} : { runtime }),
+    ...(array === null ? {} : { array }),
     ...Object.fromEntries((states ?? []).map((state, index) => [`state${index}`, state])),
   };
   const sql = `${walks.join(" UNION ALL ")} ORDER BY id DESC LIMIT :limit`;
@@ -177,7 +251,25 @@ function toJob(row: RawJob | undefined): JobRow | undefined {
     after: row.after === null ? [] : (JSON.parse(row.after) as number[]),
     params: JSON.parse(row.params ?? "{}") as Record<string, Json>,
     command: row.command === null ? null : (JSON.parse(row.command) as string[]),
+    resumeCommand: row.resumeCommand === null ? null : (JSON.parse(row.resumeCommand) as string[]),
     output: row.output === null ? null : (JSON.parse(row.output) as Json),
     artifacts: row.artifacts === null ? null : (JSON.parse(row.artifacts) as Json),
   };
+}
+
+function readTerms(db: Database, jobId: number): TermsRow {
+  const row = db
+    .prepare(
+      `SELECT priority, retries, retry_delay_ms AS retryDelayMs, time_limit_ms AS timeLimitMs, preemptible,
+         estimate_key AS estimateKey, user, keys
+       FROM jobs LEFT JOIN account_sets ON account_sets.id = account_set WHERE jobs.id = ?`,
+    )
+    .get(jobId) as Omit<TermsRow, "accounts" | "preemptible"> & {
+    preemptible: number;
+    user: string;
+    keys: string | null;
+  };
+  const { user, keys, preemptible, ...terms } = row;
+  const accounts = keys === null ? ([`user:${user}`] as const) : (JSON.parse(keys) as TermsRow["accounts"]);
+  return { ...terms, accounts, preemptible: preemptible === 1 };
 }

@@ -1,6 +1,8 @@
-import type { LaneSpec, LeaseMode, WorkerPhase } from "../scheduler/model.ts";
-import type { RestoredJob, RestoredRows, RestoredWorker } from "../scheduler/restore.ts";
+import { nothingLearned, type RunStats } from "../scheduler/learned.ts";
+import type { LeaseMode, WorkerPhase } from "../scheduler/model.ts";
+import type { AccountRow, ArrayRow, GpuRow, JobRow, LaneRow, Rows, WorkerRow } from "../scheduler/rows.ts";
 import { type Database, damaged, translate } from "./database.ts";
+import { readTimetable } from "./timetable.ts";
 
 /**
  * Reads everything that is not finished, for the scheduler's state to be rebuilt from. The jobs are read one by one as
@@ -8,7 +10,7 @@ import { type Database, damaged, translate } from "./database.ts";
  * @throws Failure store/damaged, also while the jobs are read, if the rows contradict each other: SQLite checks its
  * pages, not what stands in them.
  */
-export function readRows(db: Database): RestoredRows {
+export function readRows(db: Database): Rows {
   return translate(db.name, () => {
     const number = (sql: string): number => (db.prepare(sql).pluck().get() as number | null) ?? 0;
     const lanes = readLanes(db);
@@ -22,18 +24,24 @@ export function readRows(db: Database): RestoredRows {
     return {
       lanes,
       gpus,
+      accounts: db
+        .prepare("SELECT key, usage_ms AS usageMs, usage_at AS usageAtMs FROM accounts")
+        .all() as AccountRow[],
+      runGroups: readRunGroups(db),
+      arrays: db.prepare("SELECT id, max_active AS maxActive FROM arrays").all() as ArrayRow[],
       workers,
       jobs: readJobs(db, { laneKeys, workerIds: new Set(workers.map(({ id }) => id)) }),
       nextJobId: number("SELECT MAX(id) FROM jobs") + 1,
       nextWorkerId: number("SELECT MAX(id) FROM workers") + 1,
       lastFence: number("SELECT MAX(fence) FROM workers"),
+      timetable: readTimetable(db),
     };
   });
 }
 
 /** The first contradiction between workers and the rest, in words. */
 function findWorkerFlaw(
-  workers: readonly RestoredWorker[],
+  workers: readonly WorkerRow[],
   laneKeys: ReadonlySet<string>,
   uuids: ReadonlySet<string>,
 ): string | undefined {
@@ -49,7 +57,7 @@ interface Known {
   readonly workerIds: ReadonlySet<number>;
 }
 
-function findJobFlaw({ laneKeys, workerIds }: Known, job: RestoredJob): string | undefined {
+function findJobFlaw({ laneKeys, workerIds }: Known, job: JobRow): string | undefined {
   const { id, state } = job;
   if (!laneKeys.has(job.laneKey)) return `job ${id} is of an unknown lane`;
   if (state === "held" && job.hold === null) return `job ${id} is held by nothing`;
@@ -67,44 +75,45 @@ function parse<T>(db: Database, text: string): T {
 
 const LIVE_STATES = ["held", "queued", "starting", "running"] as const;
 
-interface LaneRow {
-  readonly spec: string;
-  readonly start_cost_ms: number | null;
-  readonly stop_cost_ms: number | null;
-}
-
-interface GpuRow {
-  readonly uuid: string;
-  readonly index: number;
-  readonly totalBytes: number;
-}
-
-interface WorkerRow {
+interface StoredWorker {
   readonly id: number;
   readonly name: string;
   readonly lane: string;
   readonly fence: number;
   readonly created_at: number;
   readonly pinned: number;
+  readonly backfill_until: number | null;
   readonly phase: string;
 }
 
-function readLanes(db: Database): RestoredRows["lanes"] {
-  const rows = db.prepare("SELECT spec, start_cost_ms, stop_cost_ms FROM lanes").all() as LaneRow[];
+/** Specs that an older version wrote lack what came later. */
+const laterSpec = { cpuCores: 0, ramBytes: 0, minReplicas: 0, minResidencyMs: 0 };
+
+function readLanes(db: Database): LaneRow[] {
+  const rows = db.prepare("SELECT spec, learned, arrivals FROM lanes").all() as {
+    spec: string;
+    learned: string | null;
+    arrivals: string | null;
+  }[];
   return rows.map((row) => ({
-    spec: parse<LaneSpec>(db, row.spec),
-    startCostMs: row.start_cost_ms,
-    stopCostMs: row.stop_cost_ms,
+    spec: { ...laterSpec, ...parse<LaneRow["spec"]>(db, row.spec) },
+    learned: { ...nothingLearned, ...parse<Partial<LaneRow["learned"]>>(db, row.learned ?? "{}") },
+    arrivals: parse<LaneRow["arrivals"]>(db, row.arrivals ?? "null"),
   }));
 }
 
-function readWorkers(db: Database): RestoredWorker[] {
+function readRunGroups(db: Database): Rows["runGroups"] {
+  const rows = db.prepare("SELECT key, run FROM run_groups").all() as { key: string; run: string }[];
+  return rows.map(({ key, run }) => ({ key, run: parse<RunStats>(db, run) }));
+}
+
+function readWorkers(db: Database): WorkerRow[] {
   const leases = db.prepare(
     "SELECT gpu, mode, vram_bytes AS vramBytes FROM leases WHERE worker_id = ? AND released_at IS NULL",
   );
   const rows = db
     .prepare("SELECT * FROM workers WHERE state IN ('starting','ready','draining','stopping') ORDER BY id")
-    .all() as WorkerRow[];
+    .all() as StoredWorker[];
   return rows.map((row) => ({
     id: row.id,
     name: row.name,
@@ -112,39 +121,48 @@ function readWorkers(db: Database): RestoredWorker[] {
     fence: row.fence,
     createdAtMs: row.created_at,
     pinned: row.pinned === 1,
+    backfillUntilMs: row.backfill_until,
     phase: parse<WorkerPhase>(db, row.phase),
     leases: leases.all(row.id) as { gpu: string; mode: LeaseMode; vramBytes: number }[],
   }));
 }
 
-interface JobRow {
+interface StoredJob {
   readonly id: number;
   readonly lane: string;
   readonly priority: number;
   readonly submitted_at: number;
   readonly retries: number;
+  readonly retry_delay_ms: number;
   readonly time_limit_ms: number | null;
+  readonly user: string;
+  readonly account_set: number | null;
+  readonly preemptible: number;
+  readonly estimate_key: string | null;
   readonly attempts: number;
-  readonly state: RestoredJob["state"];
+  readonly state: JobRow["state"];
   readonly worker_id: number | null;
   readonly started_at: number | null;
   readonly ending: string | null;
   readonly hold: string | null;
+  readonly extras: string | null;
 }
 
 /** State by state, each in order of ids, so that each lane's queue is filled at its end and nothing is sorted. */
-function* readJobs(db: Database, known: Known): Generator<RestoredJob, void, undefined> {
+function* readJobs(db: Database, known: Known): Generator<JobRow, void, undefined> {
   const inState = db.prepare(
-    `SELECT id, lane, priority, submitted_at, retries, time_limit_ms, attempts, state, worker_id, started_at, ending,
-       hold FROM jobs WHERE state = ? ORDER BY id`,
+    `SELECT id, lane, priority, submitted_at, retries, retry_delay_ms, time_limit_ms, user, account_set, preemptible,
+       estimate_key, attempts, state, worker_id, started_at, ending, hold, extras
+     FROM jobs WHERE state = ? ORDER BY id`,
   );
   const counted = db.prepare("SELECT COALESCE(SUM(n), 0) FROM counters WHERE state = ?").pluck();
   try {
+    const accounts = readAccountSets(db);
     for (const state of LIVE_STATES) {
       const expected = counted.get(state) as number;
       let found = 0;
-      for (const row of inState.iterate(state) as IterableIterator<JobRow>) {
-        const job = toJob(db, row);
+      for (const row of inState.iterate(state) as IterableIterator<StoredJob>) {
+        const job = toJob(db, row, accounts);
         const flaw = findJobFlaw(known, job);
         if (flaw !== undefined) throw damaged(db.name, flaw);
         found += 1;
@@ -160,19 +178,31 @@ function* readJobs(db: Database, known: Known): Generator<RestoredJob, void, und
   }
 }
 
-function toJob(db: Database, row: JobRow): RestoredJob {
+type AccountKeys = JobRow["accounts"];
+
+function readAccountSets(db: Database): Map<number, AccountKeys> {
+  const rows = db.prepare("SELECT id, keys FROM account_sets").all() as { id: number; keys: string }[];
+  return new Map(rows.map(({ id, keys }) => [id, parse<AccountKeys>(db, keys)]));
+}
+
+function toJob(db: Database, row: StoredJob, accounts: ReadonlyMap<number, AccountKeys>): JobRow {
   return {
     id: row.id,
     laneKey: row.lane,
     priority: row.priority,
     submittedAtMs: row.submitted_at,
     retries: row.retries,
+    retryDelayMs: row.retry_delay_ms,
     timeLimitMs: row.time_limit_ms,
+    accounts: accounts.get(row.account_set ?? -1) ?? [`user:${row.user}`],
+    preemptible: row.preemptible === 1,
+    estimateKey: row.estimate_key,
     attempts: row.attempts,
     state: row.state,
     workerId: row.worker_id,
     startedAtMs: row.started_at,
-    ending: row.ending === null ? null : parse<RestoredJob["ending"]>(db, row.ending),
-    hold: row.hold === null ? null : parse<RestoredJob["hold"]>(db, row.hold),
+    ending: row.ending === null ? null : parse<JobRow["ending"]>(db, row.ending),
+    hold: row.hold === null ? null : parse<JobRow["hold"]>(db, row.hold),
+    extras: row.extras === null ? null : parse<JobRow["extras"]>(db, row.extras),
   };
 }

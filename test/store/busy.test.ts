@@ -7,9 +7,10 @@ import { Failure } from "../../src/std/failure.ts";
 import { createJournal } from "../../src/store/journal.ts";
 import { createQueries } from "../../src/store/queries.ts";
 import { readRows } from "../../src/store/rows.ts";
+import { testPolicy } from "../kit/policy.ts";
 import { tempDatabase } from "./temp-database.ts";
 
-const policy = { cpuSlots: 1, quantumFactor: 1, vramReserveBytes: 0 };
+const policy = testPolicy({ cpuCores: 1, quantumFactor: 1 });
 const gpu = { uuid: "g", index: 0, totalBytes: 100, foreignBytes: 0, healthy: true };
 
 /** The sqlite3 of better-sqlite3 in another process, in the midst of a write. */

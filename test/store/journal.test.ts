@@ -59,10 +59,20 @@ describe("after each of hundreds of steps of a simulated host", () => {
 
 describe("a commit that fails in its midst", () => {
   test.each(["events", "attempts", "leases", "counters"])("leaves nothing behind (%s)", (table) => {
+    // Not every host writes to every table in its second half.
+    const seeds = Array.from({ length: 40 }, (_, index) => 11 + index);
+    expect(
+      seeds.some((seed) => leavesNothing(table, seed)),
+      "the planted fault must have been met",
+    ).toBe(true);
+  });
+
+  /** Whether the planted fault was met; checks that nothing of that commit is left. */
+  function leavesNothing(table: string, seed: number): boolean {
     using temp = tempDatabase();
     const db = temp.open();
     db.pragma("synchronous = OFF");
-    const result = simulate(11);
+    const result = simulate(seed);
     const half = Math.floor(result.trace.length / 2);
     const state = replay(db, { ...result, trace: result.trace.slice(0, half) });
     const journal = createJournal(db);
@@ -81,12 +91,11 @@ describe("a commit that fails in its midst", () => {
         break;
       }
     }
-    expect(failed, "the planted fault must have been met").toBe(true);
     db.exec("DROP TRIGGER fault");
     // What a daemon does then: the state is rebuilt, and the same events come to the same end.
-    const again = restore(result.options.policy, readRows(db));
-    checkInvariants(again);
-  });
+    checkInvariants(restore(result.options.policy, readRows(db)));
+    return failed;
+  }
 
   test("a finished job is never written again", () => {
     using temp = tempDatabase();

@@ -32,7 +32,7 @@ const hashOf = (file: string): string => createHash("sha256").update(readFileSyn
 
 function addJob(file: string): void {
   const db = openDatabase(file);
-  db.exec(`INSERT INTO lanes VALUES ('l', '{}', NULL, NULL)`);
+  db.exec(`INSERT INTO lanes (key, spec) VALUES ('l', '{}')`);
   db.close();
 }
 

@@ -1,0 +1,42 @@
+import type { Database } from "./database.ts";
+
+/** After this long a submission key may be used for something else. */
+export const KEY_LIFE_MS = 7 * 86_400_000;
+
+/** What a submission key stands for. */
+export interface SubmissionRow {
+  readonly digest: string;
+  readonly firstJob: number;
+  readonly jobs: number;
+}
+
+/** Reads about jobs that were asked for together. */
+export interface ArrayQueries {
+  /** What this user submitted under the key, if that is not too long ago. */
+  submission(uid: number, key: string, nowMs: number): SubmissionRow | undefined;
+  /** Ids of an array's jobs that are not over, the last one first. */
+  liveOfArray(arrayId: number): number[];
+  /** How many jobs an array has in all; 0 = there is none of this id. */
+  sizeOfArray(arrayId: number): number;
+  /** By when the job has, or had, to be done. Milliseconds since 1970. */
+  deadlineOf(jobId: number): number | null;
+}
+
+/** The reads of an open database, prepared once. */
+export function createArrayQueries(db: Database): ArrayQueries {
+  const submission = db.prepare(
+    "SELECT digest, first_job AS firstJob, jobs FROM submission_keys WHERE uid = ? AND key = ? AND at >= ?",
+  );
+  const live = db
+    .prepare("SELECT id FROM jobs WHERE array_id = ? AND finished_at IS NULL ORDER BY id DESC")
+    .pluck();
+  const size = db.prepare("SELECT COUNT(*) FROM jobs WHERE array_id = ?").pluck();
+  const deadline = db.prepare("SELECT json_extract(extras, '$.deadlineMs') FROM jobs WHERE id = ?").pluck();
+  return {
+    submission: (uid, key, nowMs) =>
+      submission.get(uid, key, nowMs - KEY_LIFE_MS) as SubmissionRow | undefined,
+    liveOfArray: (arrayId) => live.all(arrayId) as number[],
+    sizeOfArray: (arrayId) => size.get(arrayId) as number,
+    deadlineOf: (jobId) => (deadline.get(jobId) as number | null | undefined) ?? null,
+  };
+}
