@@ -41,6 +41,7 @@ module.exports = {
     only("runtime-stands-alone", "runtime", "runtime|std|scheduler"),
     only("config-stands-alone", "config", "config|std|scheduler"),
     only("sim-drives-the-scheduler", "sim", "sim|scheduler|std"),
+    only("replay-drives-the-scheduler", "replay", "replay|scheduler|std"),
     only(
       "operations-reach-the-world-through-ctx",
       "operations",
@@ -53,7 +54,25 @@ module.exports = {
       name: "cli-sees-the-client",
       severity: "error",
       from: { path: "^src/cli/", pathNot: "^src/cli/commands/daemon\\.ts$" },
-      to: { path: "^src/", pathNot: "^src/(cli|client|config|std)/", dependencyTypesNot: ["type-only"] },
+      to: {
+        path: "^src/",
+        pathNot: "^src/((cli|client|config|std)/|replay/main\\.ts$)",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      // `orch sim` asks no daemon: it runs the scheduler itself. It imports it only when invoked, since the replay is a
+      // bundle of its own that no other command should pay for.
+      name: "only-sim-command-replays",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(replay/|cli/commands/sim\\.ts$)" },
+      to: { path: "^src/replay/" },
+    },
+    {
+      name: "sim-command-loads-the-replay-late",
+      severity: "error",
+      from: { path: "^src/cli/commands/sim\\.ts$" },
+      to: { path: "^src/replay/", dynamic: false, dependencyTypesNot: ["type-only"] },
     },
     {
       name: "only-daemon-command-starts-the-daemon",
@@ -65,6 +84,7 @@ module.exports = {
     native("execa", "^src/engine/"),
     native("chalk", "^src/cli/output\\.ts$"),
     native("commander", "^src/cli/"),
+    native("cron-parser", "^src/scheduler/recurrence\\.ts$"),
     native("koffi", "^src/(gpu/nvml-library|daemon/peer-credentials)\\.ts$"),
     native("yaml", "^src/(runtime|config)/"),
     native("pino", "^src/daemon/"),

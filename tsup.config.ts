@@ -13,8 +13,13 @@ export default defineConfig([
   {
     ...common,
     // CommonJS: Node's loader for ES modules alone would take a fifth of the time that `orch ls` may take. The daemon
-    // is a file of its own: compiling it would take another fifth.
-    entry: { cli: "src/cli/main.ts", daemon: "src/daemon/main.ts", sim: "src/sim/main.ts" },
+    // is a file of its own: compiling it would take another fifth. So is what only `orch sim` needs.
+    entry: {
+      cli: "src/cli/main.ts",
+      daemon: "src/daemon/main.ts",
+      replay: "src/replay/main.ts",
+      sim: "src/sim/main.ts",
+    },
     format: "cjs",
     shims: true,
     clean: true,
@@ -22,11 +27,12 @@ export default defineConfig([
     noExternal: ["commander", "chalk", "execa"],
     esbuildPlugins: [
       {
-        name: "daemon-apart",
+        name: "programs-apart",
         setup: (build) =>
-          build.onResolve({ filter: /\/daemon\/main\.ts$/ }, ({ kind }) =>
-            kind === "dynamic-import" ? { path: "./daemon.cjs", external: true } : undefined,
-          ),
+          build.onResolve({ filter: /\/(daemon|replay)\/main\.ts$/ }, ({ kind, path }) => {
+            const program = path.split("/").at(-2);
+            return kind === "dynamic-import" ? { path: `./${program}.cjs`, external: true } : undefined;
+          }),
       },
     ],
   },
