@@ -17,7 +17,7 @@ const MAX_RSS_BYTES = 400e6;
 const options: DaemonOptions = {
   gpus: "virtual:1x8GiB,1x24GiB",
   home: makeHome(),
-  env: { ORCH_CPU_SLOTS: "16" },
+  env: { ORCH_CPU_CORES: "16" },
 };
 const label = QUEUED.toLocaleString("en-US");
 const submit = encode("POST", "/jobs", {

@@ -11,7 +11,7 @@ const SLOTS = 16;
 const TARGET = 300;
 const count = isQuick ? 500 : 2000;
 
-const daemon = await startDaemon({ env: { ORCH_CPU_SLOTS: String(SLOTS) } });
+const daemon = await startDaemon({ env: { ORCH_CPU_CORES: String(SLOTS) } });
 const connection = await daemon.connect();
 const request = encode("POST", "/jobs/run", { command: ["true"], cwd: "/", env: process.env });
 const warmUp = 100;

@@ -72,7 +72,7 @@ if (broken.length > 0) {
 /** Each program is a process of its own: what one leaves in memory must not slow the next. */
 function runProgram(name) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [path.join(out, `${name}.mjs`), ...args], {
+    const child = spawn(process.execPath, ["--expose-gc", path.join(out, `${name}.mjs`), ...args], {
       env: { ...process.env, ORCH_BENCH_ROOT: root },
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -1,4 +1,4 @@
-import type { Job, Lane, State } from "../scheduler/model.ts";
+import type { Condition, Job } from "../scheduler/job-model.ts";
 import type { Changes, JobEnd } from "../scheduler/transition.ts";
 import { assert, must } from "../std/assert.ts";
 import type { Committed } from "./check-transition.ts";
@@ -8,7 +8,7 @@ type AttemptEnd = Changes["attemptsEnded"][number];
 
 /**
  * Checks what a step did to jobs: only legal moves, attempts counted one by one and no more than allowed, ends that
- * agree with what happened in the world, and the best waiting job of a lane taken first.
+ * agree with what happened in the world, and waits before retries as long as they should be.
  * @throws AssertionFailed naming the job.
  */
 export function checkJobs(committed: Committed): void {
@@ -16,10 +16,12 @@ export function checkJobs(committed: Committed): void {
   const touched = new Set<Job>([...changes.jobs, ...changes.ended.map((end) => end.job)]);
   for (const { job } of changes.newJobs) touched.add(job);
   for (const job of touched) checkMove(committed, job);
-  for (const end of changes.attemptsEnded) checkAttemptEnd(committed, end);
+  for (const end of changes.attemptsEnded) {
+    checkAttemptEnd(committed, end);
+    checkRetry(committed, end);
+  }
   for (const start of changes.attemptsStarted) checkAttemptStart(committed, start.jobId, start.attempt);
   for (const end of changes.ended) checkEnd(committed, end);
-  checkOrder(committed.state, changes);
 }
 
 const onWorker: ReadonlySet<string> = new Set(["starting", "running"]);
@@ -42,11 +44,12 @@ function checkAttemptEnd({ host }: Committed, end: AttemptEnd): void {
   const run = host.runs.get(end.jobId)?.find((candidate) => candidate.attempt === end.attempt);
   if (end.outcome === "not-started")
     return assert(run === undefined, `${name} counts as not started, but it ran`);
-  if (run === undefined) return assert(end.outcome === "lost", `${name} never ran, but it ${end.outcome}`);
+  const isStopped = end.outcome === "lost" || end.outcome === "preempted";
+  if (run === undefined) return assert(isStopped, `${name} never ran, but it ${end.outcome}`);
   const real = run.outcome?.kind ?? "running";
   assert(real !== "running", `${name} counts as ${end.outcome} while it runs`);
   // Of a run whose end nobody could report any more, the daemon only knows that its worker is gone.
-  assert(end.outcome === real || end.outcome === "lost", `${name} counts as ${end.outcome}, but it ${real}`);
+  assert(end.outcome === real || isStopped, `${name} counts as ${end.outcome}, but it ${real}`);
 }
 
 function checkAttemptStart(committed: Committed, jobId: number, attempt: number): void {
@@ -61,13 +64,28 @@ function checkAttemptStart(committed: Committed, jobId: number, attempt: number)
   assert(!wasHeldByPerson || wasReleased, `job ${jobId} was held by a person and runs`);
   const outcomes = outcomesOf(row, step.changes.attemptsEnded, jobId);
   assert(attempt === outcomes.size + 1, `job ${jobId} has ${outcomes.size} runs, its next is ${attempt}`);
-  for (const [number, outcome] of outcomes) {
+  const counted = countedAttempts(committed, job, outcomes);
+  for (const [index, [number, outcome]] of counted.entries()) {
     const allowed = retriesAfter(job, outcome);
     assert(
-      number <= allowed,
+      index < allowed,
       `job ${jobId} runs again after attempt ${number} ${outcome}; ${allowed} retries are allowed`,
     );
   }
+  checkConditions(committed, jobId);
+}
+
+/** All that the job was to wait for has ended as it was to end. */
+function checkConditions({ before, step, memory }: Committed, jobId: number): void {
+  for (const { jobId: other, condition } of memory.conditions.get(jobId) ?? []) {
+    const end = before.jobs.get(other)?.end ?? step.changes.ended.find((each) => each.job.id === other);
+    const isMet = end !== undefined && end !== null && meets(condition, end.state);
+    assert(isMet, `job ${jobId} runs, but job ${other} is ${end?.state ?? "not over"} and not ${condition}`);
+  }
+}
+
+function meets(condition: Condition, state: JobEnd["state"]): boolean {
+  return condition === "any" || condition === state;
 }
 
 /** Outcomes of the attempts that ran, by number, with those that ended in this step. */
@@ -83,10 +101,48 @@ function outcomesOf(
   return outcomes;
 }
 
+/** Attempts that count against the retries: not those that made way, nor one that ran out of memory. */
+function countedAttempts(
+  committed: Committed,
+  job: Job,
+  outcomes: ReadonlyMap<number, string>,
+): [number, string][] {
+  const counted = [...outcomes].filter(([, outcome]) => outcome !== "preempted");
+  if (job.extras?.hadOutOfMemory !== true) return counted;
+  const starved = counted.findIndex(([number]) => ranOut(committed, job.id, number));
+  assert(starved !== -1, `job ${job.id} never ran out of memory`);
+  return counted.filter((_, index) => index !== starved);
+}
+
+/** Whether the run, or the program that it ran in, ended for want of memory. */
+function ranOut({ host, before }: Committed, jobId: number, attempt: number): boolean {
+  const run = host.runs.get(jobId)?.find((each) => each.attempt === attempt);
+  if (run?.outcome?.cause === "out-of-memory") return true;
+  const workerId = before.jobs.get(jobId)?.attempts.get(attempt)?.workerId ?? -1;
+  return host.programs.get(workerId)?.exit?.cause === "out-of-memory";
+}
+
+/** A retry comes between half of its backoff and all of it: 1, 2, 4 … times the first wait, at most a minute or that. */
+function checkRetry(committed: Committed, end: AttemptEnd): void {
+  const { state, before, step, events, nowMs } = committed;
+  const job = state.jobs.get(end.jobId);
+  if (job?.phase.state !== "held" || job.phase.untilMs === null) return;
+  if (events.some((event) => event.type === "change-job" && event.jobId === end.jobId)) return;
+  const outcomes = outcomesOf(before.jobs.get(job.id), step.changes.attemptsEnded, job.id);
+  const { length } = countedAttempts(committed, job, outcomes);
+  const { retryDelayMs } = job.terms;
+  const fullMs = Math.min(Math.max(60_000, retryDelayMs), retryDelayMs * 2 ** (length - 1));
+  const waitMs = job.phase.untilMs - nowMs;
+  assert(
+    waitMs >= Math.floor(fullMs / 2) && waitMs <= Math.ceil(fullMs),
+    `job ${job.id} is tried again in ${waitMs} ms after attempt ${end.attempt}; up to ${fullMs} ms are due`,
+  );
+}
+
 function retriesAfter(job: Job, outcome: string): number {
   if (outcome === "succeeded" || outcome === "running") return 0;
   const isForgiven = outcome === "lost" && job.lane.spec.residency === "resident";
-  return isForgiven ? Math.max(1, job.retries) : job.retries;
+  return isForgiven ? Math.max(1, job.terms.retries) : job.terms.retries;
 }
 
 function checkEnd(committed: Committed, end: JobEnd): void {
@@ -102,13 +158,17 @@ function checkEnd(committed: Committed, end: JobEnd): void {
     case undefined:
       return assert(end.state === "succeeded" && last === "succeeded", `${name} after a run that ${last}`);
     case "failed":
+    case "out-of-memory":
     case "worker-lost": {
       assert(end.state === "failed" && last !== "succeeded" && last !== "none", `${name} after ${last}`);
       assert(!committed.memory.mustCancel.has(job.id), `${name}, but it was cancelled`);
-      return assert(outcomes.size > retriesAfter(job, last), `${name} with retries left`);
+      const { length } = countedAttempts(committed, job, outcomes);
+      return assert(length > retriesAfter(job, last), `${name} with retries left`);
     }
     case "time-limit":
       return checkTimeLimit(committed, end, name);
+    case "deadline":
+      return checkDeadline(committed, end, name);
     case "cancelled":
       return assert(committed.memory.mayCancel.has(job.id), `${name}, but nobody asked for it`);
     case "dependency-failed":
@@ -121,33 +181,26 @@ function checkEnd(committed: Committed, end: JobEnd): void {
 }
 
 function checkTimeLimit({ before }: Committed, end: JobEnd, name: string): void {
-  const startedAtMs = before.jobs.get(end.job.id)?.live.startedAtMs ?? end.atMs;
-  const ranMs = end.atMs - startedAtMs;
+  const live = before.jobs.get(end.job.id)?.live;
+  // The end may come much later than the decision, under another daemon and by another clock.
+  const ranMs = (live?.ending?.sinceMs ?? end.atMs) - (live?.startedAtMs ?? end.atMs);
   assert(end.state === "failed" && end.exitCode === 124, `${name} with exit code ${end.exitCode}`);
   assert(end.job.timeLimitMs !== null && ranMs >= end.job.timeLimitMs, `${name} after ${ranMs} ms`);
 }
 
-function checkDependency({ before, step }: Committed, job: Job, name: string): void {
-  const isNew = step.changes.newJobs.find((entry) => entry.job === job);
-  const after = isNew?.after ?? before.jobs.get(job.id)?.live.hold?.after ?? [];
-  const broken = step.changes.ended.some((end) => after.includes(end.job.id) && end.state !== "succeeded");
-  assert(broken, `${name}, but what it waited for did not fail`);
+/** The clock may have been set back since it was decided. */
+function checkDeadline({ memory }: Committed, end: JobEnd, name: string): void {
+  const deadlineMs = end.job.extras?.deadlineMs ?? null;
+  assert(end.state === "failed" && end.exitCode === 124, `${name} with exit code ${end.exitCode}`);
+  assert(deadlineMs !== null && deadlineMs <= memory.latestMs, `${name} before its deadline`);
 }
 
-/** Whatever started must rank before all that still waits in its lane: higher priority, then older. */
-function checkOrder(state: State, changes: Changes): void {
-  const started = new Map<Lane, Job[]>();
-  for (const { jobId } of changes.attemptsStarted) {
-    const job = must(state.jobs.get(jobId), `job ${jobId} starts but is over`);
-    started.set(job.lane, [...(started.get(job.lane) ?? []), job]);
-  }
-  if (started.size === 0) return;
-  for (const waiting of state.jobs.values()) {
-    if (waiting.phase.state !== "queued") continue;
-    for (const job of started.get(waiting.lane) ?? []) {
-      const isBefore =
-        job.priority > waiting.priority || (job.priority === waiting.priority && job.id < waiting.id);
-      assert(isBefore, `job ${job.id} starts before job ${waiting.id} of the same lane`);
-    }
-  }
+function checkDependency({ before, step, memory }: Committed, job: Job, name: string): void {
+  const broken = (memory.conditions.get(job.id) ?? []).some(({ jobId, condition }) => {
+    const end = step.changes.ended.find((each) => each.job.id === jobId);
+    return end !== undefined && !meets(condition, end.state);
+  });
+  assert(broken, `${name}, but what it waited for came as it was to`);
+  const wasHeld = before.jobs.get(job.id)?.live.hold !== null;
+  assert(wasHeld, `${name}, but it waited for nothing`);
 }

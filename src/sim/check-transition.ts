@@ -1,9 +1,13 @@
-import type { Event, SeenGpu } from "../scheduler/events.ts";
+import type { Dependency, Event, NewJob, SeenGpu } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import type { Step } from "../scheduler/step.ts";
 import { checkEvictions } from "./check-evictions.ts";
 import { checkGrants } from "./check-grants.ts";
 import { checkJobs } from "./check-jobs.ts";
+import { checkLoans } from "./check-loans.ts";
+import { checkOrder } from "./check-order.ts";
+import { checkQuotas } from "./check-quotas.ts";
+import { checkDues, checkTurns } from "./check-turns.ts";
 import { checkWorkers } from "./check-workers.ts";
 import type { Mirror } from "./mirror.ts";
 import type { VirtualHost } from "./virtual-host.ts";
@@ -18,6 +22,15 @@ export interface Memory {
   /** Lanes for which a person asked for a worker, and by lane the last worker made for that. */
   readonly summonedLanes: Set<string>;
   readonly summonedWorkers: Map<string, number>;
+  /** What each job waits for, as it was asked for. */
+  readonly conditions: Map<number, Dependency[]>;
+  /** Lanes that wait, since when, until when they are due, and how many lanes that leaves room for. */
+  readonly waits: Map<
+    string,
+    { readonly servedAtMs: number; readonly dueMs: number; readonly lanes: number }
+  >;
+  /** The latest time that any daemon's clock has shown. */
+  latestMs: number;
 }
 
 /** A step about to be committed: the database is as it was before, the state as it is after. */
@@ -26,7 +39,7 @@ export interface Committed {
   readonly state: State;
   readonly events: readonly Event[];
   readonly step: Step;
-  readonly host: VirtualHost;
+  readonly host: Pick<VirtualHost, "programs" | "live" | "runs">;
   readonly memory: Memory;
   readonly nowMs: number;
 }
@@ -39,12 +52,16 @@ export function createMemory(): Memory {
     mustCancel: new Set(),
     summonedLanes: new Set(),
     summonedWorkers: new Map(),
+    conditions: new Map(),
+    waits: new Map(),
+    latestMs: 0,
   };
 }
 
 /** Forgets what a daemon forgets when it dies. */
 export function forget(memory: Memory): void {
   memory.seen.clear();
+  memory.waits.clear();
   memory.summonedLanes.clear();
   memory.summonedWorkers.clear();
 }
@@ -54,16 +71,31 @@ export function forget(memory: Memory): void {
  * @throws AssertionFailed naming what is wrong.
  */
 export function checkTransition(committed: Committed): void {
-  for (const [index, event] of committed.events.entries()) remember(committed, event, index);
+  rememberEvents(committed);
   checkJobs(committed);
   checkWorkers(committed);
   checkGrants(committed);
   checkEvictions(committed);
+  checkOrder(committed.state, committed.step.changes, committed.nowMs);
+  checkQuotas(committed);
+  checkLoans(committed);
+  checkTurns(committed);
+  checkDues(committed);
   forgetSummons(committed);
 }
 
+/** Only takes note of a step that was checked before: what later checks have to know of it. */
+export function rememberEvents(committed: Committed): void {
+  const { events, memory, nowMs } = committed;
+  memory.latestMs = Math.max(memory.latestMs, nowMs);
+  for (const [index, event] of events.entries()) remember(committed, event, index);
+}
+
 /** A summons is dropped when a start fails; what is made for the lane after that is made for its jobs. */
-function forgetSummons({ memory, state }: Committed): void {
+function forgetSummons({ memory, state, step }: Committed): void {
+  // Of a worker that ran out of memory while it loaded, another one is tried.
+  for (const { worker } of step.changes.workersGone)
+    if (worker.lane.summons !== null) memory.summonedLanes.add(worker.lane.spec.key);
   for (const key of memory.summonedLanes)
     if (state.lanes.get(key)?.summons === null) memory.summonedLanes.delete(key);
 }
@@ -75,6 +107,9 @@ function remember({ before, step, memory }: Committed, event: Event, index: numb
     case "gpus-seen":
       memory.seen.clear();
       for (const gpu of event.gpus) memory.seen.set(gpu.uuid, gpu);
+      return;
+    case "submit":
+      if (isGranted) rememberConditions(memory, event.jobs, reply.ids);
       return;
     case "cancel":
       if (!isGranted) return;
@@ -92,6 +127,13 @@ function remember({ before, step, memory }: Committed, event: Event, index: numb
       return;
     default:
       return;
+  }
+}
+
+function rememberConditions(memory: Memory, jobs: readonly NewJob[], ids: readonly number[]): void {
+  for (const [index, { after }] of jobs.entries()) {
+    const id = ids[index];
+    if (id !== undefined && after.length > 0) memory.conditions.set(id, [...after]);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Effect } from "../scheduler/effects.ts";
 import type { Lane, Worker } from "../scheduler/model.ts";
 import { assert } from "../std/assert.ts";
+import { reservationsOf } from "./check-evictions.ts";
 import type { Committed } from "./check-transition.ts";
 
 const rank = { starting: 0, ready: 1, draining: 2, stopping: 3 } as const;
@@ -20,8 +21,7 @@ export function checkWorkers(committed: Committed): void {
       `${worker.name} is gone, but its program lives`,
     );
   }
-  for (const program of committed.host.programs.values()) {
-    if (program.state === "dead") continue;
+  for (const program of committed.host.live) {
     assert(committed.state.workers.has(program.workerId), `program ${program.workerId} runs unknown to us`);
   }
   for (const { jobId, worker } of changes.attemptsStarted) {
@@ -69,8 +69,11 @@ function checkNew(committed: Committed, worker: Worker): void {
   const wasSummoned = memory.summonedLanes.delete(lane.spec.key);
   if (wasSummoned) memory.summonedWorkers.set(lane.spec.key, worker.id);
   if (lane.spec.residency === "one-shot" || wasSummoned) return;
+  // Workers on GPUs that are reserved for others do not serve all of the lane's jobs.
+  if (committed.state.reservations.size > 0) return;
   const active = activeWorkers(lane);
-  assert(active <= lane.spec.maxReplicas, `lane ${lane.spec.key} has ${active} of ${lane.spec.maxReplicas}`);
+  const most = Math.max(lane.spec.maxReplicas, lane.spec.minReplicas);
+  assert(active <= most, `lane ${lane.spec.key} has ${active} of ${most}`);
 }
 
 function activeWorkers(lane: Lane): number {
@@ -85,12 +88,17 @@ function checkReason(committed: Committed, worker: Worker, wasPinned: boolean): 
   const { before, step, state, nowMs } = committed;
   const { phase } = worker;
   if (phase.state !== "draining" && phase.state !== "stopping") return;
-  if (phase.reason === "evicted" || phase.reason === "idle") {
+  if (phase.reason === "evicted" || phase.reason === "idle" || phase.reason === "preempted") {
     const wasUnpinned = step.changes.log.some(
       (entry) => entry.type === "worker-unpinned" && entry.worker === worker.name,
     );
-    assert(!wasPinned || wasUnpinned, `${worker.name} is pinned and was ${phase.reason}`);
-    assert(worker.lane.spec.residency === "resident", `${worker.name} is one-shot and was ${phase.reason}`);
+    const isReserved = phase.reason !== "idle" && reservationsOf(committed, worker).length > 0;
+    assert(!wasPinned || wasUnpinned || isReserved, `${worker.name} is pinned and was ${phase.reason}`);
+    const { residency } = worker.lane.spec;
+    assert(
+      residency === "resident" || phase.reason === "preempted",
+      `${worker.name} is one-shot and was ${phase.reason}`,
+    );
   }
   if (phase.reason === "idle") {
     const row = before.workers.get(worker.id)?.live;
@@ -98,6 +106,11 @@ function checkReason(committed: Committed, worker: Worker, wasPinned: boolean): 
     const { keepAliveMs } = worker.lane.spec;
     const hasHadItsTime = keepAliveMs !== null && nowMs - idleSinceMs >= keepAliveMs;
     assert(hasHadItsTime || keepAliveMs === 0, `${worker.name} was stopped before its keep-alive was over`);
+    const isKept = !state.stopping && activeWorkers(worker.lane) < worker.lane.spec.minReplicas;
+    assert(
+      !isKept,
+      `${worker.name} was stopped as idle, but ${worker.lane.spec.minReplicas} are kept of its lane`,
+    );
   }
   if (phase.reason === "shutdown") assert(state.stopping, `${worker.name} was stopped as if at a shutdown`);
   if (phase.reason === "gpu-lost") {

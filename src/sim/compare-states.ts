@@ -1,68 +1,109 @@
-import type { JobPhase, State, Worker } from "../scheduler/model.ts";
+import type { Job, Terms } from "../scheduler/job-model.ts";
+import type { State } from "../scheduler/model.ts";
+import { rowOfJob, rowOfLane, rowsOf } from "../scheduler/rows.ts";
+import { rowOfTerms } from "../scheduler/terms.ts";
 import { AssertionFailed } from "../std/assert.ts";
 
 /**
  * Compares the live state with one restored from the database: same jobs, phases, workers, leases, queues and
- * counters. Left out is what a restart may forget: what drivers say, when lanes began to wait, failed starts, summons.
+ * counters. Left out is what a restart may forget: what drivers say, when lanes began to wait, failed starts, summons; and
+ * how often jobs come, which is written with whatever else changes of a lane.
  * @throws AssertionFailed with the first difference.
  */
 export function compareStates(live: State, restored: State): void {
+  compareJobs(live, restored);
   const expected = describe(live);
   const actual = describe(restored);
   for (const key of new Set([...expected.keys(), ...actual.keys()])) {
-    const left = expected.get(key) ?? "nothing";
-    const right = actual.get(key) ?? "nothing";
-    if (left !== right) throw new AssertionFailed(`${key} is ${left}, but after a restart ${right}`);
+    const left = expected.get(key);
+    const right = actual.get(key);
+    if (!areEqual(left, right))
+      throw new AssertionFailed(`${key} is ${inWords(left)}, but after a restart ${inWords(right)}`);
   }
 }
 
-function describe(state: State): Map<string, string> {
-  const facts = new Map<string, string>();
-  const { nextJobId, nextWorkerId, lastFence } = state;
-  facts.set("counters", JSON.stringify([nextJobId, nextWorkerId, lastFence]));
-  for (const job of state.jobs.values()) {
-    const { priority, submittedAtMs, retries, timeLimitMs, attempts } = job;
-    const numbers = { priority, submittedAtMs, retries, timeLimitMs, attempts };
-    facts.set(`job ${job.id}`, JSON.stringify([job.lane.spec.key, numbers, describePhase(job.phase)]));
+/** Jobs are the many: of two that only wait, no rows are made unless they differ. */
+function compareJobs(live: State, restored: State): void {
+  const alike = new Map<Terms, Terms>();
+  const sameTerms = (left: Terms, right: Terms): boolean => {
+    if (alike.get(left) === right) return true;
+    const same = areEqual(rowOfTerms(left), rowOfTerms(right));
+    if (same) alike.set(left, right);
+    return same;
+  };
+  for (const [id, job] of live.jobs) {
+    const other = restored.jobs.get(id);
+    if (other !== undefined && waitAlike(job, other) && sameTerms(job.terms, other.terms)) continue;
+    const left = rowOfJob(job);
+    const right = other && rowOfJob(other);
+    if (!areEqual(left, right))
+      throw new AssertionFailed(`job ${id} is ${inWords(left)}, but after a restart ${inWords(right)}`);
   }
-  for (const worker of state.workers.values()) {
-    facts.set(`worker ${worker.id}`, JSON.stringify(describeWorker(worker)));
-  }
+  for (const [id, job] of restored.jobs)
+    if (!live.jobs.has(id))
+      throw new AssertionFailed(`job ${id} is over, but after a restart ${inWords(rowOfJob(job))}`);
+}
+
+function waitAlike(left: Job, right: Job): boolean {
+  return (
+    left.phase.state === "queued" &&
+    right.phase.state === "queued" &&
+    left.lane.spec.key === right.lane.spec.key &&
+    left.submittedAtMs === right.submittedAtMs &&
+    left.attempts === right.attempts &&
+    left.extras === null &&
+    right.extras === null
+  );
+}
+
+/** What is compared of all but the jobs, as plain data under the name of what it is about. Text is made of what differs alone: it costs much. */
+function describe(state: State): Map<string, unknown> {
+  const facts = new Map<string, unknown>();
+  const rows = rowsOf(state, 0);
+  const { nextJobId, nextWorkerId, lastFence } = rows;
+  facts.set("counters", [nextJobId, nextWorkerId, lastFence]);
+  facts.set("timetable", rows.timetable);
+  for (const worker of rows.workers) facts.set(`worker ${worker.id}`, worker);
   for (const lane of state.lanes.values()) {
-    const spec = Object.entries(lane.spec).sort(([left], [right]) => (left < right ? -1 : 1));
-    const workers = [...lane.workers].map((worker) => worker.id).sort((left, right) => left - right);
-    const costs = [lane.startCostMs, lane.stopCostMs];
-    const queue = lane.queue.list(lane.queue.size);
-    facts.set(`lane ${lane.spec.key}`, JSON.stringify([spec, costs, queue, workers]));
+    const { queue, workers } = lane;
+    const ids = [...workers].map((worker) => worker.id).sort((left, right) => left - right);
+    const { spec, learned } = rowOfLane(lane);
+    facts.set(`lane ${lane.spec.key}`, [spec, learned, queue.list(queue.size), ids]);
   }
-  for (const gpu of state.gpus.values()) {
-    if (gpu.leases.size === 0) continue;
-    const holders = [...gpu.leases].map((lease) => lease.worker.id).sort((left, right) => left - right);
-    facts.set(`GPU ${gpu.uuid}`, JSON.stringify([gpu.index, gpu.totalBytes, holders]));
+  for (const account of state.accounts.values()) {
+    // Usage is settled when it changes; between two changes its sum depends on when it was last looked at.
+    const { waitingJobs, runningJobs } = account;
+    const used = {
+      gpus: Math.round(account.gpusInUse * 1e6) / 1e6,
+      usage: Math.round(account.usageMs * 1e3) / 1e3,
+      at: account.usageAtMs,
+    };
+    const isUnused = waitingJobs + runningJobs === 0 && account.usageMs === 0;
+    if (!isUnused) facts.set(`account ${account.key}`, { waitingJobs, runningJobs, ...used });
+  }
+  for (const gpu of rows.gpus) {
+    const leases = state.gpus.get(gpu.uuid)?.leases ?? new Set();
+    if (leases.size === 0) continue;
+    const holders = [...leases].map((lease) => lease.worker.id).sort((left, right) => left - right);
+    facts.set(`GPU ${gpu.uuid}`, [gpu, holders]);
   }
   for (const [jobId, jobs] of state.dependents) {
     if (jobs.size === 0) continue;
     const ids = [...jobs].map((job) => job.id).sort((left, right) => left - right);
-    facts.set(`dependents of job ${jobId}`, JSON.stringify(ids));
+    facts.set(`dependents of job ${jobId}`, ids);
   }
   return facts;
 }
 
-function describePhase(phase: JobPhase): unknown {
-  switch (phase.state) {
-    case "held":
-      return { ...phase, after: [...phase.after].sort((left, right) => left - right) };
-    case "queued":
-      return phase;
-    default:
-      return { ...phase, worker: phase.worker.id };
-  }
+function inWords(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
 }
 
-function describeWorker(worker: Worker): unknown {
-  const { id, name, fence, createdAtMs, pinned } = worker;
-  const phase = Object.entries(worker.phase).sort(([left], [right]) => (left < right ? -1 : 1));
-  const leases = worker.leases.map((lease) => [lease.gpu.uuid, lease.mode, lease.vramBytes, lease.fence]);
-  const jobs = [...worker.jobs].map((job) => job.id).sort((left, right) => left - right);
-  return { id, name, fence, createdAtMs, pinned, phase, leases, jobs, lane: worker.lane.spec.key };
+/** Whether two pieces of plain data are the same, whatever the order of their keys. */
+function areEqual(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+  const keys = Object.keys(left);
+  if (keys.length !== Object.keys(right).length) return false;
+  return keys.every((key) => areEqual(left[key as keyof typeof left], right[key as keyof typeof right]));
 }

@@ -6,6 +6,8 @@ export interface LaneProfile {
   readonly spec: LaneSpec;
   readonly loadMs: number;
   readonly jobMs: number;
+  /** What its programs need on each GPU, whatever was declared; undefined = as much as they are leased. */
+  readonly vramNeedBytes?: number;
 }
 
 const GIB = 2 ** 30;
@@ -18,22 +20,49 @@ const plain: Omit<LaneSpec, "key"> = {
   gpuCount: 1,
   mode: "exclusive",
   vramBytes: null,
+  cpuCores: 0,
+  ramBytes: 0,
   slots: 1,
+  minReplicas: 0,
   maxReplicas: 1,
   keepAliveMs: 10_000,
+  minResidencyMs: 0,
   stopTimeoutMs: 2_000,
 };
 
 /** A lane spec with a name of its own; what is not given is a resident model that takes a whole GPU. */
 export function laneSpec(key: string, overrides: Partial<LaneSpec> = {}): LaneSpec {
-  return { ...plain, key, runtime: key, title: key, ...overrides };
+  const spec = { ...plain, key, runtime: key, title: key, ...overrides };
+  // A command without a GPU holds a core.
+  const cores = spec.gpuCount === 0 && spec.residency === "one-shot" ? 1 : 0;
+  return { ...spec, cpuCores: overrides.cpuCores ?? cores };
 }
 
 /** Two to six lanes of different shapes for a host with `gpuCount` GPUs. */
 export function chooseLanes(rng: Rng, gpuCount: number): LaneProfile[] {
   const count = 2 + rng.below(5);
-  return Array.from({ length: count }, (_, index) => ({
-    spec: chooseSpec(rng, `lane-${index}`, gpuCount),
+  return Array.from({ length: count }, (_, index) => {
+    const spec = chooseSpec(rng, `lane-${index}`, gpuCount);
+    const declared = spec.vramBytes;
+    // Most declare more than they need; some far too little.
+    const isKnown = declared !== null && rng.chance(0.5);
+    return {
+      spec,
+      loadMs: rng.pick([300, 2_000, 8_000]),
+      jobMs: rng.pick([200, 1_000, 5_000]),
+      ...(isKnown ? { vramNeedBytes: Math.round(declared * rng.pick([0.5, 0.9, 1.2, 2])) } : {}),
+    };
+  });
+}
+
+/** Two to four models that contend for a GPU which has room for one of them. */
+export function rivals(rng: Rng): LaneProfile[] {
+  return Array.from({ length: 2 + rng.below(3) }, (_, index) => ({
+    spec: laneSpec(`rival-${index}`, {
+      keepAliveMs: 20_000,
+      minResidencyMs: rng.pick([0, 0, 2_000]),
+      stopTimeoutMs: rng.pick([500, 2_000]),
+    }),
     loadMs: rng.pick([300, 2_000, 8_000]),
     jobMs: rng.pick([200, 1_000, 5_000]),
   }));
@@ -41,7 +70,10 @@ export function chooseLanes(rng: Rng, gpuCount: number): LaneProfile[] {
 
 function chooseSpec(rng: Rng, key: string, gpuCount: number): LaneSpec {
   const spec = laneSpec(key, chooseShape(rng, gpuCount));
-  return spec.residency === "one-shot" ? { ...spec, slots: 1, maxReplicas: 1, keepAliveMs: null } : spec;
+  if (spec.residency === "one-shot")
+    return { ...spec, slots: 1, maxReplicas: 1, keepAliveMs: null, minResidencyMs: 0 };
+  // Whoever stays for ever would keep the cores and the memory for ever.
+  return spec.keepAliveMs === null ? { ...spec, cpuCores: 0, ramBytes: 0 } : spec;
 }
 
 function chooseShape(rng: Rng, gpuCount: number): Partial<LaneSpec> {
@@ -56,6 +88,9 @@ function chooseShape(rng: Rng, gpuCount: number): Partial<LaneSpec> {
     maxReplicas: rng.pick([1, 1, 2, 3]),
     keepAliveMs: rng.pick([null, 0, 2_000, 20_000]),
     stopTimeoutMs: rng.pick([500, 2_000, 5_000]),
+    minResidencyMs: rng.pick([0, 0, 0, 5_000]),
+    ...(rng.chance(0.2) ? { cpuCores: 1 } : {}),
+    ...(rng.chance(0.2) ? { ramBytes: rng.pick([1, 2]) * GIB } : {}),
   };
 }
 
@@ -68,6 +103,6 @@ export function editSpec(rng: Rng, spec: LaneSpec): LaneSpec {
     maxReplicas: rng.pick([1, 2]),
     gpuCount: spec.gpuCount === 0 ? 0 : rng.pick([spec.gpuCount, 1]),
     vramBytes: spec.vramBytes === null ? null : rng.pick([2, 4, 6, 7]) * GIB,
-    keepAliveMs: rng.pick([null, 0, 2_000, 20_000]),
+    keepAliveMs: rng.pick([spec.cpuCores + spec.ramBytes > 0 ? 2_000 : null, 0, 2_000, 20_000]),
   };
 }

@@ -1,16 +1,18 @@
-import type {
-  HoldPhase,
-  Job,
-  JobPhase,
-  Lane,
-  LaneSpec,
-  Lease,
-  Worker,
-  WorkerPhase,
-} from "../scheduler/model.ts";
-import type { RestoredJob, RestoredRows, RestoredWorker } from "../scheduler/restore.ts";
+import type { Job } from "../scheduler/job-model.ts";
+import type { Lease, Worker } from "../scheduler/model.ts";
+import {
+  type JobRow as RestoredJob,
+  type Rows as RestoredRows,
+  type WorkerRow as RestoredWorker,
+  rowOfAccount,
+  rowOfJob,
+  rowOfLane,
+  rowOfRunGroup,
+  rowOfWorker,
+} from "../scheduler/rows.ts";
 import type { Changes, JobEnd } from "../scheduler/transition.ts";
 import { assert, must } from "../std/assert.ts";
+import { createTimetableMirror, type TimetableMirror } from "./timetable-mirror.ts";
 
 export interface AttemptRow {
   readonly workerId: number;
@@ -38,6 +40,8 @@ export interface WorkerRow {
 export interface Mirror {
   readonly jobs: ReadonlyMap<number, JobRow>;
   readonly workers: ReadonlyMap<number, WorkerRow>;
+  /** Ids of jobs that have no end yet. */
+  readonly liveJobs: ReadonlySet<number>;
   /** Makes one step durable. @throws AssertionFailed where a constraint of the database would refuse. */
   apply(changes: Changes): void;
   /** What `restore()` is given. */
@@ -51,6 +55,10 @@ interface Tables {
   readonly liveWorkers: Set<number>;
   readonly lanes: Map<string, RestoredRows["lanes"][number]>;
   readonly gpus: Map<string, RestoredRows["gpus"][number]>;
+  readonly accounts: Map<string, RestoredRows["accounts"][number]>;
+  readonly runGroups: Map<string, RestoredRows["runGroups"][number]>;
+  readonly arrays: Map<number, RestoredRows["arrays"][number]>;
+  readonly timetable: TimetableMirror;
   nextJobId: number;
   nextWorkerId: number;
   lastFence: number;
@@ -65,6 +73,10 @@ export function createMirror(): Mirror {
     liveWorkers: new Set(),
     lanes: new Map(),
     gpus: new Map(),
+    accounts: new Map(),
+    runGroups: new Map(),
+    arrays: new Map(),
+    timetable: createTimetableMirror(),
     nextJobId: 1,
     nextWorkerId: 1,
     lastFence: 0,
@@ -72,14 +84,19 @@ export function createMirror(): Mirror {
   return {
     jobs: tables.jobs,
     workers: tables.workers,
+    liveJobs: tables.liveJobs,
     apply: (changes) => apply(tables, changes),
     rows: () => rows(tables),
   };
 }
 
 function apply(tables: Tables, changes: Changes): void {
-  for (const lane of changes.lanes) tables.lanes.set(lane.spec.key, laneRow(lane));
+  for (const lane of changes.lanes) tables.lanes.set(lane.spec.key, rowOfLane(lane));
+  for (const account of changes.accounts) tables.accounts.set(account.key, rowOfAccount(account));
+  for (const group of changes.runGroups) tables.runGroups.set(group.key, rowOfRunGroup(group));
+  for (const { id, maxActive } of changes.newArrays) tables.arrays.set(id, { id, maxActive });
   for (const { uuid, index, totalBytes } of changes.gpus) tables.gpus.set(uuid, { uuid, index, totalBytes });
+  tables.timetable.apply(changes);
   for (const { job } of changes.newJobs) insertJob(tables, job);
   for (const ended of changes.attemptsEnded) endAttempt(tables, ended);
   for (const { lease } of changes.leasesReleased) releaseLease(tables, lease);
@@ -91,13 +108,9 @@ function apply(tables: Tables, changes: Changes): void {
   for (const { job, ...end } of changes.ended) endJob(tables, job, end);
 }
 
-function laneRow(lane: Lane): { spec: LaneSpec; startCostMs: number | null; stopCostMs: number | null } {
-  return { spec: { ...lane.spec }, startCostMs: lane.startCostMs, stopCostMs: lane.stopCostMs };
-}
-
 function insertJob(tables: Tables, job: Job): void {
   assert(!tables.jobs.has(job.id), `job ${job.id} is inserted twice`);
-  tables.jobs.set(job.id, { live: jobRow(job), attempts: new Map(), end: null });
+  tables.jobs.set(job.id, { live: rowOfJob(job), attempts: new Map(), end: null });
   tables.liveJobs.add(job.id);
   tables.nextJobId = Math.max(tables.nextJobId, job.id + 1);
 }
@@ -105,7 +118,7 @@ function insertJob(tables: Tables, job: Job): void {
 function updateJob(tables: Tables, job: Job): void {
   const row = must(tables.jobs.get(job.id), `job ${job.id} is updated but was never inserted`);
   assert(row.end === null, `job ${job.id} is updated after its end`);
-  row.live = jobRow(job);
+  row.live = rowOfJob(job);
 }
 
 function endJob(tables: Tables, job: Job, end: Omit<JobEnd, "job">): void {
@@ -147,7 +160,7 @@ function putWorker(tables: Tables, worker: Worker): void {
     tables.liveWorkers.add(worker.id);
   }
   const leases = row?.live.leases ?? [];
-  tables.workers.set(worker.id, { live: { ...workerRow(worker), leases }, gone: null });
+  tables.workers.set(worker.id, { live: { ...rowOfWorker(worker), leases }, gone: null });
 }
 
 function removeWorker(tables: Tables, worker: Worker, state: "gone" | "failed"): void {
@@ -181,46 +194,18 @@ function releaseLease(tables: Tables, lease: Lease): void {
   row.live = { ...row.live, leases: left };
 }
 
-function workerRow(worker: Worker): Omit<RestoredWorker, "leases"> {
-  const { id, name, fence, createdAtMs, pinned } = worker;
-  const phase: WorkerPhase = { ...worker.phase };
-  return { id, name, laneKey: worker.lane.spec.key, fence, createdAtMs, pinned, phase };
-}
-
-function jobRow(job: Job): RestoredJob {
-  const { id, priority, submittedAtMs, retries, timeLimitMs, attempts, phase } = job;
-  return {
-    id,
-    laneKey: job.lane.spec.key,
-    priority,
-    submittedAtMs,
-    retries,
-    timeLimitMs,
-    attempts,
-    state: phase.state,
-    workerId: phase.state === "starting" || phase.state === "running" ? phase.worker.id : null,
-    startedAtMs: phase.state === "running" ? phase.startedAtMs : null,
-    ending: endingRow(phase),
-    hold: phase.state === "held" ? holdRow(phase) : null,
-  };
-}
-
-function endingRow(phase: JobPhase): RestoredJob["ending"] {
-  return phase.state === "running" && phase.ending !== null ? { ...phase.ending } : null;
-}
-
-function holdRow(phase: HoldPhase): RestoredJob["hold"] {
-  return { byPerson: phase.byPerson, untilMs: phase.untilMs, after: [...phase.after] };
-}
-
 function rows(tables: Tables): RestoredRows {
   return {
     lanes: [...tables.lanes.values()],
     gpus: [...tables.gpus.values()],
+    accounts: [...tables.accounts.values()],
+    runGroups: [...tables.runGroups.values()],
+    arrays: [...tables.arrays.values()],
     workers: [...tables.liveWorkers].map((id) => must(tables.workers.get(id), "a live worker").live),
     jobs: [...tables.liveJobs].map((id) => must(tables.jobs.get(id), "a live job").live),
     nextJobId: tables.nextJobId,
     nextWorkerId: tables.nextWorkerId,
     lastFence: tables.lastFence,
+    timetable: tables.timetable.rows(),
   };
 }

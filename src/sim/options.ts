@@ -1,6 +1,7 @@
 import type { Policy } from "../scheduler/model.ts";
 import { createRng, type Rng } from "../std/rng.ts";
-import { chooseLanes, type LaneProfile } from "./lane-profiles.ts";
+import { chooseHabits, chooseQuotas, type Habits, quiet } from "./habits.ts";
+import { chooseLanes, type LaneProfile, rivals } from "./lane-profiles.ts";
 
 /** How often things go wrong: probabilities per occasion, and mean times between (ms; null = never). */
 export interface FaultRates {
@@ -13,20 +14,48 @@ export interface FaultRates {
   readonly termIgnored: number;
   readonly duplicateReport: number;
   readonly daemonCrash: number;
+  /**
+   * Probability that a commit takes long, and mean time between two spells in which none succeeds. A daemon that never
+   * dies (`daemonCrash` 0) has no failed commits either: its state is never thrown away, so its steps can be replayed.
+   */
+  readonly commitSlow: number;
+  readonly diskFullEveryMs: number | null;
   readonly gpuLostEveryMs: number | null;
   readonly foreignEveryMs: number | null;
+  /** The driver answers nobody for up to a minute, and then everybody at once. */
+  readonly driverHangsEveryMs: number | null;
+  /** The host's clock is set forwards or backwards. A running daemon does not notice; the next one does. */
+  readonly clockSetEveryMs: number | null;
+  /** Probability that a program which needs more memory than it was leased runs out of it, each time it asks for some. */
+  readonly outOfMemory: number;
+}
+
+export interface GpuOptions {
+  readonly totalBytes: number;
+  /** Indexes of GPUs with a fast link to it, and the NUMA node it hangs on. */
+  readonly nvlinkPeers?: readonly number[];
+  readonly numaNode?: number | null;
 }
 
 /** A run's whole set-up; with the seed it decides every event. */
 export interface SimOptions {
-  readonly gpus: readonly { readonly totalBytes: number }[];
+  readonly gpus: readonly GpuOptions[];
   readonly lanes: readonly LaneProfile[];
   readonly policy: Policy;
+  readonly habits: Habits;
   readonly faults: FaultRates;
   /** How long users and faults act before everything is healed. */
   readonly chaosMs: number;
   /** Mean time between two things that users ask for; null = nobody asks for anything. */
   readonly requestEveryMs: number | null;
+  /** Mean time between two changes that users make to a job that waits or runs; null = none. */
+  readonly editEveryMs: number | null;
+  /** So many jobs of every lane wait from the beginning. */
+  readonly backlogPerLane: number;
+  /** Whether the daemon sees how much memory each worker holds. */
+  readonly seesWorkers: boolean;
+  /** Probability that after a step the whole state is checked, not only what the step changed. */
+  readonly invariantRate: number;
   /** Probability that after a step the database is restored and compared with the live state. */
   readonly compareRate: number;
 }
@@ -41,8 +70,13 @@ export const noFaults: FaultRates = {
   termIgnored: 0,
   duplicateReport: 0,
   daemonCrash: 0,
+  commitSlow: 0,
+  diskFullEveryMs: null,
   gpuLostEveryMs: null,
   foreignEveryMs: null,
+  driverHangsEveryMs: null,
+  clockSetEveryMs: null,
+  outOfMemory: 0,
 };
 
 export const GIB = 2 ** 30;
@@ -50,22 +84,75 @@ export const GIB = 2 ** 30;
 /** The set-up that `seed` stands for, with `overrides` in place of what was drawn. */
 export function chooseOptions(seed: number, overrides: Partial<SimOptions> = {}): SimOptions {
   const rng = createRng(seed ^ 0x5eed);
-  const gpus = Array.from({ length: rng.pick([1, 1, 2, 2, 3, 4]) }, () => ({
-    totalBytes: rng.pick([8, 16, 24, 24, 80]) * GIB,
-  }));
+  const drawn = rng.chance(CONTESTS) ? chooseContest(rng) : chooseWorld(rng);
+  return { ...drawn, ...overrides };
+}
+
+/** Share of worlds in which nothing goes wrong and lanes of equal rank contend for one GPU: how long each waits is bounded. */
+const CONTESTS = 0.05;
+
+function chooseContest(rng: Rng): SimOptions {
+  return {
+    gpus: [{ totalBytes: 24 * GIB }],
+    lanes: rivals(rng),
+    policy: choosePolicy(rng),
+    habits: quiet,
+    faults: noFaults,
+    chaosMs: 1_000,
+    requestEveryMs: null,
+    editEveryMs: null,
+    backlogPerLane: rng.pick([20, 60]),
+    seesWorkers: false,
+    invariantRate: 0.02,
+    compareRate: 0.02,
+  };
+}
+
+function chooseWorld(rng: Rng): SimOptions {
+  const gpus = chooseGpus(rng);
+  const habits = chooseHabits(rng);
   return {
     gpus,
     lanes: chooseLanes(rng, gpus.length),
-    policy: {
-      cpuSlots: 1 + rng.below(3),
-      quantumFactor: rng.pick([1, 2, 4]),
-      vramReserveBytes: rng.pick([0, 0.5, 1]) * GIB,
-    },
+    policy: { ...choosePolicy(rng), ...chooseQuotas(rng) },
+    habits,
     faults: rng.chance(0.1) ? noFaults : chooseFaults(rng),
-    chaosMs: rng.pick([60_000, 120_000, 240_000]),
-    requestEveryMs: rng.pick([500, 1_000, 3_000]),
-    compareRate: 0.05,
-    ...overrides,
+    ...chooseSize(rng),
+    editEveryMs: rng.pick([null, 2_000, 10_000]),
+    backlogPerLane: 0,
+    seesWorkers: rng.chance(0.4),
+    invariantRate: rng.pick([0.05, 0.2]),
+    compareRate: 0.03,
+  };
+}
+
+function chooseGpus(rng: Rng): GpuOptions[] {
+  const count = rng.pick([1, 1, 2, 2, 3, 4]);
+  const isLinked = rng.chance(0.3);
+  return Array.from({ length: count }, (_, index) => ({
+    totalBytes: rng.pick([8, 16, 24, 24, 80]) * GIB,
+    ...(isLinked ? { nvlinkPeers: [index ^ 1], numaNode: index >> 1 } : {}),
+  }));
+}
+
+function choosePolicy(rng: Rng): Policy {
+  return {
+    cpuCores: 1 + rng.below(3),
+    quantumFactor: rng.pick([1, 2, 4]),
+    ramBytes: rng.pick([0, 0, 4 * GIB]),
+    urgency: Math.SQRT2,
+    fairShareHalfLifeMs: 600_000,
+    quotas: {},
+    vramReserveBytes: rng.pick([0, 0.5, 1]) * GIB,
+  };
+}
+
+/** Most worlds are small, since most mistakes show in small ones and time is better spent on more seeds; some are large. */
+function chooseSize(rng: Rng): Pick<SimOptions, "chaosMs" | "requestEveryMs"> {
+  if (rng.chance(0.03)) return { chaosMs: 240_000, requestEveryMs: 500 };
+  return {
+    chaosMs: rng.pick([15_000, 30_000, 60_000, 120_000]),
+    requestEveryMs: rng.pick([500, 1_000, 2_000]),
   };
 }
 
@@ -79,8 +166,13 @@ function chooseFaults(rng: Rng): FaultRates {
     cancelIgnored: rng.pick([0, 0.3, 1]),
     termIgnored: rng.pick([0, 0.2, 1]),
     duplicateReport: rng.pick([0, 0.05, 0.3]),
-    daemonCrash: rng.pick([0, 0.005, 0.03]),
+    daemonCrash: rng.pick([0, 0.01, 0.05]),
+    commitSlow: rng.pick([0, 0, 0.02, 0.2]),
+    diskFullEveryMs: rng.pick([null, null, 20_000, 60_000]),
     gpuLostEveryMs: rng.pick([null, 30_000, 10_000]),
     foreignEveryMs: rng.pick([null, 20_000, 5_000]),
+    driverHangsEveryMs: rng.pick([null, null, 30_000]),
+    clockSetEveryMs: rng.pick([null, null, 20_000]),
+    outOfMemory: rng.pick([0, 0.3, 1]),
   };
 }

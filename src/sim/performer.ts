@@ -2,7 +2,7 @@ import { neededBytes } from "../scheduler/capacity.ts";
 import type { Effect } from "../scheduler/effects.ts";
 import type { Report, RunOutcome } from "../scheduler/events.ts";
 import type { State, Worker } from "../scheduler/model.ts";
-import { unreachable } from "../std/assert.ts";
+import { must, unreachable } from "../std/assert.ts";
 import type { Rng } from "../std/rng.ts";
 import type { Agenda } from "./agenda.ts";
 import { drawMs, type VirtualHost } from "./virtual-host.ts";
@@ -21,13 +21,14 @@ export interface PerformerParts {
   readonly agenda: Agenda;
   readonly rng: Rng;
   readonly host: VirtualHost;
-  readonly state: State;
+  /** As it is now: after a failed commit it is another one. */
+  readonly state: () => State;
   readonly report: (report: Report) => void;
 }
 
 /** What is being done about a worker that has no program yet. */
 interface Preparation {
-  readonly worker: Worker;
+  readonly workerId: number;
   /** Starts are given up when the memory is not free by then. */
   readonly giveUpAtMs: number;
   aborted: boolean;
@@ -91,11 +92,11 @@ function perform(context: Context, effect: Effect): void {
 
 /** A worker whose program an earlier daemon never started is given up: the plan makes another one. */
 function takeOver(context: Context, workerId: number): void {
-  const worker = context.state.workers.get(workerId);
+  const worker = context.state().workers.get(workerId);
   const isStarted = context.host.programs.has(workerId);
   if (worker === undefined || isStarted || worker.phase.state !== "starting")
     return startWorker(context, workerId);
-  const preparation: Preparation = { worker, giveUpAtMs: context.agenda.nowMs, aborted: false };
+  const preparation: Preparation = { workerId, giveUpAtMs: context.agenda.nowMs, aborted: false };
   context.preparations.set(workerId, preparation);
   context.later(drawMs(context.rng, 50), () => {
     if (!preparation.aborted) reportStartFailed(context, preparation, "interrupted");
@@ -103,38 +104,40 @@ function takeOver(context: Context, workerId: number): void {
 }
 
 function startWorker(context: Context, workerId: number): void {
-  const worker = context.state.workers.get(workerId);
+  const worker = context.state().workers.get(workerId);
   if (worker === undefined || context.preparations.has(workerId)) return;
   const program = context.host.programs.get(workerId);
   if (program) return attach(context, program);
   if (worker.phase.state === "stopping") return reportExit(context, workerId);
   const giveUpAtMs = context.agenda.nowMs + drawMs(context.rng, MEMORY_TIMEOUT_MS);
-  const preparation: Preparation = { worker, giveUpAtMs, aborted: false };
+  const preparation: Preparation = { workerId, giveUpAtMs, aborted: false };
   context.preparations.set(workerId, preparation);
   waitForMemory(context, preparation, () => prepare(context, preparation));
 }
 
 /** Goes on with `then` once the memory is free on all GPUs of the worker; reports a failed start when time is up. */
 function waitForMemory(context: Context, preparation: Preparation, then: () => void): void {
-  if (preparation.aborted) return;
-  if (hasMemory(context, preparation.worker)) return then();
+  const worker = context.state().workers.get(preparation.workerId);
+  if (preparation.aborted || worker === undefined) return;
+  if (hasMemory(context, worker)) return then();
   if (context.agenda.nowMs >= preparation.giveUpAtMs)
     return reportStartFailed(context, preparation, "memory");
   context.later(MEMORY_POLL_MS, () => waitForMemory(context, preparation, then));
 }
 
 function hasMemory(context: Context, worker: Worker): boolean {
+  if (context.host.driverHangs) return false;
   return worker.leases.every((lease) => {
     const gpu = context.host.gpus.get(lease.gpu.uuid);
     if (gpu === undefined || !gpu.healthy) return false;
     const isWhole = lease.mode === "exclusive" && worker.lane.spec.vramBytes === null;
-    const needed = isWhole ? neededBytes(context.state.policy, worker.lane.spec, lease.gpu) : lease.vramBytes;
+    const needed = isWhole ? neededBytes(context.state().policy, worker.lane, lease.gpu) : lease.vramBytes;
     return context.host.freeBytes(gpu) >= needed;
   });
 }
 
 function prepare(context: Context, preparation: Preparation): void {
-  const workerId = preparation.worker.id;
+  const { workerId } = preparation;
   context.report({ type: "worker-step", workerId, step: "environment" });
   const fails = context.rng.chance(context.host.faults.startFails);
   context.later(drawMs(context.rng, 500), () => {
@@ -147,8 +150,12 @@ function prepare(context: Context, preparation: Preparation): void {
 }
 
 function spawn(context: Context, preparation: Preparation): void {
-  context.preparations.delete(preparation.worker.id);
-  const program = context.host.start(preparation.worker);
+  const worker = must(
+    context.state().workers.get(preparation.workerId),
+    "a worker whose start was not called off",
+  );
+  context.preparations.delete(worker.id);
+  const program = context.host.start(worker);
   // A daemon may die between the start of a program and the news of it; the next one finds the program.
   context.later(drawMs(context.rng, 50), () => attach(context, program));
 }
@@ -157,7 +164,7 @@ type StartFailure = Extract<Report, { type: "worker-start-failed" }>["cause"];
 
 function reportStartFailed(context: Context, preparation: Preparation, cause: StartFailure): void {
   preparation.aborted = true;
-  const workerId = preparation.worker.id;
+  const { workerId } = preparation;
   context.preparations.delete(workerId);
   context.report({ type: "worker-start-failed", workerId, cause, message: `no ${cause}` });
 }

@@ -1,7 +1,8 @@
 import { assert } from "../std/assert.ts";
+import { checkWaits } from "./check-waits.ts";
+import { createDiary, type Tally, type TraceEntry } from "./diary.ts";
 import { chooseOptions, type SimOptions } from "./options.ts";
-import type { TraceEntry } from "./virtual-daemon.ts";
-import { createWorld, type World } from "./world.ts";
+import { createWorld, START_MS, type World } from "./world.ts";
 
 /** What came of a seed. */
 export interface SimResult {
@@ -13,7 +14,9 @@ export interface SimResult {
   readonly steps: number;
   readonly jobs: number;
   readonly virtualMs: number;
-  /** Every step with its events, replies and effects. Equal seeds and options give equal traces. */
+  /** How often each kind of event, effect and fault came up. */
+  readonly tally: Tally;
+  /** Every step with its events, replies and effects, if it was kept. Equal seeds and options give equal traces. */
   readonly trace: readonly TraceEntry[];
 }
 
@@ -23,30 +26,30 @@ const PATIENCE_PER_JOB_MS = 90_000;
 
 /**
  * Runs the world of a seed: a phase of users and faults, then one without, in which everything has to be finished.
- * All checks run after every step. It never throws for what the checks find.
+ * What a step changed is checked after every step, the whole state at random. It never throws for what the checks find.
+ * @param keepsTrace without it runs take less memory and time, and `trace` stays empty
  */
-export function runSeed(seed: number, overrides: Partial<SimOptions> = {}): SimResult {
+export function runSeed(seed: number, overrides: Partial<SimOptions> = {}, keepsTrace = true): SimResult {
   const options = chooseOptions(seed, overrides);
+  const diary = createDiary(keepsTrace);
   let world: World | undefined;
   let failure: string | null = null;
   try {
-    world = createWorld(seed, options);
+    world = createWorld(seed, options, diary);
     runToEnd(world, options);
   } catch (error) {
     failure = error instanceof Error ? describeError(error) : String(error);
   }
-  const trace = world?.daemon.trace ?? [];
-  const events = trace.reduce((sum, entry) => sum + entry.events.length, 0);
-  const startMs = trace[0]?.atMs ?? 0;
   return {
     seed,
     options,
     failure,
-    events,
-    steps: trace.length,
+    events: diary.events,
+    steps: diary.steps,
     jobs: world?.daemon.mirror.jobs.size ?? 0,
-    virtualMs: (world?.nowMs ?? startMs) - startMs,
-    trace,
+    virtualMs: world === undefined ? 0 : world.nowMs - START_MS,
+    tally: diary.tally,
+    trace: diary.trace,
   };
 }
 
@@ -68,7 +71,8 @@ export function describeResult(result: SimResult, lines = 12): string {
 
 /** One step as one line. */
 export function describeEntry(entry: TraceEntry): string {
-  const parts = [entry.events, entry.replies.filter((reply) => reply !== null), entry.effects];
+  const replies = entry.replies.filter((reply) => reply !== null);
+  const parts = [entry.events, replies, entry.effects, entry.log.map(({ text }) => text)];
   return `${entry.atMs} ${parts.map((part) => JSON.stringify(part)).join(" ⇒ ")}`;
 }
 
@@ -76,13 +80,15 @@ function runToEnd(world: World, options: SimOptions): void {
   const healAtMs = world.nowMs + options.chaosMs;
   while (world.nowMs < healAtMs && world.next());
   world.heal();
-  const patienceMs = PATIENCE_MS + world.unfinished().length * PATIENCE_PER_JOB_MS;
+  const patienceMs = PATIENCE_MS + world.unfinished().length * PATIENCE_PER_JOB_MS + world.daemon.setBackMs;
   const endAtMs = world.nowMs + patienceMs;
   while (world.unfinished().length > 0) {
     assert(world.nowMs < endAtMs, `jobs ${world.unfinished().join(", ")} do not finish in ${patienceMs} ms`);
     for (let turn = 0; turn < 20; turn++) assert(world.next(), "nothing will ever happen again");
   }
   checkRest(world);
+  if (options.backlogPerLane > 0)
+    checkWaits(world.daemon.mirror, options.lanes, options.policy.quantumFactor);
 }
 
 /** Once all is finished and idle workers have had their time, only those remain that may stay for ever. */
@@ -90,7 +96,8 @@ function checkRest(world: World): void {
   const endAtMs = world.nowMs + 60_000;
   while (world.nowMs < endAtMs && world.next());
   for (const worker of world.daemon.state?.workers.values() ?? []) {
-    const mayStay = worker.phase.state === "ready" && worker.lane.spec.keepAliveMs === null;
+    const { keepAliveMs, minReplicas } = worker.lane.spec;
+    const mayStay = worker.phase.state === "ready" && (keepAliveMs === null || minReplicas > 0);
     assert(mayStay, `${worker.name} is left over in state ${worker.phase.state}`);
     assert(
       world.host.programs.get(worker.id)?.state === "ready",

@@ -1,11 +1,20 @@
-import type { SeenGpu } from "../scheduler/events.ts";
-import type { Job, Worker } from "../scheduler/model.ts";
+import type { SeenGpu, SeenWorker, WorkerExit } from "../scheduler/events.ts";
+import type { Job } from "../scheduler/job-model.ts";
+import type { LeaseMode, Worker } from "../scheduler/model.ts";
 import { assert, must } from "../std/assert.ts";
 import type { Rng } from "../std/rng.ts";
 import type { Agenda } from "./agenda.ts";
 import type { LaneProfile } from "./lane-profiles.ts";
-import type { FaultRates, SimOptions } from "./options.ts";
-import { endProgram, endRun, outcomeOf, type Program, type Run } from "./virtual-program.ts";
+import type { FaultRates, GpuOptions, SimOptions } from "./options.ts";
+import {
+  checkNeighbours,
+  checkNewRun,
+  endProgram,
+  endRun,
+  outcomeOf,
+  type Program,
+  type Run,
+} from "./virtual-program.ts";
 
 export interface VirtualGpu {
   readonly uuid: string;
@@ -15,17 +24,25 @@ export interface VirtualGpu {
   healthy: boolean;
   /** Memory that the driver has not taken back from programs that are gone. */
   residueBytes: number;
+  readonly nvlinkPeers: readonly string[];
+  readonly numaNode: number | null;
 }
 
 /** The machine under the daemon: its GPUs and the programs on them. It outlives every daemon. */
 export interface VirtualHost {
   readonly gpus: ReadonlyMap<string, VirtualGpu>;
   readonly programs: ReadonlyMap<number, Program>;
+  /** Those of them that are not dead. */
+  readonly live: ReadonlySet<Program>;
   /** All runs of a job there ever were, oldest first. */
   readonly runs: ReadonlyMap<number, readonly Run[]>;
   faults: FaultRates;
-  /** What the driver shows now. Memory it has not taken back yet looks like a stranger's. */
+  /** The driver answers nobody: what the GPUs show is unknown. */
+  driverHangs: boolean;
+  /** What the driver would show now. Memory it has not taken back yet looks like a stranger's. */
   see(): SeenGpu[];
+  /** Memory that programs which work hold, as far as the driver shows it. */
+  seeWorkers(): SeenWorker[];
   freeBytes(gpu: VirtualGpu): number;
   /** @throws AssertionFailed when the program meets another one that it may not live beside. */
   start(worker: Worker): Program;
@@ -44,16 +61,17 @@ interface HostParts {
   readonly programs: Map<number, Program>;
   readonly live: Set<Program>;
   readonly runs: Map<number, Run[]>;
+  /** The highest fence that any program, and any with an exclusive lease, ever had on a GPU; all fences ever used. */
+  readonly lastFences: Map<VirtualGpu, Record<LeaseMode, number>>;
+  readonly fences: Set<number>;
   faults: FaultRates;
+  driverHangs: boolean;
 }
 
 /** A healthy host with the GPUs of `options` and nothing running. */
 export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): VirtualHost {
   const gpus = new Map<string, VirtualGpu>();
-  for (const [index, { totalBytes }] of options.gpus.entries()) {
-    const uuid = `GPU-${index}`;
-    gpus.set(uuid, { uuid, index, totalBytes, foreignBytes: 0, healthy: true, residueBytes: 0 });
-  }
+  for (const [index, gpu] of options.gpus.entries()) gpus.set(uuidOf(index), healthyGpu(index, gpu));
   const profiles = new Map(options.lanes.map((lane) => [lane.spec.key, lane]));
   const host: HostParts = {
     agenda,
@@ -63,10 +81,14 @@ export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): Virtu
     programs: new Map(),
     live: new Set(),
     runs: new Map(),
+    lastFences: new Map(),
+    fences: new Set(),
     faults: options.faults,
+    driverHangs: false,
   };
   return Object.assign(host, {
     see: () => [...gpus.values()].map(readingOf),
+    seeWorkers: () => seeWorkers(host),
     freeBytes: (gpu: VirtualGpu) => freeBytes(host, gpu),
     start: (worker: Worker) => startProgram(host, worker),
     runJob: (program: Program | undefined, jobId: number, attempt: number) =>
@@ -76,14 +98,51 @@ export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): Virtu
   });
 }
 
+function uuidOf(index: number): string {
+  return `GPU-${index}`;
+}
+
+/** A GPU with nothing on it. */
+export function healthyGpu(index: number, { totalBytes, nvlinkPeers, numaNode }: GpuOptions): VirtualGpu {
+  return {
+    uuid: uuidOf(index),
+    index,
+    totalBytes,
+    foreignBytes: 0,
+    healthy: true,
+    residueBytes: 0,
+    nvlinkPeers: (nvlinkPeers ?? []).map(uuidOf),
+    numaNode: numaNode ?? null,
+  };
+}
+
 /** A time between a tenth of `mostMs` and all of it. */
 export function drawMs(rng: Rng, mostMs: number): number {
   return Math.ceil(mostMs * (0.1 + 0.9 * rng.next()));
 }
 
 function readingOf(gpu: VirtualGpu): SeenGpu {
-  const { uuid, index, totalBytes, healthy } = gpu;
-  return { uuid, index, totalBytes, healthy, foreignBytes: gpu.foreignBytes + gpu.residueBytes };
+  const { uuid, index, totalBytes, healthy, nvlinkPeers, numaNode } = gpu;
+  const foreignBytes = gpu.foreignBytes + gpu.residueBytes;
+  return { uuid, index, totalBytes, healthy, foreignBytes, nvlinkPeers, numaNode };
+}
+
+/** A program that has what it needs shows what it needs; one that has less takes all that it has. */
+function seeWorkers(host: HostParts): SeenWorker[] {
+  const seen: SeenWorker[] = [];
+  for (const { workerId, laneKey, state, claims } of host.live) {
+    const needBytes = host.profiles.get(laneKey)?.vramNeedBytes;
+    if (state !== "ready" || claims.length === 0 || needBytes === undefined) continue;
+    const vramBytes = Math.max(...claims.map((claim) => Math.min(claim.vramBytes, needBytes)));
+    seen.push({ workerId, vramBytes });
+  }
+  return seen;
+}
+
+/** Whether the program asks for more memory than it has, and is refused. */
+function runsOut({ rng, faults, profiles }: HostParts, { laneKey, claims }: Program): boolean {
+  const needBytes = profiles.get(laneKey)?.vramNeedBytes ?? 0;
+  return claims.some(({ vramBytes }) => vramBytes < needBytes) && rng.chance(faults.outOfMemory);
 }
 
 function freeBytes(host: HostParts, gpu: VirtualGpu): number {
@@ -112,7 +171,8 @@ function startProgram(host: HostParts, worker: Worker): Program {
     runs: [],
     watchers: new Set(),
   };
-  for (const other of host.programs.values()) checkNeighbours(program, other);
+  checkFences(host, program);
+  for (const other of host.live) checkNeighbours(program, other);
   host.programs.set(program.workerId, program);
   host.live.add(program);
   if (program.oneShot) startOnlyJob(host, program, [...worker.jobs]);
@@ -120,17 +180,15 @@ function startProgram(host: HostParts, worker: Worker): Program {
   return program;
 }
 
-/** An exclusive lease means one program on the GPU in the world, not just in the books; fences only grow. */
-function checkNeighbours(program: Program, other: Program): void {
-  assert(other.fence !== program.fence, `fence ${program.fence} was used by two programs`);
-  for (const { gpu, mode } of program.claims) {
-    const claim = other.claims.find((candidate) => candidate.gpu === gpu);
-    if (claim === undefined) continue;
-    const isExclusive = mode === "exclusive" || claim.mode === "exclusive";
-    if (!isExclusive) continue;
-    const pair = `workers ${other.workerId} and ${program.workerId}`;
-    assert(other.state === "dead", `${pair} run on GPU ${gpu.index} at once though one has it exclusively`);
-    assert(other.fence < program.fence, `${pair} on GPU ${gpu.index}: the fence did not grow`);
+/** Fences only grow, and each is used by one program; only sharers of a GPU may start in any order. */
+function checkFences(host: HostParts, { workerId, fence, claims }: Program): void {
+  assert(!host.fences.has(fence), `fence ${fence} was used by two programs`);
+  host.fences.add(fence);
+  for (const { gpu, mode } of claims) {
+    const last = host.lastFences.get(gpu) ?? { exclusive: 0, shared: 0 };
+    const newest = mode === "exclusive" ? Math.max(last.exclusive, last.shared) : last.exclusive;
+    assert(newest < fence, `worker ${workerId} on GPU ${gpu.index}: the fence did not grow`);
+    host.lastFences.set(gpu, { ...last, [mode]: Math.max(last[mode], fence) });
   }
 }
 
@@ -141,6 +199,7 @@ function load(host: HostParts, program: Program): void {
   agenda.later(drawMs(rng, profile.loadMs), () => {
     if (program.state === "dead") return;
     if (fails) return die(host, program, 1);
+    if (host.rng.chance(0.3) && runsOut(host, program)) return die(host, program, 1, "out-of-memory");
     program.state = "ready";
     for (const tell of [...program.watchers]) tell("ready");
   });
@@ -153,7 +212,9 @@ function startOnlyJob(host: HostParts, program: Program, jobs: readonly Job[]): 
   const profile = must(host.profiles.get(program.laneKey), `lane ${program.laneKey} has no profile`);
   const code = host.rng.chance(host.faults.jobFails) ? 3 : 0;
   host.agenda.later(drawMs(host.rng, profile.jobMs), () => {
-    if (run.outcome === null) die(host, program, code);
+    if (run.outcome !== null) return;
+    if (runsOut(host, program)) die(host, program, 1, "out-of-memory");
+    else die(host, program, code);
   });
 }
 
@@ -170,18 +231,21 @@ function runJob(host: HostParts, program: Program | undefined, jobId: number, at
   agenda.later(drawMs(rng, profile.jobMs), () => {
     if (run.outcome !== null) return;
     if (kills) die(host, program, 139);
+    else if (runsOut(host, program)) starve(host, program, run);
     else endRun(run, outcomeOf(kind));
   });
   return run;
 }
 
-/** Records a run; no job may run twice at once, and no attempt twice at all. */
+/** The job runs out of memory; now and then its worker does not survive that. */
+function starve(host: HostParts, program: Program, run: Run): void {
+  if (host.rng.chance(0.3)) die(host, program, 1, "out-of-memory");
+  else endRun(run, { ...outcomeOf("failed"), cause: "out-of-memory" });
+}
+
 function addRun(host: HostParts, program: Program, jobId: number, attempt: number): Run {
   const others = host.runs.get(jobId) ?? [];
-  for (const run of others) {
-    assert(run.outcome !== null, `job ${jobId} runs twice at once`);
-    assert(run.attempt < attempt, `attempt ${attempt} of job ${jobId} was run after attempt ${run.attempt}`);
-  }
+  checkNewRun(others, jobId, attempt);
   const run: Run = { jobId, attempt, outcome: null, watchers: new Set() };
   host.runs.set(jobId, [...others, run]);
   program.runs.push(run);
@@ -203,7 +267,7 @@ function terminate(host: HostParts, program: Program, graceMs: number): void {
 }
 
 /** The program is gone; the driver takes its memory back a little later. */
-function die(host: HostParts, program: Program, exitCode: number): void {
+function die(host: HostParts, program: Program, exitCode: number, cause?: WorkerExit["cause"]): void {
   if (program.state === "dead") return;
   host.live.delete(program);
   for (const { gpu, vramBytes } of program.claims) {
@@ -212,5 +276,5 @@ function die(host: HostParts, program: Program, exitCode: number): void {
       gpu.residueBytes -= vramBytes;
     });
   }
-  endProgram(program, { exitCode, detail: null });
+  endProgram(program, { exitCode, detail: null, cause });
 }

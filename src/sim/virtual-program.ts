@@ -1,5 +1,6 @@
 import type { RunOutcome, WorkerExit } from "../scheduler/events.ts";
 import type { LeaseMode } from "../scheduler/model.ts";
+import { assert } from "../std/assert.ts";
 import type { VirtualGpu } from "./virtual-host.ts";
 
 /** One run of a job inside a program. It lives on while the daemon is down, and so does its outcome. */
@@ -48,11 +49,36 @@ export function endProgram(program: Program, exit: WorkerExit): void {
   program.exit = exit;
   for (const run of program.runs) {
     const code = exit.exitCode ?? 1;
-    const outcome = program.oneShot
-      ? outcomeOf(code === 0 ? "succeeded" : "failed", code)
-      : outcomeOf("lost");
+    const kind = !program.oneShot ? "lost" : code === 0 ? "succeeded" : "failed";
+    const outcome: RunOutcome = { ...outcomeOf(kind, program.oneShot ? code : null), cause: exit.cause };
     endRun(run, outcome);
     if (program.oneShot) program.result = outcome;
   }
   for (const tell of [...program.watchers]) tell("exited");
+}
+
+/**
+ * An exclusive lease means one program on the GPU in the world, not just in the books.
+ * @throws AssertionFailed when `program`, which begins, meets `other`, which runs, where one of them may not share
+ */
+export function checkNeighbours(program: Program, other: Program): void {
+  for (const { gpu, mode } of program.claims) {
+    const claim = other.claims.find((candidate) => candidate.gpu === gpu);
+    if (claim === undefined) continue;
+    const isExclusive = mode === "exclusive" || claim.mode === "exclusive";
+    const pair = `workers ${other.workerId} and ${program.workerId}`;
+    assert(!isExclusive, `${pair} run on GPU ${gpu.index} at once though one has it exclusively`);
+  }
+}
+
+/**
+ * No job may run twice at once, and no attempt twice at all.
+ * @param others the runs of the job so far
+ * @throws AssertionFailed naming the job
+ */
+export function checkNewRun(others: readonly Run[], jobId: number, attempt: number): void {
+  for (const run of others) {
+    assert(run.outcome !== null, `job ${jobId} runs twice at once`);
+    assert(run.attempt < attempt, `attempt ${attempt} of job ${jobId} was run after attempt ${run.attempt}`);
+  }
 }

@@ -1,6 +1,7 @@
 import { assert } from "../std/assert.ts";
 import { createRng, type Rng } from "../std/rng.ts";
 import { type Agenda, createAgenda } from "./agenda.ts";
+import { createDiary, type Diary, note } from "./diary.ts";
 import { noFaults, type SimOptions } from "./options.ts";
 import { createUsers, type Users } from "./users.ts";
 import { createDaemon, type VirtualDaemon } from "./virtual-daemon.ts";
@@ -20,7 +21,8 @@ export interface World {
   unfinished(): number[];
 }
 
-const START_MS = 1_700_000_000_000;
+/** Virtual time at the beginning of every world. Milliseconds since the Unix epoch. */
+export const START_MS = 1_700_000_000_000;
 const SAMPLE_EVERY_MS = 2_000;
 
 interface Parts {
@@ -30,17 +32,18 @@ interface Parts {
   readonly daemon: VirtualDaemon;
   readonly users: Users;
   readonly options: SimOptions;
+  readonly diary: Diary;
   isHealed: boolean;
 }
 
 /** The world of a seed at its first moment. Equal seeds and options give equal worlds, for ever. */
-export function createWorld(seed: number, options: SimOptions): World {
+export function createWorld(seed: number, options: SimOptions, diary: Diary = createDiary(true)): World {
   const rng = createRng(seed);
   const agenda = createAgenda(START_MS);
   const host = createHost(agenda, rng, options);
-  const daemon = createDaemon({ agenda, rng, host, options });
+  const daemon = createDaemon({ agenda, rng, host, options, diary }, seed);
   const users = createUsers({ agenda, rng, host, options, daemon });
-  const parts: Parts = { agenda, rng, host, daemon, users, options, isHealed: false };
+  const parts: Parts = { agenda, rng, host, daemon, users, options, diary, isHealed: false };
   scheduleAll(parts);
   return {
     host,
@@ -58,13 +61,24 @@ export function createWorld(seed: number, options: SimOptions): World {
 function scheduleAll(parts: Parts): void {
   const { options, host, users } = parts;
   sample(parts);
+  if (options.backlogPerLane > 0) users.submitAll(options.backlogPerLane);
   repeat(parts, options.requestEveryMs, users.act);
+  repeat(parts, options.editEveryMs, users.edit);
   repeat(parts, options.faults.gpuLostEveryMs, () => loseGpu(parts));
   repeat(parts, options.faults.foreignEveryMs, () => {
     const gpu = parts.rng.pick([...host.gpus.values()]);
     gpu.foreignBytes = parts.rng.pick([0, 0, 0.1, 0.5, 0.95]) * gpu.totalBytes;
     parts.daemon.sample();
+    note(parts.diary, "foreign-memory");
   });
+  repeat(parts, options.faults.driverHangsEveryMs, () => hangDriver(parts));
+  const { daemonCrash, diskFullEveryMs } = options.faults;
+  repeat(parts, daemonCrash === 0 ? null : diskFullEveryMs, () =>
+    parts.daemon.fillDisk(drawMs(parts.rng, 5_000)),
+  );
+  repeat(parts, options.faults.clockSetEveryMs, () =>
+    parts.daemon.setClock(parts.rng.pick([-20_000, -1_500, 1_500, 30_000, 600_000])),
+  );
 }
 
 /** Does something at random intervals of `meanMs` until the world is healed. */
@@ -85,6 +99,7 @@ function sample(parts: Parts): void {
 function loseGpu(parts: Parts): void {
   const gpu = parts.rng.pick([...parts.host.gpus.values()]);
   gpu.healthy = !gpu.healthy;
+  note(parts.diary, "gpu-lost");
   parts.daemon.sample();
   parts.agenda.later(drawMs(parts.rng, 15_000), () => {
     gpu.healthy = true;
@@ -92,9 +107,25 @@ function loseGpu(parts: Parts): void {
   });
 }
 
+/** The driver answers nobody for a while. What it was asked first it answers late, just before it is itself again. */
+function hangDriver({ agenda, rng, host, daemon, diary }: Parts): void {
+  if (host.driverHangs) return;
+  note(diary, "driver-hangs");
+  const before = host.see();
+  host.driverHangs = true;
+  agenda.later(drawMs(rng, rng.pick([3_000, 60_000])), () => {
+    if (!host.driverHangs) return;
+    host.driverHangs = false;
+    if (rng.chance(0.5)) daemon.seeLate(before);
+    daemon.sample();
+  });
+}
+
 function heal(parts: Parts): void {
   parts.isHealed = true;
   parts.host.faults = noFaults;
+  parts.host.driverHangs = false;
+  parts.daemon.fillDisk(0);
   for (const gpu of parts.host.gpus.values()) {
     gpu.healthy = true;
     gpu.foreignBytes = 0;
@@ -110,8 +141,6 @@ function settle(parts: Parts): void {
 }
 
 function unfinished({ daemon, users }: Parts): number[] {
-  const ids: number[] = [];
-  for (const [id, row] of daemon.mirror.jobs) if (row.end === null) ids.push(id);
   for (const id of users.acknowledged) assert(daemon.mirror.jobs.has(id), `acknowledged job ${id} is lost`);
-  return ids;
+  return [...daemon.mirror.liveJobs];
 }

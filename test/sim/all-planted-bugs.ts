@@ -1,0 +1,6 @@
+import { basicBugs, type PlantedBug } from "./planted-bugs.ts";
+import { policyBugs } from "./planted-policy-bugs.ts";
+import { timingBugs } from "./planted-timing-bugs.ts";
+
+/** Mistakes that are easily made in the scheduler. The simulator has to find every one of them. */
+export const plantedBugs: readonly PlantedBug[] = [...basicBugs, ...timingBugs, ...policyBugs];

@@ -1,0 +1,111 @@
+import type { PlantedBug } from "./planted-bugs.ts";
+
+/** Mistakes that are easily made where something is to happen at a time: keep-alives, limits, deadlines, retries. */
+export const timingBugs: readonly PlantedBug[] = [
+  {
+    name: "the keep-alive is ignored",
+    file: "due.ts",
+    find: 'stop(tx, worker, "idle");',
+    replace: "return;",
+    why: "an idle model holds its GPU for ever",
+  },
+  {
+    name: "the keep-alive counts from the start",
+    file: "worker-transitions.ts",
+    find: "worker.phase = { ...worker.phase, idleSinceMs: tx.nowMs };",
+    replace: "",
+    why: "a model that just worked is stopped as idle",
+  },
+  {
+    name: "a time limit is ignored",
+    file: "due.ts",
+    find: 'if (endAtMs <= tx.nowMs) endEarly(tx, job, "time-limit");',
+    replace: "if (endAtMs <= tx.nowMs) return;",
+    why: "a job that hangs holds its GPU for ever",
+  },
+  {
+    name: "nobody wakes up for a time limit",
+    file: "job-transitions.ts",
+    find: "if (job.timeLimitMs !== null) lookAgainBy(tx.state, tx.nowMs + job.timeLimitMs);",
+    replace: "",
+    why: "a time limit is seen only when something else happens",
+  },
+  {
+    name: "a job that ignores its cancellation is left alone",
+    file: "due.ts",
+    find: 'if (killAtMs <= tx.nowMs) stop(tx, phase.worker, "job-stuck");',
+    replace: "if (killAtMs <= tx.nowMs) return;",
+    why: "it goes on for ever",
+  },
+  {
+    name: "a failed start is tried again at once, for ever",
+    file: "reports.ts",
+    find: "tx.state.deadlines.add({ atMs: lane.retryAtMs,",
+    replace: "tx.state.deadlines.add({ atMs: Number.MAX_SAFE_INTEGER,",
+    why: "after a failed start nobody comes back to the lane",
+  },
+  {
+    name: "retries are not given",
+    file: "settle-job.ts",
+    find: "if (countedAttempts(job) <= allowedRetries(job, outcome)) return retryLater(tx, job, outcome);",
+    replace: "",
+    why: "a job that may be tried again fails at once",
+  },
+  {
+    name: "one retry more than allowed",
+    file: "settle-job.ts",
+    find: "if (countedAttempts(job) <= allowedRetries(job, outcome)) return retryLater(tx, job, outcome);",
+    replace:
+      "if (countedAttempts(job) <= allowedRetries(job, outcome) + 1) return retryLater(tx, job, outcome);",
+    why: "a job that may run once runs twice",
+  },
+  {
+    name: "a deadline is not watched after a restart",
+    file: "restore.ts",
+    find: "for (const atMs of [urgentMs, extras.deadlineMs])",
+    replace: "for (const atMs of [urgentMs].slice(1))",
+    why: "a job goes on though nobody needs it any more",
+  },
+  {
+    name: "a job that runs at its deadline goes on",
+    file: "due.ts",
+    find: 'else endEarly(tx, job, "deadline");',
+    replace: "",
+    why: "it holds a GPU for a result that comes too late",
+  },
+  {
+    name: "a new deadline is not watched",
+    file: "change-job.ts",
+    find: "for (const atMs of [urgentAtMs(tx.state, job, deadlineMs), deadlineMs])",
+    replace: "for (const atMs of [deadlineMs].slice(1))",
+    why: "a deadline that was set later means nothing",
+  },
+  {
+    name: "a retry comes too early",
+    file: "settle-job.ts",
+    find: "return Math.round(fullMs * (0.5 + 0.5 * drawOf(job)));",
+    replace: "return Math.round(fullMs * drawOf(job));",
+    why: "a service that is down is asked again at once",
+  },
+  {
+    name: "workers of the home state stop for being idle",
+    file: "due.ts",
+    find: "if (isHome(worker) && !tx.state.stopping) return;",
+    replace: "",
+    why: "the model that is to be kept is loaded again and again",
+  },
+  {
+    name: "an idle worker whose jobs may not run looks at the clock all the time",
+    file: "due.ts",
+    find: "else lookAgainBy(tx.state, tx.nowMs + Math.max(1, tx.nowMs - stopAtMs));",
+    replace: "else lookAgainBy(tx.state, tx.nowMs + 1);",
+    why: "the daemon wakes up every millisecond",
+  },
+  {
+    name: "the time to wake up is a fraction",
+    file: "due.ts",
+    find: "return Number.isFinite(next) ? Math.ceil(next) : undefined;",
+    replace: "return Number.isFinite(next) ? next : undefined;",
+    why: "a timer goes off a moment too early, again and again",
+  },
+];
