@@ -38,9 +38,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/wait.ts")).wait,
   },
   why: {
-    summary: "Say why a job waits, or why it ended",
+    summary: "Say why a job waits and when it starts, or why it ended",
     group: "Jobs",
     load: async () => (await import("./commands/why.ts")).why,
+  },
+  plan: {
+    summary: "Show what the scheduler will do next",
+    group: "Jobs",
+    load: async () => (await import("./commands/plan.ts")).plan,
   },
   cancel: {
     summary: "Stop running jobs, drop waiting ones",
@@ -62,6 +67,21 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Jobs",
     load: async () => (await import("./commands/release.ts")).release,
   },
+  update: {
+    summary: "Change the priority, limits or times of a waiting job",
+    group: "Jobs",
+    load: async () => (await import("./commands/update.ts")).update,
+  },
+  quotas: {
+    summary: "Use of the GPUs by user and group, and its limits",
+    group: "Jobs",
+    load: async () => (await import("./commands/quotas.ts")).quotas,
+  },
+  schedule: {
+    summary: "Submit jobs by cron lines",
+    group: "Jobs",
+    load: async () => (await import("./commands/schedule.ts")).schedule,
+  },
   top: {
     summary: "GPUs, workers and jobs at a glance",
     group: "Workers and GPUs",
@@ -71,6 +91,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "List, start, stop, switch and pin workers",
     group: "Workers and GPUs",
     load: async () => (await import("./commands/workers.ts")).workers,
+  },
+  reserve: {
+    summary: "Keep GPUs for some users for a while",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/reserve.ts")).reserve,
   },
   gpus: {
     summary: "List GPUs with their memory and leases",
@@ -91,6 +116,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Print what happened, event by event",
     group: "Daemon",
     load: async () => (await import("./commands/events.ts")).events,
+  },
+  history: {
+    summary: "Waits, run times and switches of finished jobs",
+    group: "Daemon",
+    load: async () => (await import("./commands/history.ts")).history,
+  },
+  sim: {
+    summary: "Replay a trace of jobs in virtual time",
+    group: "Daemon",
+    load: async () => (await import("./commands/sim.ts")).sim,
   },
   up: {
     summary: "Start the daemon in the background",

@@ -50,8 +50,11 @@ export function jobFailure(job: JobView): Failure {
   });
 }
 
-/** Columns of a list of jobs. Ages count up to `nowMs`. */
-export function jobColumns(nowMs: number): Column<JobView>[] {
+/** Columns of a list of jobs. Ages count up to `nowMs`; arrays have a column where there are any. */
+export function jobColumns(nowMs: number, jobs: readonly JobView[] = []): Column<JobView>[] {
+  const arrays: Column<JobView>[] = jobs.some(({ array }) => array !== null)
+    ? [{ title: "ARRAY", value: arrayName }]
+    : [];
   return [
     { title: "ID", value: (job) => job.id, align: "right" },
     { title: "RUNTIME", value: (job) => job.runtime },
@@ -59,12 +62,18 @@ export function jobColumns(nowMs: number): Column<JobView>[] {
     { title: "TIME", value: (job) => jobTime(job, nowMs), align: "right" },
     { title: "USER", value: (job) => job.user },
     { title: "WORKER", value: (job) => job.worker },
+    ...arrays,
     { title: "JOB", value: (job) => job.label ?? clip(job.summary) },
     {
       title: "REASON",
       value: (job) => (job.reason === null ? null : `${job.reason.code}: ${job.reason.text}`),
     },
   ];
+}
+
+/** "12_[3]": job 3 of array 12, as Slurm has it. */
+export function arrayName({ array }: Pick<JobView, "array">): string | null {
+  return array === null ? null : `${array.id}_[${array.index}]`;
 }
 
 /** The colour of a job's or worker's state; undefined = plain. */

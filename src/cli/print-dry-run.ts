@@ -1,9 +1,11 @@
 import type { DryRunView } from "../client/api.ts";
 import { formatBytes } from "../std/bytes.ts";
+import { describeDecision } from "./decision-text.ts";
+import { describeEta } from "./eta-text.ts";
 import type { Output } from "./output.ts";
 
 /** Prints what a job would be, for people. Values of the environment are what orch itself sets: no secrets. */
-export function printDryRun(out: Output, view: DryRunView): void {
+export function printDryRun(out: Output, view: DryRunView, nowMs: number): void {
   const { gpus, mode, vramBytes } = view.lease;
   out.fields([
     ["runtime", view.runtime],
@@ -15,6 +17,10 @@ export function printDryRun(out: Output, view: DryRunView): void {
     ],
     ["fits", view.fits ? "yes" : "no"],
     ["placement", view.placement],
+    ["starts", view.start === null ? null : describeEta(view.start, nowMs)],
+    ...view.evicts.map(
+      (decision) => ["makes room", `${describeDecision(decision)}: ${decision.why}`] as const,
+    ),
     ["command", view.command.join(" ")],
     ...Object.entries(view.env).map(([name, value]) => ["env", `${name}=${value}`] as const),
   ]);

@@ -6,6 +6,7 @@ import { linesOf } from "../client/lines.ts";
 import type { RuntimeView } from "../protocol/views.ts";
 import { errnoOf, Failure, toFailure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
+import { noteRepeat } from "./array-text.ts";
 import type { Context } from "./context.ts";
 import { placedJobOptionsOf } from "./job-options.ts";
 import { resolveFiles } from "./params.ts";
@@ -28,8 +29,13 @@ export async function submitBatch(
   const { out } = context;
   const ids: number[] = [];
   try {
+    let chunk = 0;
     for await (const jobs of chunksOf(readSubmissions(context, client, flags, runtime))) {
-      const queued = await client.call("POST /jobs/batch", { jobs });
+      const { idempotencyKey: key } = flags;
+      chunk += 1;
+      const own = key === undefined ? {} : { idempotencyKey: `${key}#${chunk}` };
+      const queued = await client.call("POST /jobs/batch", { jobs, ...own });
+      noteRepeat(out, queued);
       ids.push(...queued.ids);
       if (out.format.quiet && !out.format.json && flags.wait !== true) out.print(queued.ids.join("\n"));
     }
@@ -58,6 +64,7 @@ async function* readSubmissions(
 ): AsyncGenerator<Submission, void, undefined> {
   const source = flags.batch ?? "-";
   const runtimes = new Map<string, RuntimeView>(given === undefined ? [] : [[given.name, given]]);
+  const common = placedJobOptionsOf(flags, context.io.clock.nowMs());
   let number = 0;
   for await (const line of linesOf(source === "-" ? context.io.stdin : openLines(context, source))) {
     number += 1;
@@ -68,7 +75,7 @@ async function* readSubmissions(
       runtimes.set(job.runtime, runtime);
     }
     const params = await resolveFiles(runtime, job.params, { cwd: context.io.cwd, spool: refuseStdin });
-    yield { runtime: job.runtime, params, options: { ...placedJobOptionsOf(flags), ...job.options } };
+    yield { runtime: job.runtime, params, options: { ...common, ...job.options } };
   }
 }
 

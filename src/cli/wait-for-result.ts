@@ -59,7 +59,7 @@ function showChange({ out }: Context, job: JobView, before: JobView | undefined)
   // A pipe or a log file wants the result only.
   if (!out.interactive || out.format.quiet) return;
   const changed =
-    before !== undefined && (before.state !== job.state || before.reason?.text !== job.reason?.text);
+    before !== undefined && (before.state !== job.state || before.reason?.code !== job.reason?.code);
   if (changed && !isFinished(job)) out.note(jobSentence(job));
 }
 

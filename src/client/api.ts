@@ -32,4 +32,5 @@ export type StreamApi = {
 
 export type Submission = Api["POST /jobs"]["input"];
 export type JobOptions = NonNullable<Submission["options"]>;
+export type Treatment = NonNullable<Api["POST /jobs/run"]["input"]["options"]>;
 export type DryRunView = Api["POST /jobs/dry-run"]["output"];

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseBytes } from "../std/bytes.ts";
+import { parseDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 import { type ConfigSource, readConfigFile } from "./config-file.ts";
@@ -16,6 +17,24 @@ const Bytes = z.union([z.number().int().min(0), z.string()]).transform((value, c
   }
 });
 
+const Duration = z.union([z.number().int().min(1), z.string()]).transform((value, context) => {
+  try {
+    return typeof value === "number" ? value : parseDurationMs(value);
+  } catch {
+    context.issues.push({ code: "custom", message: "expected a duration like 90m or 7d", input: value });
+    return z.NEVER;
+  }
+});
+
+const Limit = z.number().min(0).nullable().default(null);
+
+const QuotaSchema = z.strictObject({
+  running: Limit.describe("jobs that may run at once"),
+  queued: Limit.describe("jobs that may wait"),
+  gpuHours: Limit.describe("decayed use of GPUs (fairShareHalfLife) above which jobs wait"),
+  maxPriority: z.number().nullable().default(null),
+});
+
 /** The keys of config.yaml. `z.toJSONSchema` of it is what editors get. */
 export const ConfigSchema = z.object({
   gpus: z
@@ -24,20 +43,46 @@ export const ConfigSchema = z.object({
     .default("auto")
     .describe("how GPUs are seen: auto, none, nvml, nvidia-smi, or virtual:… to simulate some"),
   autostart: z.boolean().default(true).describe("commands start the daemon when none listens"),
-  cpuSlots: z
+  cpuCores: z
     .number()
     .int()
     .min(1)
     .max(100_000)
     .default(() => availableParallelism())
-    .describe("jobs without a GPU that may run at once; default: the number of cores"),
+    .describe("CPU cores that jobs may hold together; a job without a GPU holds one; default: all"),
+  ram: Bytes.nullable()
+    .default(null)
+    .describe("memory of the host that jobs may hold together; default: all"),
   quantumFactor: z
     .number()
     .min(1)
     .max(1000)
     .default(10)
     .describe("a lane keeps its GPU for this many times its measured switch cost while others wait"),
+  urgency: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(Math.SQRT2)
+    .describe("how steeply waiting costs grow with age: 0 = fewest switches, larger = the oldest first"),
   vramReserve: Bytes.default(0).describe("memory left free on every GPU, e.g. 512MiB"),
+  fairShareHalfLife: Duration.default(7 * 86_400_000).describe(
+    "past use of GPUs counts half after this long, e.g. 7d",
+  ),
+  priorities: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]*$/, "expected a name like urgent"),
+      z.number().int().min(-1000).max(1000),
+    )
+    .default({ low: -100, normal: 0, high: 100 })
+    .describe("names for priorities, so that --priority high can be written"),
+  quotas: z
+    .record(
+      z.string().regex(/^(user|group):.+$/, "expected user:NAME, group:NAME, user:* or group:*"),
+      QuotaSchema,
+    )
+    .default({})
+    .describe("limits by user and group: running, queued, gpuHours, maxPriority"),
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")
@@ -96,7 +141,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   return { config: ConfigSchema.parse(values), origins: origins as Record<ConfigKey, ConfigOrigin> };
 }
 
-/** The variable of a key: cpuSlots is ORCH_CPU_SLOTS. */
+/** The variable of a key: cpuCores is ORCH_CPU_CORES. */
 export function variableOf(key: ConfigKey): string {
   return `ORCH_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }

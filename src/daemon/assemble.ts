@@ -1,3 +1,4 @@
+import os from "node:os";
 import path from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
@@ -10,6 +11,7 @@ import type { Progress } from "../operations/context.ts";
 import { createRegistry } from "../runtime/discover.ts";
 import type { Report } from "../scheduler/events.ts";
 import type { Policy, State } from "../scheduler/model.ts";
+import { reservedAccounts } from "../scheduler/reserved.ts";
 import { restore } from "../scheduler/restore.ts";
 import type { Changes } from "../scheduler/transition.ts";
 import type { Clock } from "../std/clock.ts";
@@ -21,12 +23,17 @@ import { createOrchProtocol } from "../worker/protocols/orch.ts";
 import { createContext } from "./create-context.ts";
 import { createEnd } from "./end.ts";
 import { createFeed, type NoticeFeed } from "./feed.ts";
+import { fireSchedule } from "./fire-schedule.ts";
 import { createHands } from "./hands.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import { createMeasurer } from "./measure.ts";
+import { watchHostMemory } from "./memory-trouble.ts";
 import { perform } from "./perform.ts";
 import { createPlaces } from "./places.ts";
+import { createPredictor } from "./predict.ts";
 import { createReserve } from "./reserve.ts";
 import { removeLeftovers } from "./tidy-up.ts";
+import { createUnixGroups } from "./unix-groups.ts";
 import { workerIdOf } from "./worker-of-pid.ts";
 import type { World } from "./world.ts";
 
@@ -55,10 +62,19 @@ export function assemble(parts: Parts) {
     clock,
     onChange: (sample) => report(gpusSeen(sample)),
     isOurs: (pid) => workerIdOf(pid, hands),
-    hasWorker: (uuid) => (state().gpus.get(uuid)?.leases.size ?? 0) > 0,
+    workersOn: (uuid) => [...(state().gpus.get(uuid)?.leases ?? [])].map((lease) => lease.worker.id),
   });
+  const measure = createMeasurer(sampler, { probeKind: probe.kind, clock });
   const progress = createProgressBoard(feed);
-  const world = createWorld(parts, { state, report, sampler, queries, hands, noteProgress: progress.note });
+  const world = createWorld(parts, {
+    state,
+    report,
+    sampler,
+    queries,
+    hands,
+    measure,
+    noteProgress: progress.note,
+  });
   const end = createEnd({ state, log });
   const loop: Loop = createLoop({
     clock,
@@ -72,16 +88,35 @@ export function assemble(parts: Parts) {
       end.look();
     },
     perform: (effect, inherited) => perform(world, effect, inherited),
+    fire: (fire) => void fireSchedule(ctx, log, fire),
     lastSeen: () => gpusSeen(sampler.latest()),
     freeSpace: () => reserve.release(),
     crash: (error) => end.crash(error),
   });
-  const ctx = createContext({ world, loop, feed, end, progressOf: progress.of, probeKind: probe.kind });
+  const ctx = createContext({
+    world,
+    loop,
+    feed,
+    end,
+    progressOf: progress.of,
+    probeKind: probe.kind,
+    priorities: config.priorities,
+    groups: createUnixGroups({ clock, quotas: config.quotas, reserving: () => reservedAccounts(state()) }),
+  });
+  const predictor = createPredictor({
+    state,
+    report,
+    nowMs: () => clock.nowMs(),
+    warn: (error) => log.warn({ err: error }, "a forecast failed"),
+  });
   end.onSignals(() => void ctx.shutDown("leave").catch(() => end.begin("leave")));
-  return { loop, sampler, ctx, places: world.places, engine: world.engine, end: end.reached };
+  return { loop, sampler, ctx, predictor, places: world.places, engine: world.engine, end: end.reached };
 }
 
-type WorldParts = Pick<World, "state" | "report" | "sampler" | "queries" | "hands" | "noteProgress">;
+type WorldParts = Pick<
+  World,
+  "state" | "report" | "sampler" | "queries" | "hands" | "measure" | "noteProgress"
+>;
 
 function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts): World {
   return {
@@ -95,6 +130,7 @@ function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts
     places: createPlaces(paths, (jobId) => parts.queries.job(jobId)?.attempts ?? 0),
     clock,
     log,
+    hostMemory: watchHostMemory(),
     instanceId,
     cacheDir: paths.cacheDir,
     sdkDir: path.join(packageRoot(), "runtimes", "sdk"),
@@ -105,9 +141,13 @@ function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts
 
 function policyOf(config: Config): Policy {
   return {
-    cpuSlots: config.cpuSlots,
+    cpuCores: config.cpuCores,
+    ramBytes: config.ram ?? os.totalmem(),
     quantumFactor: config.quantumFactor,
     vramReserveBytes: config.vramReserve,
+    urgency: config.urgency,
+    fairShareHalfLifeMs: config.fairShareHalfLife,
+    quotas: config.quotas,
   };
 }
 
@@ -136,6 +176,12 @@ function gpusSeen(sample: ReturnType<ReturnType<typeof createSampler>["latest"]>
       totalBytes: reading.memory.totalBytes,
       foreignBytes,
       healthy: reading.health.ok,
+      numaNode: reading.numaNode,
+      nvlinkPeers: reading.nvlinkPeers,
+    })),
+    workers: [...sample.workerBytes].map(([workerId, byGpu]) => ({
+      workerId,
+      vramBytes: Math.max(...byGpu.values()),
     })),
   };
 }

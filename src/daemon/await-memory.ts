@@ -15,8 +15,10 @@ const LOOK_AGAIN_MS = 250;
 export async function awaitMemory(world: World, worker: Worker, signal: AbortSignal): Promise<MemoryWait> {
   const startMs = world.clock.monotonicMs();
   for (;;) {
-    const needs = new Map(worker.leases.map((lease) => [lease.gpu.uuid, bytesAhead(world, lease)]));
-    const mayLoad = worker.leases.some((lease) => loadingBefore(lease).length > 0);
+    // Looked up anew each time: after a commit that failed the state is another one, and the old one stands still.
+    const { leases } = world.state().workers.get(worker.id) ?? worker;
+    const needs = new Map(leases.map((lease) => [lease.gpu.uuid, bytesAhead(world, lease)]));
+    const mayLoad = leases.some((lease) => loadingBefore(lease).length > 0);
     const deadlineMs = mayLoad ? LOOK_AGAIN_MS : MEMORY_DEADLINE_MS;
     const wait = await world.sampler.waitForFree(needs, { deadlineMs, signal });
     if (wait.kind !== "short" || !mayLoad) return { ...wait, waitedMs: world.clock.monotonicMs() - startMs };
@@ -26,7 +28,7 @@ export async function awaitMemory(world: World, worker: Worker, signal: AbortSig
 /** What has to be free for this lease and for those that are being filled before it. Bytes. */
 function bytesAhead(world: World, lease: Lease): number {
   const { policy } = world.state();
-  const own = neededBytes(policy, lease.worker.lane.spec, lease.gpu);
+  const own = neededBytes(policy, lease.worker.lane, lease.gpu);
   return loadingBefore(lease).reduce((sum, earlier) => sum + earlier.vramBytes, own);
 }
 

@@ -15,10 +15,13 @@ export interface ContextParts {
   readonly end: End;
   readonly progressOf: (jobId: number) => Progress | null;
   readonly probeKind: string;
+  readonly priorities: Context["priorities"];
+  readonly groups: Context["groups"];
 }
 
 /** What the operations get to work with. */
-export function createContext({ world, loop, feed, end, progressOf, probeKind }: ContextParts): Context {
+export function createContext(parts: ContextParts): Context {
+  const { world, loop, feed, end, progressOf, probeKind, priorities, groups } = parts;
   const { state, queries, runtimes, clock, places, sampler, hands } = world;
   return {
     ask: (request) => loop.ask(request),
@@ -28,7 +31,11 @@ export function createContext({ world, loop, feed, end, progressOf, probeKind }:
     feed,
     clock,
     places,
+    priorities,
+    groups,
     progressOf,
+    latestSample: () => sampler.latest(),
+    noteEta: (jobId, etaMs) => loop.report({ type: "eta-given", jobId, etaMs }),
     gpuSample: async (fresh) => (fresh ? sampler.sampleNow({ processes: true }) : sampler.latest()),
     workerOfPid: (pid) => state().workers.get(workerIdOf(pid, hands) ?? -1)?.name ?? null,
     planLaunch: (input) => dryLaunch(world, input),

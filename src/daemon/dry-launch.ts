@@ -13,6 +13,7 @@ export function dryLaunch(world: World, { runtime: name, params, gpuUuids }: Dry
   const context = {
     load: laneOf(runtime, params).load,
     gpuUuids,
+    vramBytes: null,
     socketPath: isExec ? null : world.places.workerSocket(workerId),
     fence: world.state().lastFence + 1,
     workerId,

@@ -5,20 +5,23 @@ const LINE_MAX = 200;
 
 /** The last `count` lines of a log file in one line, for messages; "" when there is none. */
 export function lastLines(path: string, count: number): string {
+  return readTail(path, TAIL_BYTES)
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(-count)
+    .map((line) => line.trim().slice(0, LINE_MAX))
+    .join(" | ");
+}
+
+/** At most the last `bytes` bytes of a file, which may begin in the midst of a line; "" when it cannot be read. */
+export function readTail(path: string, bytes: number): string {
   try {
     const fd = fs.openSync(path, "r");
     try {
       const { size } = fs.fstatSync(fd);
-      const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
+      const buffer = Buffer.alloc(Math.min(size, bytes));
       fs.readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-      const lines = buffer
-        .toString("utf8")
-        .split("\n")
-        .filter((line) => line.trim() !== "");
-      return lines
-        .slice(-count)
-        .map((line) => line.trim().slice(0, LINE_MAX))
-        .join(" | ");
+      return buffer.toString("utf8");
     } finally {
       fs.closeSync(fd);
     }

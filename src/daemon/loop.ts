@@ -1,4 +1,4 @@
-import type { Effect } from "../scheduler/effects.ts";
+import type { Effect, Fire } from "../scheduler/effects.ts";
 import type { Event, Reply, Report, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import { step } from "../scheduler/step.ts";
@@ -25,6 +25,7 @@ export interface LoopOptions {
   readonly commit: (changes: Changes) => readonly number[];
   /** `inherited`: the effect was derived from the database, not planned in a step of this daemon. */
   readonly perform: (effect: Effect, inherited: boolean) => void;
+  readonly fire: (fire: Fire) => void;
   readonly committed: (changes: Changes, seqs: readonly number[]) => void;
   /** The GPUs as last seen: a rebuilt state knows none of them. */
   readonly lastSeen: () => Report;
@@ -133,6 +134,7 @@ class EventLoop implements Loop {
       if (answer) settle(answer, planned.replies[index] ?? null);
     });
     for (const effect of planned.effects) options.perform(effect, false);
+    for (const fire of planned.fires) options.fire(fire);
     options.committed(planned.changes, seqs);
     this.wakeAt(planned.wakeAtMs);
   }

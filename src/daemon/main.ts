@@ -11,6 +11,7 @@ import { createSteadyClock } from "../std/steady-clock.ts";
 import { openDatabase, takeLock } from "../store/database.ts";
 import { createQueries, type Queries } from "../store/queries.ts";
 import { assemble } from "./assemble.ts";
+import { watchHome } from "./home-watch.ts";
 import { openLog } from "./open-log.ts";
 import { loadPeerCredentials } from "./peer-credentials.ts";
 import { sweepOrphans } from "./recover.ts";
@@ -47,10 +48,13 @@ async function runLocked(paths: Paths, config: Config, say: (line: string) => vo
   const db = openDatabase(paths.database);
   const { probe, detail } = await createProbe(config.gpus);
   const parts = assemble({ paths, config, clock, db, probe, log, instanceId: instanceOf(createQueries(db)) });
-  const { loop, sampler, ctx, engine, end } = parts;
+  const { loop, sampler, ctx, predictor, engine, end } = parts;
   await sweepOrphans(engine, loop.state(), ctx.host.instance, log);
   loop.resume(pendingEffects(loop.state()));
   await sampler.start();
+  const home = watchHome(ctx.runtimes, ctx.ask);
+  await home.look();
+  predictor.start();
   const identifyPeer = loadPeerCredentials();
   if (identifyPeer === null)
     log.warn("koffi cannot be loaded: callers are told apart by the socket's folder alone");
@@ -67,6 +71,8 @@ async function runLocked(paths: Paths, config: Config, say: (line: string) => vo
   void removeStale(parts.places, paths.workersDir, loop.state());
   log.info({ version: ctx.host.version, gpus: detail }, "ready");
   const exitCode = await end;
+  home.stop();
+  predictor.stop();
   await server.close();
   fs.rmSync(paths.socket, { force: true });
   loop.stop();

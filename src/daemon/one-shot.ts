@@ -1,10 +1,12 @@
 import type { Exit } from "../engine/engine.ts";
 import type { RunOutcome } from "../scheduler/events.ts";
-import type { Job, Worker } from "../scheduler/model.ts";
+import type { Job } from "../scheduler/job-model.ts";
+import type { Worker } from "../scheduler/model.ts";
 import type { Json } from "../std/json.ts";
 import { listArtifacts } from "../worker/artifacts.ts";
 import { followExecEvents } from "../worker/exec-events.ts";
 import { lastLines } from "./last-lines.ts";
+import { ranOutOfMemory } from "./memory-trouble.ts";
 import type { World } from "./world.ts";
 
 /** Follows what a one-shot program says of itself, until its end. */
@@ -54,6 +56,12 @@ export async function oneShotResult(
   if (exitCode === null) {
     return { kind: "lost", exitCode, message: exit.detail ?? "nobody knows how it ended", output, artifacts };
   }
-  const message = exitCode === 0 ? null : explainExit(world, job, exit);
-  return { kind: exitCode === 0 ? "succeeded" : "failed", exitCode, message, output, artifacts };
+  if (exitCode === 0) return { kind: "succeeded", exitCode, message: null, output, artifacts };
+  const message = explainExit(world, job, exit);
+  const isTooSmall =
+    worker.leases.length > 0 &&
+    job &&
+    ranOutOfMemory(exitCode, world.places.attemptLog(job.id, job.attempts));
+  const cause = isTooSmall ? "out-of-memory" : undefined;
+  return { kind: "failed", exitCode, message, output, artifacts, cause };
 }

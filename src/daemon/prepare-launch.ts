@@ -3,10 +3,12 @@ import type { Launch } from "../engine/engine.ts";
 import { ensurePythonEnvironment } from "../engine/python-environment.ts";
 import { type ExecJob, planLaunch } from "../runtime/launch.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Job, Worker } from "../scheduler/model.ts";
+import type { Job } from "../scheduler/job-model.ts";
+import type { Worker } from "../scheduler/model.ts";
 import { must } from "../std/assert.ts";
 import type { Json } from "../std/json.ts";
 import type { JobRow } from "../store/queries.ts";
+import { attemptEnv, commandOf } from "./attempt-env.ts";
 import { readSecrets } from "./read-secrets.ts";
 import type { World } from "./world.ts";
 
@@ -37,7 +39,11 @@ export async function prepareLaunch(
   return {
     workerId: worker.id,
     argv: plan.argv,
-    env: { ...plan.env, ...readSecrets(world.secretsDir, runtime.secrets) },
+    env: {
+      ...plan.env,
+      ...(isOneShot && job ? attemptEnv(job, rowOf(world, job)) : {}),
+      ...readSecrets(world.secretsDir, runtime.secrets),
+    },
     cwd: plan.cwd,
     dir: world.places.workerDir(worker.id),
     logPath,
@@ -48,6 +54,7 @@ function launchContext(world: World, worker: Worker) {
   return {
     load: JSON.parse(worker.lane.spec.load) as Record<string, Json>,
     gpuUuids: worker.leases.map((lease) => lease.gpu.uuid),
+    vramBytes: leasedVramBytes(worker),
     socketPath: world.places.workerSocket(worker.id),
     fence: worker.fence,
     workerId: worker.id,
@@ -55,6 +62,11 @@ function launchContext(world: World, worker: Worker) {
     sdkDir: world.sdkDir,
     baseEnv: world.baseEnv,
   };
+}
+
+/** What every GPU gives at least, since leases of a whole GPU may differ. */
+function leasedVramBytes({ leases }: Worker): number | null {
+  return leases.length === 0 ? null : Math.min(...leases.map((lease) => lease.vramBytes));
 }
 
 async function pythonOf(
@@ -86,17 +98,20 @@ function execJob(world: World, worker: Worker, job: Job): ExecJob {
 /** A command runs where and with the environment in which it was submitted; the lease decides which GPUs it sees. */
 function commandLaunch(world: World, worker: Worker, job: Job): Launch {
   const row = rowOf(world, job);
+  const vramBytes = leasedVramBytes(worker);
   const own = {
     ORCH_INSTANCE: world.instanceId,
     ORCH_WORKER: String(worker.id),
     ORCH_JOB: String(job.id),
     ORCH_FENCE: String(worker.fence),
+    ...attemptEnv(job, row),
     CUDA_DEVICE_ORDER: "PCI_BUS_ID",
     CUDA_VISIBLE_DEVICES: worker.leases.map((lease) => lease.gpu.uuid).join(","),
+    ...(vramBytes === null ? {} : { ORCH_VRAM_BYTES: String(vramBytes) }),
   };
   return {
     workerId: worker.id,
-    argv: must(row.command, `job ${job.id} has no command`),
+    argv: must(commandOf(job, row), `job ${job.id} has no command`),
     env: { ...world.baseEnv, ...world.queries.environment(job.id), ...own },
     cwd: row.cwd ?? "/",
     dir: world.places.workerDir(worker.id),

@@ -33,6 +33,7 @@ export async function runJob(world: World, { workerId, jobId, attempt }: RunJob)
     const outcome = await world.protocol.run(endpoint, job, listener.hear);
     listener.close();
     if (outcome.kind !== "lost") {
+      world.measure(worker);
       return world.report({ type: "job-ended", jobId, attempt, outcome: toRunOutcome(outcome) });
     }
     world.log.warn({ jobId, attempt, worker: worker.name, why: outcome.message }, "lost touch with a job");
@@ -55,12 +56,17 @@ function toRunOutcome(outcome: JobOutcome): RunOutcome {
           outcome.artifacts.length === 0 ? null : outcome.artifacts.map((artifact) => ({ ...artifact })),
       };
     case "failed":
+      return { ...withoutResult(outcome), cause: outcome.cause };
     case "cancelled":
     case "lost":
-      return { kind: outcome.kind, exitCode: null, message: outcome.message, output: null, artifacts: null };
+      return withoutResult(outcome);
     default:
       return unreachable(outcome);
   }
+}
+
+function withoutResult({ kind, message }: Exclude<JobOutcome, { kind: "succeeded" }>): RunOutcome {
+  return { kind, exitCode: null, message, output: null, artifacts: null };
 }
 
 /** Writes a job's log lines to its file and notes its progress. A replayed stream begins its file anew. */

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exit, ProcessIdentity, Remains } from "../engine/engine.ts";
+import type { WorkerExit } from "../scheduler/events.ts";
 import type { StartStep, Worker } from "../scheduler/model.ts";
 import { type Failure, toFailure } from "../std/failure.ts";
+import { saysOutOfMemory } from "../worker/out-of-memory.ts";
 import { waitUntilReady } from "../worker/readiness.ts";
 import { awaitMemory } from "./await-memory.ts";
 import type { Hand } from "./hands.ts";
 import { lastLines } from "./last-lines.ts";
+import { ranOutOfMemory } from "./memory-trouble.ts";
 import { type EventTail, followOneShot, oneShotResult } from "./one-shot.ts";
 import { prepareLaunch } from "./prepare-launch.ts";
 import type { World } from "./world.ts";
@@ -184,19 +187,32 @@ async function reportExit(
   hand.settle();
   const { workerId } = hand;
   world.protocol.forget(world.places.workerSocket(workerId));
-  const result = tail === null ? null : await oneShotResult(world, worker, exit, tail);
+  const told = withHostMemory(world, hand, exit);
+  const result = tail === null ? null : await oneShotResult(world, worker, told, tail);
   world.hands.drop(workerId);
-  world.report({ type: "worker-exited", workerId, exit: withDetail(world, worker, hand, exit), result });
+  world.report({ type: "worker-exited", workerId, exit: withDetail(world, worker, hand, told), result });
+}
+
+/** SIGKILL that we did not send may come from the kernel: the exit code alone would be a riddle. */
+function withHostMemory(world: World, hand: Hand, exit: Exit): Exit {
+  if (hand.abort.signal.aborted || !world.hostMemory.wasKilled(exit.exitCode)) return exit;
+  return { ...exit, detail: "killed by the kernel for host memory" };
 }
 
 /** A resident worker that ends unasked is explained by its last words. */
-function withDetail(world: World, worker: Worker, hand: Hand, exit: Exit): Exit {
-  if (hand.note !== null) return { ...exit, detail: hand.note };
+function withDetail(world: World, worker: Worker, hand: Hand, exit: Exit): WorkerExit {
   const isExpected = worker.lane.spec.residency === "one-shot" || hand.abort.signal.aborted;
+  if (hand.note !== null) return { ...exit, detail: hand.note, cause: causeOf(saysOutOfMemory(hand.note)) };
   if (isExpected || exit.exitCode === 0) return exit;
-  const words = lastLines(world.places.workerLog(worker.id), 3);
+  const logPath = world.places.workerLog(worker.id);
+  const words = lastLines(logPath, 3);
   const what = exit.detail ?? `exit code ${exit.exitCode ?? "unknown"}`;
-  return { ...exit, detail: words === "" ? what : `${what}; its last words: ${words}` };
+  const detail = words === "" ? what : `${what}; its last words: ${words}`;
+  return { ...exit, detail, cause: causeOf(ranOutOfMemory(exit.exitCode, logPath)) };
+}
+
+function causeOf(isOutOfMemory: boolean): WorkerExit["cause"] {
+  return isOutOfMemory ? "out-of-memory" : undefined;
 }
 
 async function awaitReady(world: World, worker: Worker, hand: Hand): Promise<void> {
@@ -209,5 +225,6 @@ async function awaitReady(world: World, worker: Worker, hand: Hand): Promise<voi
     clock: world.clock,
     isGone: () => hand.isGone,
   });
+  world.measure(worker);
   world.report({ type: "worker-ready", workerId: worker.id, endpoint });
 }

@@ -9,6 +9,8 @@ import type { Clock } from "../std/clock.ts";
 import type { Queries } from "../store/queries.ts";
 import type { WorkerProtocol } from "../worker/protocol.ts";
 import type { Hands } from "./hands.ts";
+import type { Measure } from "./measure.ts";
+import type { HostMemory } from "./memory-trouble.ts";
 import type { DaemonPlaces } from "./places.ts";
 
 /** What the performing of effects works with. Everything it learns goes back through `report`. */
@@ -22,6 +24,8 @@ export interface World {
   readonly queries: Queries;
   readonly places: DaemonPlaces;
   readonly hands: Hands;
+  readonly measure: Measure;
+  readonly hostMemory: HostMemory;
   readonly clock: Clock;
   readonly log: Logger;
   readonly instanceId: string;

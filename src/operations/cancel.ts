@@ -3,14 +3,17 @@ import { JobId } from "../protocol/inputs.ts";
 import { JobView } from "../protocol/views.ts";
 import { findJob, refuseFinished, viewJobById } from "./job-view.ts";
 import { operation } from "./operation.ts";
+import { refuseStranger } from "./rights.ts";
 
 export const cancel = operation({
   route: "POST /jobs/:job/cancel",
   summary: "Stop a running job, or drop a waiting one",
   input: z.object({ job: JobId }).strict(),
   output: JobView,
-  async run(ctx, input) {
-    refuseFinished(findJob(ctx, input.job));
+  async run(ctx, input, caller) {
+    const row = findJob(ctx, input.job);
+    refuseStranger(ctx.host.uid, row, caller);
+    refuseFinished(row);
     const [id] = await ctx.ask({ type: "cancel", jobId: input.job });
     return viewJobById(ctx, id);
   },

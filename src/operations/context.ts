@@ -1,4 +1,5 @@
 import type { GpuSample } from "../gpu/sample.ts";
+import type { Caller } from "../protocol/operation.ts";
 import type { Registry } from "../runtime/discover.ts";
 import type { Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
@@ -21,6 +22,14 @@ export type Notice =
 /** Tells listeners what changed. A listener must be quick and may not throw. */
 export interface Feed {
   listen(hear: (notice: Notice) => void): () => void;
+}
+
+/** The Unix groups of callers, as far as any group has a quota. */
+export interface Groups {
+  /** Looks the caller's groups up, unless that was done lately. Never rejects. */
+  know(caller: Pick<Caller, "user">): Promise<void>;
+  /** Names of the groups as last looked up; none before that. */
+  of(caller: Pick<Caller, "user">): readonly string[];
 }
 
 /** Where the files of jobs and workers are. */
@@ -49,9 +58,15 @@ export interface Context {
   readonly feed: Feed;
   readonly clock: Clock;
   readonly places: Places;
+  /** Names that the config gives to priorities. */
+  readonly priorities: Readonly<Record<string, number>>;
+  readonly groups: Groups;
   progressOf(jobId: number): Progress | null;
   /** The GPUs as last read; with `fresh` they and their processes are read now. */
   gpuSample(fresh: boolean): Promise<GpuSample>;
+  latestSample(): GpuSample;
+  /** Somebody is told that a waiting job will start then: how true that was is learned. */
+  noteEta(jobId: number, etaMs: number): void;
   /** The orch worker that a process belongs to, by name; null for a stranger. */
   workerOfPid(pid: number): string | null;
   /** What a worker of this runtime would be started with, for a dry run. */

@@ -1,61 +1,80 @@
+import type { Submission as Asked } from "../protocol/inputs.ts";
 import { Submission } from "../protocol/inputs.ts";
+import type { Caller } from "../protocol/operation.ts";
 import { DryRunView } from "../protocol/views.ts";
 import { checkParams } from "../runtime/check-params.ts";
-import { neededBytes, usableBytes } from "../scheduler/capacity.ts";
-import type { LaneSpec } from "../scheduler/model.ts";
-import { tooLarge } from "../scheduler/requests.ts";
+import type { NewJob } from "../scheduler/events.ts";
+import { forecastSubmit, type StartForecast } from "../scheduler/forecast.ts";
+import type { LaneSpec, State } from "../scheduler/model.ts";
 import { formatBytes } from "../std/bytes.ts";
 import type { Context } from "./context.ts";
-import { laneSpecOf } from "./new-job.ts";
+import { viewDecision, viewEta } from "./eta-view.ts";
+import { emptyPayload, laneSpecOf } from "./new-job.ts";
 import { operation } from "./operation.ts";
+import { treatmentOf } from "./treatment.ts";
 
 export const dryRun = operation({
   route: "POST /jobs/dry-run",
-  summary: "What a submission would do: checked params, lease, command",
+  summary: "What a submission would do: checked params, lease, place, time, who would make room, command",
   input: Submission,
   output: DryRunView,
-  async run(ctx, input) {
-    const runtime = ctx.runtimes.get(input.runtime);
-    const params = checkParams(runtime, input.params);
-    const spec = laneSpecOf(runtime, params, input.options);
-    const { fits, placement, gpus } = placementOf(ctx, spec);
-    const { argv, env } = ctx.planLaunch({ runtime: runtime.name, params, gpuUuids: gpus });
+  async run(ctx, input, caller) {
+    const { runtime: name, params, job } = await jobOf(ctx, input, caller);
+    const nowMs = ctx.clock.nowMs();
+    const state = ctx.state();
+    const { lane: spec } = job;
+    const forecast = forecastSubmit(state, nowMs, job);
+    const gpuUuids = forecast.start?.decision?.gpus ?? someGpus(state, spec);
+    const { argv, env } = ctx.planLaunch({ runtime: name, params, gpuUuids });
     return {
-      runtime: runtime.name,
+      runtime: name,
       lane: spec.key,
       params,
       lease: { gpus: spec.gpuCount, mode: spec.mode, vramBytes: spec.vramBytes },
-      fits,
-      placement,
+      fits: forecast.reply?.ok === true,
+      placement: placementOf(state, nowMs, spec, forecast),
+      start: viewEta(forecast, state.lanes.get(spec.key), nowMs),
+      evicts: forecast.decisions
+        .filter(({ forLaneKey }) => forLaneKey === spec.key)
+        .map((decision) => viewDecision(decision, nowMs)),
       command: [...argv],
       env: { ...env },
     };
   },
 });
 
-/** Where a worker of this lane would go now. */
-function placementOf(ctx: Context, spec: LaneSpec): { fits: boolean; placement: string; gpus: string[] } {
-  if (spec.gpuCount === 0) return { fits: true, placement: "it needs no GPU", gpus: [] };
-  const state = ctx.state();
-  const refusal = tooLarge(state, spec);
-  if (refusal?.ok === false) return { fits: false, placement: refusal.message, gpus: [] };
-  const able = [...state.gpus.values()].filter(
-    (gpu) => gpu.healthy && neededBytes(state.policy, spec, gpu) <= usableBytes(state.policy, gpu),
-  );
-  const resident = [...(state.lanes.get(spec.key)?.workers ?? [])].find(
-    (worker) => worker.phase.state === "ready",
-  );
-  const gpus = able.sort((left, right) => left.leases.size - right.leases.size).slice(0, spec.gpuCount);
-  const uuids = gpus.map((gpu) => gpu.uuid);
-  const names = gpus.map((gpu) => `GPU ${gpu.index} (${formatBytes(gpu.totalBytes)})`).join(", ");
-  if (resident) return { fits: true, placement: `on its resident worker ${resident.name}`, gpus: uuids };
-  if (gpus.length < spec.gpuCount) {
-    return { fits: true, placement: "it would wait: programs outside orch hold the memory", gpus: uuids };
-  }
-  const isFree = gpus.every((gpu) => gpu.leases.size === 0);
-  return {
-    fits: true,
-    placement: isFree ? `on ${names}, now` : `on ${names}, once its workers make room`,
-    gpus: uuids,
+/** The job as it would be submitted; it is made of a runtime that has no engine here, too. */
+async function jobOf(ctx: Context, { runtime: name, params: given, options }: Asked, caller: Caller) {
+  const runtime = ctx.runtimes.get(name);
+  const params = checkParams(runtime, given);
+  await ctx.groups.know(caller);
+  const payload = { ...emptyPayload, params, summary: "", label: null, uid: caller.uid, user: caller.user };
+  const job: NewJob = {
+    ...treatmentOf(ctx, options, caller, runtime.timeouts.jobMs),
+    lane: laneSpecOf(runtime, params, options),
+    payload,
+    estimateKey: null,
   };
+  return { runtime: runtime.name, params, job };
+}
+
+/** Where it would run, in words. */
+function placementOf(state: State, nowMs: number, spec: LaneSpec, forecast: StartForecast): string {
+  const { reply, reason, start, decisions } = forecast;
+  if (reply?.ok === false) return reply.message;
+  if (spec.gpuCount === 0) return "it needs no GPU";
+  const worker = start?.decision?.worker ?? null;
+  if (worker === null) return reason === null ? "it would wait" : `it would wait: ${reason.text}`;
+  const isFree = (atMs: number): string => (atMs <= nowMs ? "now" : "once there is room");
+  for (const live of state.workers.values())
+    if (live.name === worker) return `on its resident worker ${worker}, ${isFree(start?.atMs ?? nowMs)}`;
+  const begun = decisions.find((decision) => decision.kind === "start-worker" && decision.worker === worker);
+  const gpus = (begun?.gpus ?? []).flatMap((uuid) => state.gpus.get(uuid) ?? []);
+  const names = gpus.map((gpu) => `GPU ${gpu.index} (${formatBytes(gpu.totalBytes)})`).join(", ");
+  return `on ${names}, ${isFree(begun?.atMs ?? nowMs)}`;
+}
+
+/** Any GPUs, to show the command with where no start is to be seen. */
+function someGpus(state: State, spec: LaneSpec): string[] {
+  return [...state.gpus.keys()].slice(0, spec.gpuCount);
 }

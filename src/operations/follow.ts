@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { Flag, JobId, List } from "../protocol/inputs.ts";
 import { FollowLine } from "../protocol/views.ts";
+import { explainJob } from "../scheduler/explain.ts";
 import type { Context, Notice } from "./context.ts";
 import { findJob, viewJob } from "./job-view.ts";
 import { type LogReader, readLog } from "./log-reader.ts";
 import { LOG_POLL_MS } from "./logs.ts";
 import { streamOperation } from "./operation.ts";
 import { createWaker } from "./waker.ts";
+
+const REASON_POLL_MS = 1_000;
 
 export const follow = streamOperation({
   route: "GET /follow",
@@ -22,7 +25,7 @@ export const follow = streamOperation({
           yield* job.news();
           if (job.isOver()) followed.delete(id);
         }
-        if (followed.size > 0) await waker.wait(input.logs ? LOG_POLL_MS : undefined);
+        if (followed.size > 0) await waker.wait(pollMs(followed.values(), input.logs));
       }
       if (!signal.aborted) yield { type: "end" as const };
     } finally {
@@ -31,9 +34,19 @@ export const follow = streamOperation({
   },
 });
 
-function concerns(notice: Notice, followed: ReadonlyMap<number, unknown>): boolean {
+/** Why a job waits may change though nothing happens that is told of: that is looked at now and then. */
+function pollMs(followed: Iterable<Followed>, withLogs: boolean): number | undefined {
+  if (withLogs) return LOG_POLL_MS;
+  for (const job of followed) if (job.isWaiting()) return REASON_POLL_MS;
+  return undefined;
+}
+
+function concerns(notice: Notice, followed: ReadonlyMap<number, Followed>): boolean {
   if (notice.type === "progress") return followed.has(notice.jobId);
-  if (notice.type === "events") return false;
+  if (notice.type === "events") {
+    for (const job of followed.values()) if (job.hasNewReason()) return true;
+    return false;
+  }
   for (const id of followed.keys()) if (notice.ids.has(id)) return true;
   return false;
 }
@@ -42,6 +55,10 @@ interface Followed {
   /** What changed since the last call. */
   news(): Generator<z.input<typeof FollowLine>>;
   isOver(): boolean;
+  /** It has not started. */
+  isWaiting(): boolean;
+  /** It waits for another reason than was told last. Costs no look into the database. */
+  hasNewReason(): boolean;
 }
 
 function createFollowed(ctx: Context, id: number, withLogs: boolean): Followed {
@@ -50,12 +67,16 @@ function createFollowed(ctx: Context, id: number, withLogs: boolean): Followed {
   let lastJob = "";
   let lastProgress = "";
   let over = false;
+  let waiting = true;
+  let lastCode: string | undefined;
   return {
     *news() {
       const row = findJob(ctx, id);
       over = row.finishedAtMs !== null;
       const job = viewJob(ctx, row);
-      const shown = JSON.stringify([job.state, job.reason, job.attempts]);
+      waiting = job.state !== "running" && !over;
+      // Not the sentence: it counts seconds.
+      const shown = JSON.stringify([job.state, job.reason?.code, job.attempts]);
       const { progress } = job;
       if (!over && shown !== lastJob) yield { type: "job", job };
       if (progress !== null && JSON.stringify(progress) !== lastProgress) {
@@ -66,7 +87,14 @@ function createFollowed(ctx: Context, id: number, withLogs: boolean): Followed {
         yield { type: "log", job: id, text };
       if (over && shown !== lastJob) yield { type: "job", job };
       lastJob = shown;
+      lastCode = job.reason?.code;
     },
     isOver: () => over,
+    isWaiting: () => waiting,
+    hasNewReason() {
+      const state = ctx.state();
+      const job = waiting ? state.jobs.get(id) : undefined;
+      return job !== undefined && explainJob(state, job, ctx.clock.nowMs())?.code !== lastCode;
+    },
   };
 }

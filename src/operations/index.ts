@@ -1,26 +1,38 @@
 import { cancel } from "./cancel.ts";
+import { cancelArray, holdArray, releaseArray } from "./change-array.ts";
 import { dryRun } from "./dry-run.ts";
 import { events } from "./events.ts";
 import { follow } from "./follow.ts";
 import { gpus } from "./gpus.ts";
 import { hello } from "./hello.ts";
+import { history, historyTrace } from "./history.ts";
 import { hold } from "./hold.ts";
 import { logs } from "./logs.ts";
 import { ls } from "./ls.ts";
 import { openapiOf } from "./openapi.ts";
+import { plan } from "./plan.ts";
+import { quotas } from "./quotas.ts";
 import { release } from "./release.ts";
+import { reservations, reserve, reserveRemove } from "./reserve.ts";
 import { retry } from "./retry.ts";
 import { run } from "./run.ts";
 import { runtime } from "./runtime.ts";
+import { runtimeForget } from "./runtime-forget.ts";
 import { runtimeValidate } from "./runtime-validate.ts";
 import { runtimes } from "./runtimes.ts";
+import { schedule, schedulePause, scheduleRemove, scheduleRunNow } from "./schedule.ts";
+import { scheduleAdd, scheduleNext } from "./schedule-add.ts";
+import { schedules } from "./schedules.ts";
 import { show } from "./show.ts";
 import { shutdown } from "./shutdown.ts";
 import { status } from "./status.ts";
 import { submit } from "./submit.ts";
+import { runArray, submitArray } from "./submit-array.ts";
 import { submitBatch } from "./submit-batch.ts";
+import { update } from "./update.ts";
 import { why } from "./why.ts";
 import { workerPin } from "./worker-pin.ts";
+import { workerPreload } from "./worker-preload.ts";
 import { workerStart } from "./worker-start.ts";
 import { workerStop } from "./worker-stop.ts";
 import { workerSwitch } from "./worker-switch.ts";
@@ -29,6 +41,8 @@ import { workers } from "./workers.ts";
 const listed = [
   submit,
   submitBatch,
+  submitArray,
+  runArray,
   dryRun,
   run,
   ls,
@@ -37,20 +51,40 @@ const listed = [
   retry,
   hold,
   release,
+  update,
+  cancelArray,
+  holdArray,
+  releaseArray,
+  quotas,
   why,
+  plan,
   logs,
   follow,
   workers,
   workerStart,
   workerStop,
   workerSwitch,
+  workerPreload,
   workerPin,
   gpus,
   runtimes,
   runtime,
   runtimeValidate,
+  runtimeForget,
   status,
   events,
+  history,
+  historyTrace,
+  scheduleAdd,
+  scheduleNext,
+  schedules,
+  schedule,
+  schedulePause,
+  scheduleRemove,
+  scheduleRunNow,
+  reserve,
+  reservations,
+  reserveRemove,
   shutdown,
   hello,
 ] as const;

@@ -1,5 +1,7 @@
+import { describeForeign } from "../gpu/process-text.ts";
 import type { JobView, Reason } from "../protocol/views.ts";
 import { explainJob } from "../scheduler/explain.ts";
+import type { Job } from "../scheduler/job-model.ts";
 import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import type { JobRow } from "../store/queries.ts";
@@ -32,6 +34,7 @@ export function viewJob(ctx: Context, row: JobRow): JobView {
     progress: row.finishedAtMs === null ? ctx.progressOf(row.id) : null,
     summary: row.summary,
     label: row.label,
+    array: row.arrayId === null ? null : { id: row.arrayId, index: row.arrayIndex ?? 0 },
     user: row.user,
     submittedAt: toTimestamp(row.submittedAtMs),
     startedAt: toTimestampOrNull(row.startedAtMs),
@@ -46,7 +49,16 @@ function reasonOf(ctx: Context, row: JobRow): Reason | null {
   }
   const state = ctx.state();
   const job = state.jobs.get(row.id);
-  return job ? explainJob(state, job, ctx.clock.nowMs()) : null;
+  const reason = job ? explainJob(state, job, ctx.clock.nowMs()) : null;
+  return job && reason?.code === "gpu-foreign" ? nameForeign(ctx, job, reason) : reason;
+}
+
+/** Says which programs hold the memory, as far as the last look at the GPUs tells. */
+function nameForeign(ctx: Context, job: Job, reason: Reason): Reason {
+  const asked = new Set(job.lane.verdict.gpus);
+  const gpus = ctx.latestSample().gpus.filter(({ reading }) => asked.has(reading.uuid));
+  const names = describeForeign(gpus, ctx.clock.nowMs());
+  return names === null ? reason : { code: reason.code, text: `${reason.text}: ${names}` };
 }
 
 function viewArtifacts(ctx: Context, row: JobRow): JobView["artifacts"] {

@@ -11,6 +11,7 @@ export const ls = operation({
     .object({
       states: List(z.enum(jobStates)).optional(),
       runtime: z.string().optional(),
+      array: JobId.optional().describe("only jobs of this array"),
       before: JobId.optional().describe("only jobs older than this one: the last of the page before"),
       limit: z.coerce.number<number | string>().int().min(1).max(10_000).default(50),
     })
@@ -23,6 +24,7 @@ export const ls = operation({
     const rows = ctx.queries.jobs({
       states: input.states === undefined ? null : [...new Set(input.states)],
       runtime: input.runtime ?? null,
+      array: input.array ?? null,
       before: input.before ?? null,
       limit: input.limit,
     });

@@ -1,38 +1,79 @@
 import type { JobOptions, Submission } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import { checkParams } from "../runtime/check-params.ts";
+import { isHomeLane } from "../runtime/home-load.ts";
 import { laneOf } from "../runtime/lane.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Dependency, NewJob } from "../scheduler/events.ts";
+import type { NewJob, Payload } from "../scheduler/events.ts";
 import type { LaneSpec } from "../scheduler/model.ts";
+import { must } from "../std/assert.ts";
 import { formatBytes, parseBytes } from "../std/bytes.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
+import { type ArrayMember, alone, forMember, isParticular, nameMember } from "./array-members.ts";
 import type { Context } from "./context.ts";
+import { treatmentOf } from "./treatment.ts";
 
 /** Stop grace of plain commands, as docker has it. */
 const COMMAND_STOP_MS = 10_000;
 
+/** What every job brings along unless it says otherwise. */
+export const emptyPayload = {
+  params: {},
+  command: null,
+  cwd: null,
+  env: null,
+  retryOf: null,
+  arrayIndex: null,
+} satisfies Partial<Payload>;
+
 /** Checks a submission against its runtime and makes the job the scheduler gets. @throws Failure of many kinds */
 export function newRuntimeJob(ctx: Context, submission: Submission, caller: Caller): NewJob {
+  return must(newRuntimeJobs(ctx, submission, caller, [alone])[0], "one member makes one job");
+}
+
+/** As `newRuntimeJob`, for the members of an array. What all have alike is looked at once. */
+export function newRuntimeJobs(
+  ctx: Context,
+  submission: Submission,
+  caller: Caller,
+  members: readonly ArrayMember[],
+): NewJob[] {
   const runtime = usableRuntime(ctx, submission.runtime);
-  const params = checkParams(runtime, submission.params);
   const { options } = submission;
-  return {
-    lane: laneSpecOf(runtime, params, options),
-    payload: {
-      params,
-      command: null,
-      cwd: null,
-      env: null,
-      summary: summaryOf(runtime, params),
-      label: options.label,
-      uid: caller.uid,
-      user: caller.user,
-      retryOf: null,
-    },
-    ...treatmentOf(ctx, options, runtime.timeouts.jobMs),
+  const treatment = treatmentOf(ctx, options, caller, runtime.timeouts.jobMs);
+  const work = (given: Submission["params"]) => {
+    const params = checkParams(runtime, given);
+    return { params, lane: laneSpecOf(runtime, params, options), summary: summaryOf(runtime, params) };
   };
+  const areAlike = !members.some((member) => isParticular(member, Object.values(submission.params)));
+  const common = areAlike ? work(submission.params) : null;
+  return members.map((member) => {
+    const { params, lane, summary } =
+      common ?? nameMember(member, () => work(paramsOf(member, submission.params)));
+    return {
+      ...treatment,
+      lane,
+      payload: {
+        ...emptyPayload,
+        params,
+        summary,
+        label: options.label,
+        uid: caller.uid,
+        user: caller.user,
+        arrayIndex: member.index,
+      },
+      estimateKey: null,
+    };
+  });
+}
+
+function paramsOf(member: ArrayMember, given: Submission["params"]): Submission["params"] {
+  const own = Object.entries(given).map(([name, value]) => [
+    name,
+    typeof value === "string" ? forMember(member, value) : value,
+  ]);
+  return { ...Object.fromEntries(own), ...member.values };
 }
 
 /** A runtime that workers can be started of. @throws Failure runtime/unknown, runtime/invalid, engine/unavailable */
@@ -52,14 +93,19 @@ export function usableRuntime(ctx: Context, name: string): Runtime {
 export function laneSpecOf(
   runtime: Runtime,
   params: Readonly<Record<string, Json>>,
-  asked: Pick<JobOptions, "gpus" | "vramBytes"> = {},
+  asked: Pick<JobOptions, "gpus" | "vramBytes" | "cpus" | "ramBytes"> = {},
 ): LaneSpec {
   const lane = laneOf(runtime, params);
   const gpuCount = asked.gpus ?? runtime.gpu.count;
   const vramBytes = asked.vramBytes ?? runtime.gpu.vramBytes;
+  const plainCores = runtime.cpus ?? (gpuCount === 0 && runtime.protocol === "exec" ? 1 : 0);
+  const cpuCores = asked.cpus ?? plainCores;
+  const ramBytes = asked.ramBytes ?? runtime.ramBytes;
   const isAsDeclared = gpuCount === runtime.gpu.count && vramBytes === runtime.gpu.vramBytes;
+  const gpus = isAsDeclared ? "" : shapeOf(gpuCount, vramBytes, runtime.gpu.mode);
+  const shape = `${gpus}${hostShape(cpuCores, plainCores, ramBytes, runtime.ramBytes)}`;
   return {
-    key: isAsDeclared ? lane.key : `${lane.key}#${shapeOf(gpuCount, vramBytes, runtime.gpu.mode)}`,
+    key: shape === "" ? lane.key : `${lane.key}#${shape}`,
     runtime: runtime.name,
     load: JSON.stringify(lane.load),
     title: lane.display,
@@ -67,20 +113,33 @@ export function laneSpecOf(
     gpuCount,
     mode: runtime.gpu.mode,
     vramBytes,
+    cpuCores,
+    ramBytes,
     slots: runtime.protocol === "exec" ? 1 : runtime.slots,
-    maxReplicas: Math.max(1, runtime.replicas.max),
+    minReplicas: shape === "" && isHomeLane(runtime, lane) ? runtime.replicas.min : 0,
+    maxReplicas: Math.max(1, runtime.replicas.max, runtime.replicas.min),
     keepAliveMs: runtime.keepAliveMs,
+    minResidencyMs: runtime.minResidencyMs,
     stopTimeoutMs: runtime.timeouts.stopMs,
   };
 }
 
-/** The lane of plain commands that need the same lease. */
-export function commandLane(
-  gpuCount: number,
-  vramBytes: number | null,
-  mode: "exclusive" | "shared",
-): LaneSpec {
-  const shape = shapeOf(gpuCount, vramBytes, mode);
+/** What a plain command asks of the host. */
+export interface CommandNeeds {
+  readonly gpus: number;
+  readonly vramBytes: number | null;
+  readonly mode: "exclusive" | "shared";
+  /** Null = one for a command without a GPU, else none are counted. */
+  readonly cpus: number | null;
+  readonly ramBytes: number;
+}
+
+/** The lane of plain commands that need the same. */
+export function commandLane(needs: CommandNeeds): LaneSpec {
+  const { gpus: gpuCount, vramBytes, mode, ramBytes } = needs;
+  const plainCores = gpuCount === 0 ? 1 : 0;
+  const cpuCores = needs.cpus ?? plainCores;
+  const shape = shapeOf(gpuCount, vramBytes, mode) + hostShape(cpuCores, plainCores, ramBytes, 0);
   return {
     key: `run#${shape}`,
     runtime: "run",
@@ -91,9 +150,13 @@ export function commandLane(
     gpuCount,
     mode,
     vramBytes,
+    cpuCores,
+    ramBytes,
     slots: 1,
+    minReplicas: 0,
     maxReplicas: 1,
     keepAliveMs: 0,
+    minResidencyMs: 0,
     stopTimeoutMs: COMMAND_STOP_MS,
   };
 }
@@ -104,28 +167,16 @@ function shapeOf(gpuCount: number, vramBytes: number | null, mode: string): stri
   return `${gpuCount}x${size}${mode === "shared" ? "-shared" : ""}`;
 }
 
+/** Cores and memory of the host, where they are not what is usual there. */
+function hostShape(cpuCores: number, usualCores: number, ramBytes: number, usualBytes: number): string {
+  const cores = cpuCores === usualCores ? "" : `+${cpuCores}cpu`;
+  return `${cores}${ramBytes === usualBytes ? "" : `+${exactSize(ramBytes)}ram`}`;
+}
+
 /** A size as people read it, unless that rounds: jobs of one lane share one lease size to the byte. */
 function exactSize(bytes: number): string {
   const text = formatBytes(bytes).replace(" ", "");
   return parseBytes(text) === bytes ? text : `${bytes}B`;
-}
-
-/** Priority, retries, limits and dependencies of a new job. @throws Failure dependency/unknown */
-export function treatmentOf(ctx: Context, options: JobOptions, defaultLimitMs: number | null) {
-  return {
-    priority: options.priority,
-    retries: options.retries,
-    timeLimitMs: options.timeLimitMs ?? defaultLimitMs,
-    hold: options.hold,
-    after: [...new Set(options.after)].map((jobId) => dependencyOn(ctx, jobId)),
-  };
-}
-
-function dependencyOn(ctx: Context, jobId: number): Dependency {
-  if (ctx.state().jobs.has(jobId)) return { jobId, outcome: "live" };
-  const state = ctx.queries.job(jobId)?.state;
-  if (state === "succeeded" || state === "failed" || state === "cancelled") return { jobId, outcome: state };
-  throw new Failure("dependency/unknown", `there is no job ${jobId} to wait for`, { hint: "orch ls --all" });
 }
 
 const SUMMARY_MAX = 120;

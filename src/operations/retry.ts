@@ -8,14 +8,16 @@ import type { JobRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
 import { findJob, viewJobById } from "./job-view.ts";
 import { operation } from "./operation.ts";
+import { refuseStranger } from "./rights.ts";
 
 export const retry = operation({
   route: "POST /jobs/:job/retry",
   summary: "Queue a finished job again, as a new job",
   input: z.object({ job: JobId }).strict(),
   output: JobView,
-  async run(ctx, input) {
+  async run(ctx, input, caller) {
     const row = findJob(ctx, input.job);
+    refuseStranger(ctx.host.uid, row, caller);
     if (row.finishedAtMs === null) {
       throw new Failure("job/state", `job ${row.id} is ${row.state}; only finished jobs can be retried`, {
         why: "an end is written once, so a retry is a new job",
@@ -42,11 +44,13 @@ function again(ctx: Context, row: JobRow): NewJob {
       uid: row.uid,
       user: row.user,
       retryOf: row.id,
+      arrayIndex: row.arrayIndex,
+      resumeCommand: row.resumeCommand,
     },
-    priority: row.priority,
-    retries: row.retries,
-    timeLimitMs: row.timeLimitMs,
+    ...ctx.queries.termsOf(row.id),
     hold: false,
+    notBeforeMs: null,
+    deadlineMs: null,
     after: [],
   };
 }

@@ -10,5 +10,5 @@ export const runtimeValidate = operation({
   summary: "Check a runtime.yaml: the first problem with file, line and key, or what it declares",
   input: z.object({ path: z.string().refine((file) => path.isAbsolute(file), "an absolute path") }).strict(),
   output: RuntimeView,
-  run: async (_ctx, input) => viewRuntime(loadRuntimeAt(input.path)),
+  run: async (ctx, input) => viewRuntime(ctx, loadRuntimeAt(input.path)),
 });

@@ -2,9 +2,11 @@ import type { RuntimeView } from "../protocol/views.ts";
 import type { FoundRuntime } from "../runtime/discover.ts";
 import { viewParams } from "../runtime/params-view.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Context } from "./context.ts";
+import { measuredSwitchMs } from "./learned-view.ts";
 
-/** A runtime as callers see it. */
-export function viewRuntime(runtime: Runtime): RuntimeView {
+/** A runtime as callers see it, with what is known of its lanes. */
+export function viewRuntime(ctx: Pick<Context, "state">, runtime: Runtime): RuntimeView {
   return {
     name: runtime.name,
     summary: runtime.summary,
@@ -19,13 +21,14 @@ export function viewRuntime(runtime: Runtime): RuntimeView {
     timeouts: runtime.timeouts,
     params: viewParams(runtime),
     outputs: [...runtime.outputs],
+    switchMs: measuredSwitchMs(ctx.state(), runtime.name),
     problem: null,
   };
 }
 
 /** A runtime as found: a broken one is shown with its problem, and nothing that its file may have meant. */
-export function viewFoundRuntime(found: FoundRuntime): RuntimeView {
-  if ("runtime" in found) return viewRuntime(found.runtime);
+export function viewFoundRuntime(ctx: Pick<Context, "state">, found: FoundRuntime): RuntimeView {
+  if ("runtime" in found) return viewRuntime(ctx, found.runtime);
   const { name, origin, dir, problem } = found;
   return {
     name,
@@ -41,6 +44,7 @@ export function viewFoundRuntime(found: FoundRuntime): RuntimeView {
     timeouts: { readyMs: 0, jobMs: null, stopMs: 0 },
     params: [],
     outputs: [],
+    switchMs: null,
     problem: problem.sentence,
   };
 }

@@ -8,5 +8,5 @@ export const runtimes = operation({
   summary: "All runtimes, broken ones with their problem",
   input: z.object({}).strict(),
   output: z.object({ runtimes: z.array(RuntimeView) }),
-  run: async (ctx) => ({ runtimes: ctx.runtimes.list().map(viewFoundRuntime) }),
+  run: async (ctx) => ({ runtimes: ctx.runtimes.list().map((found) => viewFoundRuntime(ctx, found)) }),
 });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { JobId } from "../protocol/inputs.ts";
 import { JobDetail } from "../protocol/views.ts";
 import type { EventRow } from "../store/queries.ts";
+import type { Context } from "./context.ts";
 import { findJob, toTimestamp, toTimestampOrNull, viewJob } from "./job-view.ts";
 import { operation } from "./operation.ts";
 
@@ -15,6 +16,7 @@ export const show = operation({
   async run(ctx, input) {
     const row = findJob(ctx, input.job);
     const { queries, places } = ctx;
+    const attempts = queries.attempts(row.id);
     return {
       ...viewJob(ctx, row),
       lane: row.lane,
@@ -22,11 +24,16 @@ export const show = operation({
       command: row.command === null ? null : [...row.command],
       output: row.output,
       after: [...row.after],
+      schedule: row.scheduleId,
+      begin: beginOf(ctx, row.id),
+      deadline: toTimestampOrNull(queries.deadlineOf(row.id)),
+      preemptible: row.preemptible === 1,
+      preemptions: attempts.filter(({ outcome }) => outcome === "preempted").length,
       retries: row.retries,
       timeLimitMs: row.timeLimitMs,
       logPath: places.jobLog(row.id),
       outputDir: places.jobOutputDir(row.id),
-      history: queries.attempts(row.id).map(({ startedAtMs, finishedAtMs, ...attempt }) => ({
+      history: attempts.map(({ startedAtMs, finishedAtMs, ...attempt }) => ({
         ...attempt,
         startedAt: toTimestamp(startedAtMs),
         finishedAt: toTimestampOrNull(finishedAtMs),
@@ -35,6 +42,11 @@ export const show = operation({
     };
   },
 });
+
+function beginOf(ctx: Context, jobId: number): string | null {
+  const job = ctx.state().jobs.get(jobId);
+  return job?.phase.state === "held" && job.attempts === 0 ? toTimestampOrNull(job.phase.untilMs) : null;
+}
 
 /** One line of the event log as callers see it. */
 export function viewEvent(row: EventRow) {

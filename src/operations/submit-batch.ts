@@ -1,26 +1,35 @@
 import { z } from "zod";
-import { Submission } from "../protocol/inputs.ts";
+import { IdempotencyKey, Submission } from "../protocol/inputs.ts";
 import { Failure } from "../std/failure.ts";
 import { newRuntimeJob } from "./new-job.ts";
 import { operation } from "./operation.ts";
+import { submitOnce } from "./submit-once.ts";
 
 const MAX_JOBS = 10_000;
 
 export const submitBatch = operation({
   route: "POST /jobs/batch",
   summary: "Queue many jobs at once: all of them or none",
-  input: z.object({ jobs: z.array(Submission).min(1).max(MAX_JOBS) }).strict(),
-  output: z.object({ ids: z.array(z.number().int()) }),
+  input: z.strictObject({
+    jobs: z.array(Submission).min(1).max(MAX_JOBS),
+    idempotencyKey: IdempotencyKey,
+  }),
+  output: z.object({ ids: z.array(z.number().int()), isRepeat: z.boolean().optional() }),
   maxBodyBytes: 64 * 2 ** 20,
   async run(ctx, input, caller) {
-    const jobs = input.jobs.map((submission, index) => {
-      try {
-        return newRuntimeJob(ctx, submission, caller);
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        throw new Failure(error.code, `job ${index + 1} of the batch: ${error.message}`, error);
-      }
+    const { ids, isRepeat } = await submitOnce(ctx, caller, {
+      key: input.idempotencyKey,
+      input,
+      jobs: () =>
+        input.jobs.map((submission, index) => {
+          try {
+            return newRuntimeJob(ctx, submission, caller);
+          } catch (error) {
+            if (!(error instanceof Failure)) throw error;
+            throw new Failure(error.code, `job ${index + 1} of the batch: ${error.message}`, error);
+          }
+        }),
     });
-    return { ids: [...(await ctx.ask({ type: "submit", jobs }))] };
+    return { ids: [...ids], ...(isRepeat ? { isRepeat } : {}) };
   },
 });

@@ -24,13 +24,7 @@ interface Asked {
  * @throws Failure when it is refused, or the first start fails.
  */
 export async function summonWorker(ctx: Context, asked: Asked, signal: AbortSignal): Promise<WorkerView> {
-  const runtime = usableRuntime(ctx, asked.runtime);
-  if (runtime.protocol === "exec") {
-    throw new Failure("worker/state", `workers of ${runtime.name} run one job each and are started with it`, {
-      hint: `orch submit ${runtime.name} --help`,
-    });
-  }
-  const lane = laneSpecOf(runtime, checkLoadParams(runtime, asked.params));
+  const lane = loadLane(ctx, asked);
   const waker = createWaker(ctx.feed, (notice) => notice.type === "events", signal);
   try {
     const known = new Set(workersOf(ctx, lane));
@@ -48,6 +42,17 @@ export async function summonWorker(ctx: Context, asked: Asked, signal: AbortSign
   } finally {
     waker.close();
   }
+}
+
+/** The lane that a resident worker is asked for. @throws Failure when there is none, or a load param is wrong */
+export function loadLane(ctx: Context, asked: Pick<Asked, "runtime" | "params">): LaneSpec {
+  const runtime = usableRuntime(ctx, asked.runtime);
+  if (runtime.protocol === "exec") {
+    throw new Failure("worker/state", `workers of ${runtime.name} run one job each and are started with it`, {
+      hint: `orch submit ${runtime.name} --help`,
+    });
+  }
+  return laneSpecOf(runtime, checkLoadParams(runtime, asked.params));
 }
 
 /** Params that workers are started with are checked; the others belong to jobs. */

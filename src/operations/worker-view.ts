@@ -21,7 +21,7 @@ export function viewWorker(ctx: Context, row: WorkerRow): WorkerView {
       : (row.detail ?? (row.exitCode === null ? "" : `exit code ${row.exitCode}`)),
     gpus: ctx.queries.gpusOf(row.id),
     mode: spec === undefined || spec.gpuCount === 0 ? "none" : spec.mode,
-    vramBytes: spec?.vramBytes ?? null,
+    vramBytes: spec?.vramBytes == null ? null : (live?.leases[0]?.vramBytes ?? spec.vramBytes),
     fence: row.fence,
     pinned: live?.pinned ?? false,
     pid: live ? pidOf(row.identity) : null,

@@ -17,29 +17,97 @@ export function List<T extends z.ZodType>(item: T) {
 
 export const Params = z.record(z.string(), JsonValue);
 
+/** RFC 3339 or milliseconds since 1970 UTC; read as the latter. */
+const Moment = z.union([
+  z.number().int().nonnegative(),
+  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+]);
+
+const JobIds = z.array(z.number().int().positive()).max(1000).default([]);
+
 /** How a job is to be treated, whatever it does. */
-export const JobOptions = z
-  .object({
-    priority: z.number().int().min(-1000).max(1000).default(0).describe("higher first"),
-    retries: z.number().int().min(0).max(100).default(0).describe("further attempts after a failure"),
-    timeLimitMs: z.number().int().positive().nullable().default(null),
-    after: z
-      .array(z.number().int().positive())
-      .max(1000)
-      .default([])
-      .describe("jobs that must succeed first"),
-    hold: z.boolean().default(false),
-    label: z.string().max(200).nullable().default(null),
-    gpus: z.number().int().min(0).max(64).optional().describe("instead of what the runtime declares"),
-    vramBytes: z
-      .number()
-      .int()
-      .positive()
-      .optional()
-      .describe("on each GPU, instead of what the runtime declares"),
-  })
-  .strict();
+export const Treatment = z.strictObject({
+  priority: z
+    .union([z.number().int().min(-1000).max(1000), z.string().min(1)])
+    .default(0)
+    .describe("higher first; or a name that the config gives to a priority"),
+  retries: z.number().int().min(0).max(100).default(0).describe("further attempts after a failure"),
+  retryDelayMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(1000)
+    .describe("wait before the second attempt; it doubles from attempt to attempt, with jitter"),
+  timeLimitMs: z.number().int().positive().nullable().default(null),
+  begin: Moment.nullable().default(null).describe("not before then; a time that is past means at once"),
+  deadline: Moment.nullable()
+    .default(null)
+    .describe("has to be done by then: goes first when that gets close, is given up after it"),
+  after: JobIds.describe("jobs that must succeed first"),
+  afterAny: JobIds.describe("jobs that must end first, however"),
+  afterFailed: JobIds.describe("jobs that must fail first"),
+  preemptible: z
+    .boolean()
+    .default(false)
+    .describe("may be stopped and queued again for a job of higher priority"),
+  hold: z.boolean().default(false),
+  label: z.string().max(200).nullable().default(null),
+});
+export type Treatment = z.output<typeof Treatment>;
+
+export const JobOptions = Treatment.extend({
+  gpus: z.number().int().min(0).max(64).optional().describe("instead of what the runtime declares"),
+  vramBytes: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("on each GPU, instead of what the runtime declares"),
+  cpus: z.number().int().min(0).max(100_000).optional().describe("instead of what the runtime declares"),
+  ramBytes: z.number().int().min(0).optional().describe("instead of what the runtime declares"),
+});
 export type JobOptions = z.output<typeof JobOptions>;
+
+/** A name the caller gives to a request, so that sending it again within seven days queues nothing twice. */
+export const IdempotencyKey = z.string().min(1).max(200).optional();
+
+/** Many jobs of one kind. */
+export const ArrayRequest = {
+  array: z
+    .string()
+    .optional()
+    .describe(
+      "numbers of the jobs, e.g. 0-99, 1-9:2 or 0-99%4 (four at once); {index} stands for the number",
+    ),
+  sweep: z
+    .array(z.string())
+    .max(50)
+    .default([])
+    .describe("values that params take in turn, e.g. steps=20,30 and seed=1..5: a job of each combination"),
+  atOnce: z.number().int().min(1).optional().describe("at most so many of them run at once"),
+  idempotencyKey: IdempotencyKey,
+};
+
+/** A command to be queued. */
+export const CommandSubmission = z.strictObject({
+  command: z.array(z.string()).min(1),
+  cwd: z.string().refine((dir) => dir.startsWith("/"), "an absolute path"),
+  env: z.record(z.string(), z.string()).default({}),
+  gpus: z.number().int().min(0).max(64).default(0),
+  vramBytes: z.number().int().positive().nullable().default(null),
+  mode: z.enum(["exclusive", "shared"]).default("exclusive"),
+  cpus: z.number().int().min(0).max(100_000).nullable().default(null),
+  ramBytes: z.number().int().min(0).default(0),
+  resumeCommand: z
+    .array(z.string())
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("run instead of the command once the job has been preempted"),
+  options: Treatment.prefault({}),
+});
+export type CommandSubmission = z.output<typeof CommandSubmission>;
 
 export const Submission = z
   .object({

@@ -41,6 +41,10 @@ export const JobView = z.object({
   progress: z.object({ fraction: z.number(), text: z.string().nullable() }).nullable(),
   summary: z.string().describe("the command, or the first text parameter"),
   label: z.string().nullable(),
+  array: z
+    .object({ id: z.number().int(), index: z.number().int() })
+    .nullable()
+    .describe("the array or sweep it belongs to, and its number there"),
   user: z.string(),
   submittedAt: Timestamp,
   startedAt: Timestamp.nullable(),
@@ -75,6 +79,11 @@ export const JobDetail = JobView.extend({
   command: z.array(z.string()).nullable(),
   output: JsonValue,
   after: z.array(z.number().int()),
+  schedule: z.number().int().nullable().describe("the schedule that submitted it"),
+  begin: Timestamp.nullable().describe("it does not start before; null once it may"),
+  deadline: Timestamp.nullable(),
+  preemptible: z.boolean(),
+  preemptions: z.number().int().describe("times it was stopped for a job of higher priority"),
   retries: z.number().int(),
   timeLimitMs: z.number().nullable(),
   logPath: z.string(),
@@ -119,11 +128,14 @@ export const GpuView = z.object({
   utilizationPercent: z.number().nullable(),
   temperatureCelsius: z.number().nullable(),
   powerWatts: z.number().nullable(),
+  numaNode: z.number().int().nullable().describe("null where the host does not tell"),
+  nvlinkPeers: z.array(z.string()).describe("UUIDs of the GPUs that it reaches over NVLink"),
   leases: z.array(
     z.object({
       worker: z.string(),
       mode: z.enum(["exclusive", "shared"]),
       vramBytes: z.number().nullable(),
+      usedBytes: z.number().nullable().describe("what the worker holds on this GPU now; null = unknown"),
       fence: z.number().int(),
     }),
   ),
@@ -131,8 +143,14 @@ export const GpuView = z.object({
     z.object({
       pid: z.number().int(),
       name: z.string().nullable(),
+      user: z.string().nullable().describe('an account, or "uid 1234" where the host has no name for it'),
+      startedAt: Timestamp.nullable(),
       vramBytes: z.number().nullable(),
       worker: z.string().nullable().describe("the orch worker it belongs to; null = foreign"),
+      unknown: z
+        .enum(["hidden", "elsewhere"])
+        .nullable()
+        .describe("why it has no name: another user's and hidden by /proc, or not in this process table"),
     }),
   ),
 });
@@ -171,6 +189,7 @@ export const RuntimeView = z.object({
   timeouts: z.object({ readyMs: z.number(), jobMs: z.number().nullable(), stopMs: z.number() }),
   params: z.array(ParamView),
   outputs: z.array(z.string()),
+  switchMs: z.number().nullable().describe("measured start and stop of its costliest lane; null = not yet"),
   problem: z.string().nullable().describe("why it cannot be used, e.g. an error in its runtime.yaml"),
 });
 export type RuntimeView = z.infer<typeof RuntimeView>;
@@ -189,6 +208,35 @@ export const StatusView = z.object({
 });
 export type StatusView = z.infer<typeof StatusView>;
 
+export const EtaView = z.object({
+  at: Timestamp,
+  inMs: z.number(),
+  extrapolated: z
+    .boolean()
+    .describe("true: beyond what was played through, as the lane's rate so far has it; false: as planned"),
+  error: z
+    .object({
+      meanMs: z.number(),
+      share: z.number().nullable().describe("of the time that was foretold"),
+      count: z.number().int(),
+    })
+    .nullable()
+    .describe("how far past answers for this lane were off on average; null before there are any"),
+});
+export type EtaView = z.infer<typeof EtaView>;
+
+export const DecisionView = z.object({
+  at: Timestamp,
+  inMs: z.number(),
+  kind: z.enum(["start-worker", "drain-worker", "stop-worker", "start-job", "end-job"]),
+  worker: z.string().nullable(),
+  job: z.number().int().nullable(),
+  lane: z.string(),
+  gpus: z.array(z.string()).describe("UUIDs"),
+  why: z.string(),
+});
+export type DecisionView = z.infer<typeof DecisionView>;
+
 export const DryRunView = z.object({
   runtime: z.string(),
   lane: z.string(),
@@ -200,6 +248,8 @@ export const DryRunView = z.object({
   }),
   fits: z.boolean(),
   placement: z.string().describe("where it would run now, or what it would wait for"),
+  start: EtaView.nullable().describe("when it would start; null when that is not to be seen"),
+  evicts: z.array(DecisionView).describe("workers that would make room for it"),
   command: z.array(z.string()).describe("what its worker would run"),
   env: z.record(z.string(), z.string()).describe("what orch would set in the worker's environment"),
 });

@@ -10,6 +10,8 @@ export interface LaunchContext {
   readonly load: Readonly<Record<string, Json>>;
   /** GPUs that the worker's lease covers; empty = none. */
   readonly gpuUuids: readonly string[];
+  /** Bytes of its lease on each GPU; null = not known yet, or no GPU. */
+  readonly vramBytes: number | null;
   /** Where a worker of protocol `orch` listens; null for `exec`. */
   readonly socketPath: string | null;
   readonly fence: number;
@@ -84,6 +86,7 @@ export function orchEnv(runtime: Runtime, context: LaunchContext): Record<string
     ORCH_FENCE: String(context.fence),
     ORCH_SLOTS: String(runtime.slots),
     ORCH_LOAD: JSON.stringify(context.load),
+    ...(context.vramBytes === null ? {} : { ORCH_VRAM_BYTES: String(context.vramBytes) }),
     ...(runtime.protocol === "orch" ? { ORCH_SOCKET: must(socketPath, "a worker needs a socket") } : {}),
     ...(job === null ? {} : jobEnv(job)),
   };

@@ -44,10 +44,16 @@ export interface Runtime {
     readonly vramBytes: number | null;
     readonly mode: "exclusive" | "shared";
   };
+  /** CPU cores a worker holds; null = one for a job without a GPU, else none are counted. */
+  readonly cpus: number | null;
+  /** Memory of the host a worker holds; 0 = not counted. */
+  readonly ramBytes: number;
   readonly slots: number;
   readonly replicas: { readonly min: number; readonly max: number };
   /** How long an idle worker stays: 0 = stop at once, null = for ever (written -1). */
   readonly keepAliveMs: number | null;
+  /** A ready worker is left this long at least before lanes of equal priority may evict it. */
+  readonly minResidencyMs: number;
   readonly timeouts: { readonly readyMs: number; readonly jobMs: number | null; readonly stopMs: number };
   readonly mounts: readonly { readonly host: string; readonly path: string }[];
   readonly secrets: readonly string[];

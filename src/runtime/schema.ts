@@ -64,6 +64,11 @@ function readVramBytes(value: unknown): number | null {
   return bytes;
 }
 
+function readRamBytes(value: unknown): number {
+  if (typeof value === "string" || typeof value === "number") return parseBytes(String(value));
+  throw new Failure("usage/invalid", "an amount of memory is needed", { hint: "write it like 16GiB" });
+}
+
 function readJobMs(value: unknown): number | null {
   return value === null ? null : readDurationMs(value, 1);
 }
@@ -123,9 +128,12 @@ export const RuntimeShape = z.strictObject({
   command: z.array(Text).min(1).max(256).optional(),
   python: PythonShape.optional(),
   gpu: GpuShape.prefault({}),
+  cpus: z.number().int().min(0).max(100_000).nullable().default(null),
+  ram: readWith(readRamBytes).default(0),
   slots: z.number().int().min(1).max(1024).default(1),
   replicas: ReplicasShape.prefault({}),
   keepAlive: readWith(readKeepAliveMs).default(300_000),
+  minResidency: readWith((value) => readDurationMs(value, 0)).default(0),
   timeouts: TimeoutsShape.prefault({}),
   mounts: z.array(MountShape).default([]),
   secrets: z.array(z.string()).default([]),

@@ -29,7 +29,7 @@ const EventLine = z.discriminatedUnion("type", [
   z.object({ type: z.literal("done") }),
   z.object({
     type: z.literal("error"),
-    code: z.enum(["failed", "cancelled", "stale-fence", "busy"]),
+    code: z.enum(["failed", "out-of-memory", "cancelled", "stale-fence", "busy"]),
     message: z.string(),
   }),
 ]);

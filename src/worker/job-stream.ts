@@ -3,6 +3,7 @@ import { unreachable } from "../std/assert.ts";
 import type { Json } from "../std/json.ts";
 import { parseJobEvent } from "./job-event.ts";
 import { createLineSplitter, MAX_LINE_BYTES } from "./line-splitter.ts";
+import { saysOutOfMemory } from "./out-of-memory.ts";
 import type { Artifact, JobEvent, JobOutcome } from "./protocol.ts";
 
 /** How long a worker may take to end its stream after the last event, before the connection is given up. */
@@ -70,8 +71,13 @@ function outcomeOf(
   if (event.type !== "error") return null;
   switch (event.code) {
     case "failed":
+      return saysOutOfMemory(event.message)
+        ? { kind: "failed", message: event.message, cause: "out-of-memory" }
+        : { kind: "failed", message: event.message };
+    case "out-of-memory":
+      return { kind: "failed", message: event.message, cause: "out-of-memory" };
     case "cancelled":
-      return { kind: event.code, message: event.message };
+      return { kind: "cancelled", message: event.message };
     case "stale-fence":
     case "busy":
       return lost(`the worker refused the job (${event.code}): ${event.message}`);

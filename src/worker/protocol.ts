@@ -16,7 +16,7 @@ export type JobEvent =
   | { readonly type: "done" }
   | {
       readonly type: "error";
-      readonly code: "failed" | "cancelled" | "stale-fence" | "busy";
+      readonly code: "failed" | "out-of-memory" | "cancelled" | "stale-fence" | "busy";
       readonly message: string;
     };
 
@@ -40,7 +40,8 @@ export interface JobHandover {
 /** How a job came out, from the worker's own words. */
 export type JobOutcome =
   | { readonly kind: "succeeded"; readonly output: Json; readonly artifacts: readonly Artifact[] }
-  | { readonly kind: "failed"; readonly message: string }
+  /** `cause`: the GPU's memory was too small for it. */
+  | { readonly kind: "failed"; readonly message: string; readonly cause?: "out-of-memory" }
   | { readonly kind: "cancelled"; readonly message: string }
   /** The worker refused or went away: not the job's fault. Whether it ran is unknown. */
   | { readonly kind: "lost"; readonly message: string };

@@ -1,11 +1,5 @@
-import type {
-  GpuView,
-  JobDetail,
-  JobView,
-  RuntimeView,
-  StatusView,
-  WorkerView,
-} from "../../src/protocol/views.ts";
+import type { RuntimeDetail } from "../../src/protocol/learned-view.ts";
+import type { GpuView, JobDetail, JobView, StatusView, WorkerView } from "../../src/protocol/views.ts";
 
 /** A queued job, with what the test changes. */
 export function jobView(changes: Partial<JobView> = {}): JobView {
@@ -22,6 +16,7 @@ export function jobView(changes: Partial<JobView> = {}): JobView {
     progress: null,
     summary: "a fox",
     label: null,
+    array: null,
     user: "ada",
     submittedAt: "2026-01-02T00:00:00Z",
     startedAt: null,
@@ -50,6 +45,11 @@ export function jobDetail(changes: Partial<JobDetail> = {}): JobDetail {
     command: null,
     output: null,
     after: [],
+    schedule: null,
+    begin: null,
+    deadline: null,
+    preemptible: false,
+    preemptions: 0,
     retries: 0,
     timeLimitMs: null,
     logPath: "/state/jobs/42/log",
@@ -77,8 +77,20 @@ export function gpuView(changes: Partial<GpuView> = {}): GpuView {
     utilizationPercent: 12.4,
     temperatureCelsius: null,
     powerWatts: null,
+    numaNode: null,
+    nvlinkPeers: [],
     leases: [],
-    processes: [{ pid: 7, name: "blender", vramBytes: 2 ** 30, worker: null }],
+    processes: [
+      {
+        pid: 7,
+        name: "blender",
+        user: "ada",
+        startedAt: "2026-01-02T00:00:00Z",
+        vramBytes: 2 ** 30,
+        worker: null,
+        unknown: null,
+      },
+    ],
     ...changes,
   };
 }
@@ -123,7 +135,7 @@ export function statusView(changes: Partial<StatusView> = {}): StatusView {
 const plain = { required: false, help: "", load: false, accept: [] };
 
 /** A runtime with a parameter of every type, one of which (`wait`) has the name of a flag of submit. */
-export const sdxl: RuntimeView = {
+export const sdxl: RuntimeDetail = {
   name: "sdxl",
   summary: "Text to image",
   origin: "shipped",
@@ -145,5 +157,7 @@ export const sdxl: RuntimeView = {
     { ...plain, name: "wait", type: "integer", help: "seconds" },
   ],
   outputs: ["image/png"],
+  switchMs: null,
   problem: null,
+  lanes: [],
 };

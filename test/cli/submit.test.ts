@@ -159,6 +159,8 @@ describe("orch submit", () => {
       lease: { gpus: 1, mode: "exclusive" as const, vramBytes: null },
       fits: true,
       placement: "GPU 0, now",
+      start: null,
+      evicts: [],
       command: ["python3", "handler.py"],
       env: { CUDA_VISIBLE_DEVICES: "GPU-1" },
     };

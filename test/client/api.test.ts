@@ -4,7 +4,10 @@ import type { EventView, FollowLine, JobView } from "../../src/protocol/views.ts
 
 test("the client's types are those of the operations", () => {
   expectTypeOf<OutputOf<"POST /jobs/:job/cancel">>().toEqualTypeOf<JobView>();
-  expectTypeOf<OutputOf<"POST /jobs/batch">>().toEqualTypeOf<{ ids: number[] }>();
+  expectTypeOf<OutputOf<"POST /jobs/batch">>().toEqualTypeOf<{
+    ids: number[];
+    isRepeat?: boolean | undefined;
+  }>();
   expectTypeOf<LineOf<"GET /events">>().toEqualTypeOf<EventView>();
   expectTypeOf<LineOf<"GET /follow">>().toEqualTypeOf<FollowLine>();
   expectTypeOf<InputOf<"POST /workers/:worker/pin">>().toEqualTypeOf<{

@@ -24,32 +24,37 @@ describe("loadConfig", () => {
     expect(config).toEqual({
       gpus: "auto",
       autostart: true,
-      cpuSlots: availableParallelism(),
+      cpuCores: availableParallelism(),
+      ram: null,
       quantumFactor: 10,
+      urgency: Math.SQRT2,
       vramReserve: 0,
+      fairShareHalfLife: 7 * 86_400_000,
+      priorities: { low: -100, normal: 0, high: 100 },
+      quotas: {},
       logLevel: "info",
     });
     expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(["default"]));
   });
 
   it("lets flags win over the environment, then project, user and system, and remembers the place", async () => {
-    write("system.yaml", "cpuSlots: 1\nquantumFactor: 1\nlogLevel: error\nvramReserve: 1\ngpus: none\n");
-    write("config.yaml", "cpuSlots: 2\nquantumFactor: 2\nlogLevel: warn\nvramReserve: 512MiB\n");
-    write(".orch.yaml", "cpuSlots: 3\nquantumFactor: 3\nlogLevel: debug\n");
+    write("system.yaml", "cpuCores: 1\nquantumFactor: 1\nlogLevel: error\nvramReserve: 1\ngpus: none\n");
+    write("config.yaml", "cpuCores: 2\nquantumFactor: 2\nlogLevel: warn\nvramReserve: 512MiB\n");
+    write(".orch.yaml", "cpuCores: 3\nquantumFactor: 3\nlogLevel: debug\n");
     const { config, origins } = await load({
-      env: { ORCH_CPU_SLOTS: "4", ORCH_QUANTUM_FACTOR: "4.5" },
-      flags: { cpuSlots: "5" },
+      env: { ORCH_CPU_CORES: "4", ORCH_QUANTUM_FACTOR: "4.5" },
+      flags: { cpuCores: "5" },
       projectDir: dir,
     });
     expect(config).toMatchObject({
-      cpuSlots: 5,
+      cpuCores: 5,
       quantumFactor: 4.5,
       logLevel: "debug",
       vramReserve: 512 * 2 ** 20,
       gpus: "none",
     });
     expect(origins).toMatchObject({
-      cpuSlots: { kind: "flag", where: "--cpu-slots" },
+      cpuCores: { kind: "flag", where: "--cpu-cores" },
       quantumFactor: { kind: "env", where: "ORCH_QUANTUM_FACTOR" },
       logLevel: { kind: "project", where: `${join(dir, ".orch.yaml")}:3:11` },
       vramReserve: { kind: "user", where: `${join(dir, "config.yaml")}:4:14` },
@@ -59,8 +64,8 @@ describe("loadConfig", () => {
   });
 
   it("reads no project file unless there is a project", async () => {
-    write(".orch.yaml", "cpuSlots: 3\n");
-    expect((await load()).origins.cpuSlots.kind).toBe("default");
+    write(".orch.yaml", "cpuCores: 3\n");
+    expect((await load()).origins.cpuCores.kind).toBe("default");
   });
 
   it.each(["0", "false", "no", "off"])("ORCH_AUTOSTART=%s turns it off", async (text) => {
@@ -73,11 +78,11 @@ describe("loadConfig", () => {
   });
 
   it.each([
-    ["cpuSlot: 2\n", /:1:1: unknown key "cpuSlot"/, /cpuSlots/],
+    ["cpuSlot: 2\n", /:1:1: unknown key "cpuSlot"/, /cpuCores/],
     ["gpus: auto\n\nautostart: maybe\n", /:3:12: autostart cannot be "maybe"/, undefined],
     ["vramReserve: lots\n", /:1:14: vramReserve cannot be "lots"/, undefined],
-    ["cpuSlots:\n", /cpuSlots cannot be null/, undefined],
-    ["cpuSlots: 0\n", /cpuSlots cannot be 0/, undefined],
+    ["cpuCores:\n", /cpuCores cannot be null/, undefined],
+    ["cpuCores: 0\n", /cpuCores cannot be 0/, undefined],
     ["gpus: cuda\n", /gpus cannot be "cuda"/, undefined],
     ["- gpus\n", /:1:1: not a list/, undefined],
     ["gpus: [\n", /config.yaml:\d+:\d+: /, undefined],
@@ -93,8 +98,8 @@ describe("loadConfig", () => {
   });
 
   it("names the variable that is wrong", async () => {
-    await expect(load({ env: { ORCH_CPU_SLOTS: "many" } })).rejects.toMatchObject({
-      message: 'ORCH_CPU_SLOTS: cpuSlots cannot be "many"',
+    await expect(load({ env: { ORCH_CPU_CORES: "many" } })).rejects.toMatchObject({
+      message: 'ORCH_CPU_CORES: cpuCores cannot be "many"',
     });
     expect(variableOf("vramReserve")).toBe("ORCH_VRAM_RESERVE");
   });

@@ -7,11 +7,12 @@ import type { State } from "../../src/scheduler/model.ts";
 import { createState } from "../../src/scheduler/state.ts";
 import { step } from "../../src/scheduler/step.ts";
 import { newJob } from "../../src/sim/users.ts";
+import { testPolicy } from "../kit/policy.ts";
 
-const policy = { cpuSlots: 4, quantumFactor: 1, vramReserveBytes: 0 };
+const policy = testPolicy({ cpuCores: 4, quantumFactor: 1 });
 const log = pino({ level: "silent" });
 
-const command = newJob(commandLane(0, null, "exclusive"));
+const command = newJob(commandLane({ gpus: 0, vramBytes: null, mode: "exclusive", cpus: null, ramBytes: 0 }));
 
 /** A scheduler with this many commands running, and the end of its daemon. */
 function host(running: number) {

@@ -11,16 +11,18 @@ import { Failure } from "../../src/std/failure.ts";
 import { createJournal } from "../../src/store/journal.ts";
 import { createQueries } from "../../src/store/queries.ts";
 import { readRows } from "../../src/store/rows.ts";
+import { testPolicy } from "../kit/policy.ts";
 import { until } from "../kit/until.ts";
 import { tempDatabase } from "../store/temp-database.ts";
 
-const policy = { cpuSlots: 2, quantumFactor: 1, vramReserveBytes: 0 };
+const policy = testPolicy({ cpuCores: 2, quantumFactor: 1 });
 const gpusSeen: Extract<Report, { type: "gpus-seen" }> = {
   type: "gpus-seen",
   gpus: [{ uuid: "g", index: 0, totalBytes: 100, foreignBytes: 0, healthy: true }],
 };
 
-const command = (hold: boolean): NewJob => newJob(commandLane(0, null, "exclusive"), { hold });
+const command = (hold: boolean): NewJob =>
+  newJob(commandLane({ gpus: 0, vramBytes: null, mode: "exclusive", cpus: null, ramBytes: 0 }), { hold });
 const submit = (hold = true): Request => ({ type: "submit", jobs: [command(hold)] });
 const diskFull = (): never => {
   throw new Failure("store/full", "the disk is full");
@@ -52,6 +54,7 @@ function startLoop() {
       return journal.commit(changes);
     },
     perform: (effect) => void effects.push(effect),
+    fire: () => {},
     committed: () => {},
     lastSeen: () => ({
       type: "gpus-seen",

@@ -111,7 +111,7 @@ describe("a Python environment that is being built", () => {
 
 describe("orch down", () => {
   it("--drain waits for what runs, and leaves what waits to the next daemon", async () => {
-    await using home = createHome({ ORCH_CPU_SLOTS: "1" });
+    await using home = createHome({ ORCH_CPU_CORES: "1" });
     const first = await home.daemon();
     const running = await startWaiting(home);
     const waiting = await runDetached(home, "--", "true");

@@ -10,7 +10,7 @@ const createHome = useOrch();
 
 /** A home whose daemon runs one command without a GPU at a time. */
 async function createHost(): Promise<OrchHome> {
-  const home = createHome({ ORCH_CPU_SLOTS: "1" });
+  const home = createHome({ ORCH_CPU_CORES: "1" });
   addResidents(home);
   await home.daemon();
   return home;
@@ -212,7 +212,10 @@ describe("a job", () => {
     await using home = await createHost();
     await occupy(home);
     const cpu = await runDetached(home, "--", "true");
-    expect(await why(home, cpu)).toEqual({ code: "cpu-busy", text: "all 1 CPU slots are in use" });
+    expect(await why(home, cpu)).toMatchObject({
+      code: "cpu-busy",
+      text: expect.stringContaining("it needs 1 of 1 CPU cores"),
+    });
     const gpu = await runDetached(home, "--gpus", "1", "--", "sleep", "60");
     await untilState(home, gpu, "running");
     const behind = await submit(home, "left");

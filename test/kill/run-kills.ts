@@ -34,7 +34,7 @@ const READY_MS = 15_000;
  * at the first violation.
  */
 export async function runKills(bin: string, options: KillOptions): Promise<KillReport> {
-  await using home = createOrchHome(bin, { ORCH_CPU_SLOTS: "4", ORCH_QUANTUM_FACTOR: "1" });
+  await using home = createOrchHome(bin, { ORCH_CPU_CORES: "4", ORCH_QUANTUM_FACTOR: "1" });
   const world = layOutPrograms(home);
   const rng = createRng(options.seed);
   const { mostlyResidents = false } = options;

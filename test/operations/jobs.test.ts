@@ -7,7 +7,7 @@ import { refusal } from "../kit/refusal.ts";
 
 let host: Host;
 beforeAll(async () => {
-  host = await startHost({ config: "cpuSlots: 2\n" });
+  host = await startHost({ config: "cpuCores: 2\n" });
 });
 afterAll(() => host[Symbol.asyncDispose]());
 

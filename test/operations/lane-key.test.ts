@@ -4,7 +4,8 @@ import { commandLane } from "../../src/operations/new-job.ts";
 const GiB = 2 ** 30;
 
 it("commands share a lane only if their leases are equal to the byte", () => {
-  const keyOf = (bytes: number): string => commandLane(1, bytes, "exclusive").key;
+  const keyOf = (bytes: number): string =>
+    commandLane({ gpus: 1, vramBytes: bytes, mode: "exclusive", cpus: null, ramBytes: 0 }).key;
   expect(keyOf(20 * GiB)).toBe("run#1x20GiB");
   // Both read "12.0 GiB": in one lane the job submitted first would get the lease of the second.
   const near = [12 * GiB + 10 * 2 ** 20, 12 * GiB + 20 * 2 ** 20, 12 * GiB + 1];

@@ -50,7 +50,7 @@ describe("worker start", () => {
     process.kill(ready.pid ?? 0, 0);
     const { gpus } = await host.client.call("GET /gpus", {});
     expect(gpus[0]?.leases).toEqual([
-      { worker: ready.name, mode: "exclusive", vramBytes: 20 * 2 ** 30, fence: ready.fence },
+      { worker: ready.name, mode: "exclusive", vramBytes: 20 * 2 ** 30, usedBytes: 0, fence: ready.fence },
     ]);
     expect((await host.client.call("POST /workers/start", { runtime: "red" })).id).toBe(started.id);
     await stopAll();

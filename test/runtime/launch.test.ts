@@ -8,6 +8,7 @@ import { runtimeFrom } from "./runtime-from.ts";
 const context: LaunchContext = {
   load: { model: "/models/a.bin" },
   gpuUuids: ["GPU-1", "GPU-2"],
+  vramBytes: 4096,
   socketPath: "/run/orch/w7/worker.sock",
   fence: 41,
   workerId: 7,
@@ -53,6 +54,7 @@ describe("a worker of protocol orch", () => {
       ORCH_FENCE: "41",
       ORCH_SLOTS: "2",
       ORCH_LOAD: '{"model":"/models/a.bin"}',
+      ORCH_VRAM_BYTES: "4096",
       ORCH_SOCKET: "/run/orch/w7/worker.sock",
     });
   });

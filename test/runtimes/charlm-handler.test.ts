@@ -47,6 +47,7 @@ function startWorker(modelPath: string): { child: ChildProcess; socket: string }
   const plan = planLaunch(runtime, {
     load: { model: modelPath },
     gpuUuids: [],
+    vramBytes: null,
     socketPath: socket,
     fence: 1,
     workerId: 1,

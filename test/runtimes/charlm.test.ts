@@ -56,6 +56,7 @@ function trainOn(name: string, text: string | Buffer, params: Record<string, Jso
   const plan = planLaunch(runtime, {
     load: {},
     gpuUuids: [],
+    vramBytes: null,
     socketPath: null,
     fence: 1,
     workerId: 1,

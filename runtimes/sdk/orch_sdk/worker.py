@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import traceback
-from typing import Any, Callable, NoReturn, Union
+from typing import Any, Callable, NoReturn, Optional, Union
 
 from .context import Cancelled
 from .event_log import MAX_LINE_BYTES, encode
@@ -93,7 +93,7 @@ class Worker:
             run.events.add({"type": "output", "output": output})
             last = {"type": "done"}
         except BaseException as error:  # a handler that calls sys.exit() ends its job, not the worker
-            last = {"type": "error", "code": "failed", "message": describe(error)}
+            last = {"type": "error", "code": failure_code(error), "message": describe(error)}
             if isinstance(error, Cancelled):
                 last["code"] = "cancelled"
             elif not run.is_cancelled:
@@ -156,6 +156,22 @@ class Worker:
             except BaseException:
                 traceback.print_exc()
         leave(exit_code)
+
+
+def failure_code(error: BaseException) -> str:
+    """`out-of-memory` when the GPU's memory was too small (PyTorch, CuPy), else `failed`.
+
+    By name: this file may not import them. What was raised from such an error counts too. Other libraries are known
+    by their messages, on the other side.
+    """
+    seen: Optional[BaseException] = error
+    for _ in range(16):
+        if seen is None:
+            break
+        if any(kind.__name__ == "OutOfMemoryError" for kind in type(seen).__mro__):
+            return "out-of-memory"
+        seen = seen.__cause__
+    return "failed"
 
 
 def describe(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-import { integerFlag, wordsFlag } from "../arguments.ts";
+import { flagReader, integerFlag, parseJobId, wordsFlag } from "../arguments.ts";
 import { command } from "../command.ts";
 import { type JobState, jobColumns, jobStates, unfinishedStates } from "../job-text.ts";
 
@@ -6,6 +6,7 @@ interface Options {
   readonly all?: boolean;
   readonly state?: JobState[];
   readonly runtime?: string;
+  readonly array?: number;
   readonly limit?: number;
 }
 
@@ -27,6 +28,7 @@ export const ls = command<Options>({
         wordsFlag("--state", jobStates),
       )
       .option("--runtime <name>", "only jobs of this runtime")
+      .option("--array <id>", "only jobs of this array", flagReader("--array", parseJobId))
       .option("-n, --limit <count>", "at most this many (default: 50)", integerFlag("--limit", 1, 10_000)),
   async run({ io, out, connect }, _args, options) {
     const client = await connect();
@@ -34,6 +36,7 @@ export const ls = command<Options>({
     const { jobs, total } = await client.call("GET /jobs", {
       ...(states === undefined ? {} : { states }),
       ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
+      ...(options.array === undefined ? {} : { array: options.array }),
       ...(options.limit === undefined ? {} : { limit: options.limit }),
     });
     out.result(
@@ -41,7 +44,7 @@ export const ls = command<Options>({
       {
         ids: jobs.map((job) => job.id),
         text() {
-          if (jobs.length > 0) out.table(jobs, jobColumns(io.clock.nowMs()));
+          if (jobs.length > 0) out.table(jobs, jobColumns(io.clock.nowMs(), jobs));
           else
             out.note(
               states === undefined ? "no jobs" : "no such jobs; orch ls -a lists the finished ones, too",

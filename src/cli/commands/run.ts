@@ -1,51 +1,50 @@
 import type { Client } from "../../client/client.ts";
 import { Failure, toFailure } from "../../std/failure.ts";
-import { command } from "../command.ts";
+import { arraySentence, idsOf, noteRepeat } from "../array-text.ts";
+import { command, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { FollowOptions } from "../follow.ts";
 import type { InterruptSignal } from "../io.ts";
-import { describeJobOptions, type JobFlags, jobOptionsOf } from "../job-options.ts";
+import { arrayOf, describeJobOptions, type JobFlags, jobOptionsOf, keyOf } from "../job-options.ts";
 import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
 
-interface Options extends JobFlags {
+/** The flags of `orch run`. */
+export interface RunFlags extends JobFlags {
   readonly detach?: boolean;
   readonly shared?: boolean;
+  readonly onResume?: string;
 }
 
-export const run = command<Options>({
+export const run = command<RunFlags>({
   name: "run",
   summary: "Run a command as a job: wait for its GPUs, print what it writes, exit as it does",
   examples: [
     "orch run --gpus 1 -- python train.py --epochs 3",
     "orch run --gpus 1 --vram 10GiB --shared -- python serve.py",
     "orch run -d --time 2h -- make all",
+    "orch run --array 0-99%4 -- python eval.py --shard {index}",
+    "orch run --sweep lr=0.1,0.01 --sweep seed=1..5 -- python train.py --lr {lr} --seed {seed}",
+    "orch run -d --gpus 1 --preemptible --on-resume 'python train.py --resume' -- python train.py",
   ],
-  describe(parser) {
-    parser
-      .usage("[flags] -- COMMAND [arguments]")
-      .argument("<command...>", "the command; flags behind it are its own")
-      .passThroughOptions()
-      .option("-d, --detach", "queue it, print its id, and return")
-      .option("--shared", "share its GPUs with others (needs --vram)");
-    describeJobOptions(parser, "GPUs it needs (default: 0)");
-  },
+  describe: describeRun,
   async run(context, args, options) {
-    const { io, out } = context;
+    const { out } = context;
     if (options.shared === true && options.vram === undefined) {
       throw new Failure("usage/invalid", "--shared needs --vram: how much of the GPU it may take", {
         hint: "add e.g. --vram 10GiB",
       });
     }
     const client = await context.connect();
-    const job = await client.call("POST /jobs/run", {
-      command: args,
-      cwd: io.cwd,
-      env: environmentOf(context),
-      gpus: options.gpus ?? 0,
-      vramBytes: options.vram ?? null,
-      mode: options.shared === true ? "shared" : "exclusive",
-      options: jobOptionsOf(options),
-    });
+    const submission = submissionOf(context, args, options);
+    const array = arrayOf(options);
+    if (array !== null) {
+      const queued = await client.call("POST /jobs/run-array", { ...submission, ...array });
+      noteRepeat(out, queued);
+      out.result(queued, { ids: idsOf(queued), text: () => out.print(arraySentence(queued)) });
+      return 0;
+    }
+    const job = await client.call("POST /jobs/run", submission);
+    noteRepeat(out, job);
     if (options.detach === true) {
       out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
       out.hint(`follow: orch logs -f ${job.id}    wait: orch wait ${job.id}`);
@@ -55,6 +54,38 @@ export const run = command<Options>({
     return attend(context, client, job.id);
   },
 });
+
+/** Declares what `orch run` takes. */
+export function describeRun(parser: Parser): void {
+  parser
+    .usage("[flags] -- COMMAND [arguments]")
+    .argument("<command...>", "the command; flags behind it are its own")
+    .passThroughOptions()
+    .option("-d, --detach", "queue it, print its id, and return")
+    .option("--shared", "share its GPUs with others (needs --vram)")
+    .option(
+      "--on-resume <command>",
+      "what the shell runs instead once the job was preempted (needs --preemptible)",
+    );
+  describeJobOptions(parser, "GPUs it needs (default: 0)");
+}
+
+/** What is asked of the API for a command with these flags. */
+export function submissionOf(context: Context, command: readonly string[], options: RunFlags) {
+  return {
+    command,
+    cwd: context.io.cwd,
+    env: environmentOf(context),
+    gpus: options.gpus ?? 0,
+    vramBytes: options.vram ?? null,
+    mode: options.shared === true ? ("shared" as const) : ("exclusive" as const),
+    cpus: options.cpus ?? null,
+    ramBytes: options.ram ?? 0,
+    resumeCommand: options.onResume === undefined ? null : ["sh", "-c", options.onResume],
+    options: jobOptionsOf(options, context.io.clock.nowMs()),
+    ...keyOf(options),
+  };
+}
 
 /** What a signal to us makes of the exit code, as shells say it: 128 + its number. */
 const signalExit: Readonly<Record<InterruptSignal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
@@ -101,7 +132,7 @@ function printers({ out }: Context): Pick<FollowOptions, "onJob" | "onProgress" 
   }
   return {
     onJob(job, before) {
-      const waits = !isFinished(job) && job.state !== "running" && before?.reason?.text !== job.reason?.text;
+      const waits = !isFinished(job) && job.state !== "running" && before?.reason?.code !== job.reason?.code;
       if (before !== undefined && waits && out.interactive && !out.format.quiet)
         out.note(`orch: ${jobSentence(job)}`);
     },

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
+import type { RuntimeDetail } from "../../protocol/learned-view.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 import { command, commandGroup } from "../command.ts";
+import { laneFields } from "../lane-text.ts";
 import type { Output } from "../output.ts";
 import { flagName } from "../param-flags.ts";
 import { paramHelp } from "../params.ts";
@@ -27,7 +29,7 @@ const list = command({
 
 const show = command({
   name: "runtimes show",
-  summary: "Show a runtime with its parameters",
+  summary: "Show a runtime with its parameters, and what was learned of it",
   examples: ["orch runtimes show sdxl"],
   describe: (parser) => parser.argument("<runtime>", "name of the runtime"),
   async run({ out, connect }, [runtime = ""]) {
@@ -51,10 +53,24 @@ const validate = command({
   },
 });
 
+const forget = command({
+  name: "runtimes forget",
+  summary: "Forget what was measured of a runtime, after its model or the hardware changed",
+  examples: ["orch runtimes forget sdxl"],
+  describe: (parser) => parser.argument("<runtime>", "name of the runtime"),
+  async run({ out, connect }, [runtime = ""]) {
+    const client = await connect();
+    const forgotten = await client.call("POST /runtimes/:runtime/forget", { runtime });
+    const text = `times and memory of ${forgotten.lanes.join(", ") || runtime} are learned anew`;
+    out.result(forgotten, { ids: [forgotten.runtime], text: () => out.print(text) });
+    return 0;
+  },
+});
+
 export const runtimes = commandGroup(
   "runtimes",
   "List, show and check runtimes",
-  [list, show, validate],
+  [list, show, validate, forget],
   list,
 );
 
@@ -63,6 +79,10 @@ const columns = [
   { title: "ORIGIN", value: (runtime: RuntimeView) => runtime.origin },
   { title: "ENGINE", value: (runtime: RuntimeView) => runtime.engine },
   { title: "GPUS", value: gpuNeed },
+  {
+    title: "SWITCH",
+    value: (runtime: RuntimeView) => (runtime.switchMs === null ? null : formatDurationMs(runtime.switchMs)),
+  },
   { title: "SUMMARY", value: (runtime: RuntimeView) => runtime.summary },
   {
     title: "PROBLEM",
@@ -77,7 +97,7 @@ function gpuNeed(runtime: RuntimeView): string {
   return vramBytes === null ? `${count} ${mode}` : `${count} ${mode} ${formatBytes(vramBytes)}`;
 }
 
-function printRuntime(out: Output, runtime: RuntimeView): void {
+function printRuntime(out: Output, runtime: RuntimeDetail): void {
   out.fields([
     ["runtime", runtime.name],
     ["summary", runtime.summary],
@@ -92,10 +112,15 @@ function printRuntime(out: Output, runtime: RuntimeView): void {
     ["ready within", formatDurationMs(runtime.timeouts.readyMs)],
     ["outputs", runtime.outputs.join(", ") || null],
   ]);
-  if (runtime.params.length === 0) return;
-  out.print("");
-  out.table(runtime.params, [
-    { title: "PARAMETER", value: (param) => `--${flagName(param.name)}` },
-    { title: "MEANING", value: paramHelp },
-  ]);
+  if (runtime.params.length > 0) {
+    out.print("");
+    out.table(runtime.params, [
+      { title: "PARAMETER", value: (param) => `--${flagName(param.name)}` },
+      { title: "MEANING", value: paramHelp },
+    ]);
+  }
+  for (const lane of runtime.lanes) {
+    out.print("");
+    out.fields(laneFields(lane));
+  }
 }

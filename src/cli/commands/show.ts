@@ -4,6 +4,7 @@ import { formatDurationMs } from "../../std/duration.ts";
 import { onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
+import { arrayName } from "../job-text.ts";
 
 export const show = command({
   name: "show",
@@ -29,9 +30,14 @@ function printDetail(out: Context["out"], job: JobDetail): void {
     ["label", job.label],
     ["params", Object.keys(job.params).length === 0 ? null : JSON.stringify(job.params)],
     ["user", job.user],
+    ["array", arrayName(job)],
     ["lane", job.lane],
     ["priority", job.priority],
     ["after", job.after.length === 0 ? null : job.after.join(", ")],
+    ["schedule", job.schedule],
+    ["begin", job.begin],
+    ["deadline", job.deadline],
+    ["preemptible", job.preemptible ? `yes, preempted ${job.preemptions} times so far` : null],
     ["retries", job.retries],
     ["time limit", job.timeLimitMs === null ? null : formatDurationMs(job.timeLimitMs)],
     ["worker", job.worker],

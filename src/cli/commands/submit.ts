@@ -3,10 +3,11 @@ import type { Client } from "../../client/client.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
+import { noteRepeat } from "../array-text.ts";
 import { type Command, createParser, type Parser, parse, parseOperands } from "../command.ts";
 import type { Context } from "../context.ts";
 import { gatherParams } from "../gather-params.ts";
-import { describeJobOptions, placedJobOptionsOf } from "../job-options.ts";
+import { arrayOf, describeJobOptions, keyOf, placedJobOptionsOf } from "../job-options.ts";
 import { jobSentence } from "../job-text.ts";
 import { describeParams } from "../param-flags.ts";
 import type { SubmitFlags } from "../submit-flags.ts";
@@ -18,6 +19,7 @@ const spec = {
     "orch submit sdxl --prompt 'a fox in the snow' --width 768",
     "orch submit sdxl --help                     the runtime's parameters",
     "orch submit sdxl --prompt 'a fox' --wait --out pictures",
+    "orch submit sdxl --prompt 'a fox' --sweep steps=20,30 --sweep seed=1..5",
     "orch submit --batch jobs.jsonl              one {runtime, params, options} a line",
   ],
   describe: (parser: Parser): void => describeOwn(parser),
@@ -51,6 +53,27 @@ export const submit: Command = {
 
 async function submitOne(context: Context, argv: readonly string[], name: string): Promise<number> {
   const client = await context.connect();
+  const read = await readSubmission(context, client, argv, name);
+  if (read === null) return 0;
+  const { runtime, flags, submission } = read;
+  if (flags.batch !== undefined) return batch(context, client, flags, runtime);
+  if (flags.dryRun === true) return dryRun(context, client, submission);
+  const array = arrayOf(flags);
+  if (array === null) return queue(context, client, submission, flags);
+  const { submitArray } = await import("../submit-array.ts");
+  return submitArray(context, client, { runtime, flags, submission: { ...submission, ...array } });
+}
+
+/**
+ * Reads the words behind `orch submit`, of which `name` is the runtime. Null when they asked for help, which is printed
+ * then. With --batch the submission has no params: they are in the file.
+ */
+export async function readSubmission(
+  context: Context,
+  client: Client,
+  argv: readonly string[],
+  name: string,
+): Promise<{ runtime: RuntimeView; flags: SubmitFlags; submission: Submission } | null> {
   const runtime = await client.call("GET /runtimes/:runtime", { runtime: name });
   const { options: own } = createParser(spec, context);
   let readParams = (): Record<string, Json> => ({});
@@ -62,20 +85,18 @@ async function submitOne(context: Context, argv: readonly string[], name: string
   };
   const summary = runtime.summary || spec.summary;
   const parser = createParser({ name: spec.name, summary, examples: [], describe }, context);
-  if (!parse(parser, argv)) return 0;
+  if (!parse(parser, argv)) return null;
   const flags = readFlags(context, parser);
-  if (flags.batch !== undefined) return batch(context, client, flags, runtime);
-  const params = await gatherParams(context, runtime, flags, readParams());
-  const submission = { runtime: name, params, options: placedJobOptionsOf(flags) };
-  return flags.dryRun === true
-    ? dryRun(context, client, submission)
-    : queue(context, client, submission, flags);
+  const isBatch = flags.batch !== undefined;
+  const params = isBatch ? {} : await gatherParams(context, runtime, flags, readParams());
+  const options = placedJobOptionsOf(flags, context.io.clock.nowMs());
+  return { runtime, flags, submission: { runtime: name, params, options } };
 }
 
-async function dryRun({ out }: Context, client: Client, submission: Submission): Promise<number> {
+async function dryRun({ io, out }: Context, client: Client, submission: Submission): Promise<number> {
   const view = await client.call("POST /jobs/dry-run", submission);
   const { printDryRun } = await import("../print-dry-run.ts");
-  out.result(view, { text: () => printDryRun(out, view) });
+  out.result(view, { text: () => printDryRun(out, view, io.clock.nowMs()) });
   return 0;
 }
 
@@ -86,9 +107,13 @@ async function queue(
   flags: SubmitFlags,
 ): Promise<number> {
   const { out } = context;
-  const job = await client.call("POST /jobs", submission);
+  const job = await client.call("POST /jobs", { ...submission, ...keyOf(flags) });
+  noteRepeat(out, job);
   if (flags.wait === true) {
-    if (!out.format.quiet && out.interactive) out.note(jobSentence(job));
+    if (!out.format.quiet && out.interactive) {
+      out.note(jobSentence(job));
+      if (job.state === "queued") await (await import("../note-start.ts")).noteStart(context, client, job.id);
+    }
     const { waitForResult } = await import("../wait-for-result.ts");
     return waitForResult(context, client, { jobs: [job.id], outDir: flags.out, many: false });
   }
@@ -130,6 +155,11 @@ function readFlags(context: Context, parser: Parser): SubmitFlags {
   context.out.format.quiet = flags.quiet === true;
   if (flags.out !== undefined && flags.wait !== true) {
     throw new Failure("usage/invalid", "--out needs --wait", { hint: "add --wait" });
+  }
+  if (flags.batch !== undefined && (flags.array !== undefined || flags.sweep !== undefined)) {
+    throw new Failure("usage/invalid", "--batch goes with neither --array nor --sweep", {
+      hint: "write a line for each job into the file",
+    });
   }
   if (flags.dryRun === true && (flags.wait === true || flags.batch !== undefined)) {
     throw new Failure("usage/invalid", "--dry-run goes with neither --wait nor --batch");

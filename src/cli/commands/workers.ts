@@ -71,6 +71,25 @@ const switchTo = command<RuntimeFlags & { gpu?: string }>({
   },
 });
 
+const preload = command<RuntimeFlags>({
+  name: "workers preload",
+  summary: "Say that a runtime will be wanted soon: it is loaded once nobody waits for a GPU",
+  examples: ["orch workers preload sdxl", "orch workers preload llm --param model=small"],
+  describe: describeRuntime,
+  async run({ out, connect }, [runtime = ""], options) {
+    const client = await connect();
+    const params = await loadParams(client, runtime, options);
+    const hint = await client.call("POST /workers/preload", { runtime, params });
+    const { worker, lane } = hint;
+    const noted = `${lane} is loaded once nobody waits for a GPU; the hint is forgotten at ${hint.until ?? ""}`;
+    out.result(hint, {
+      ids: worker === null ? [] : [worker.name],
+      text: () => out.print(worker === null ? noted : workerSentence(worker)),
+    });
+    return 0;
+  },
+});
+
 const pin = command({
   name: "workers pin",
   summary: "Keep a worker on its GPU until it is unpinned",
@@ -98,7 +117,7 @@ const unpin = command({
 export const workers = commandGroup(
   "workers",
   "List, start, stop, switch and pin workers",
-  [list, start, stop, switchTo, pin, unpin],
+  [list, start, stop, switchTo, preload, pin, unpin],
   list,
 );
 

@@ -1,0 +1,52 @@
+import { parseDurationMs } from "../../std/duration.ts";
+import { flagReader, integerFlag, onlyJobId } from "../arguments.ts";
+import { command } from "../command.ts";
+import { priorityFlag, readTime } from "../job-options.ts";
+import { jobSentence } from "../job-text.ts";
+
+interface Options {
+  readonly priority?: number | string;
+  readonly retries?: number;
+  readonly time?: number | null;
+  readonly begin?: string;
+  readonly deadline?: string;
+}
+
+export const update = command<Options>({
+  name: "update",
+  summary: "Change the priority, limits or times of a waiting job",
+  examples: [
+    "orch update 42 --priority high",
+    "orch update 42 --begin now",
+    "orch update 42 --deadline none",
+  ],
+  describe: (parser) =>
+    parser
+      .argument("<job>", "job id")
+      .option("--priority <priority>", "-1000 to 1000, or a name such as high", priorityFlag)
+      .option("--retries <count>", "run again this often after a failure", integerFlag("--retries", 0, 100))
+      .option(
+        "--time <duration>",
+        "stop it after this long; none: no limit",
+        flagReader("--time", (text) => (text === "none" ? null : parseDurationMs(text))),
+      )
+      .option("--begin <time>", "not before then; now: at once")
+      .option("--deadline <time>", "must be done by then; none: no deadline"),
+  async run({ out, io, connect }, args, { priority, retries, time, begin, deadline }) {
+    const nowMs = io.clock.nowMs();
+    const moment = (flag: string, text: string): number | null =>
+      text === "none" ? null : readTime(flag, text, nowMs);
+    const input = {
+      job: onlyJobId(args),
+      ...(priority === undefined ? {} : { priority }),
+      ...(retries === undefined ? {} : { retries }),
+      ...(time === undefined ? {} : { timeLimitMs: time }),
+      ...(begin === undefined ? {} : { begin: moment("--begin", begin) }),
+      ...(deadline === undefined ? {} : { deadline: moment("--deadline", deadline) }),
+    };
+    const client = await connect();
+    const job = await client.call("POST /jobs/:job/update", input);
+    out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
+    return 0;
+  },
+});

@@ -1,0 +1,78 @@
+import { Failure } from "../std/failure.ts";
+import { parseNumberRanges } from "../std/number-ranges.ts";
+import { expandSweep } from "../std/sweep.ts";
+import type { SweepValue } from "../std/sweep-values.ts";
+
+/** What sets one job of an array apart from the others. */
+export interface ArrayMember {
+  /** Null: it is in no array. */
+  readonly index: number | null;
+  /** What the swept params are for it. */
+  readonly values: Readonly<Record<string, SweepValue>>;
+}
+
+/** A job that is in no array. */
+export const alone: ArrayMember = { index: null, values: {} };
+
+interface Asked {
+  readonly array?: string | undefined;
+  readonly sweep: readonly string[];
+  readonly atOnce?: number | undefined;
+}
+
+/**
+ * The members of an array, at most 100,000: the numbers of `array`, or one for each combination of a sweep, counted
+ * from 0.
+ * @throws Failure usage/invalid, param/invalid
+ */
+export function arrayMembers(asked: Asked): { members: ArrayMember[]; atOnce: number | null } {
+  const { array, sweep, atOnce } = asked;
+  if (array !== undefined && sweep.length > 0) {
+    throw new Failure("usage/invalid", "an array and a sweep do not go together", {
+      why: "a sweep is an array of its combinations",
+      hint: "sweep over the number, too: --sweep index=0..9",
+    });
+  }
+  if (array === undefined && sweep.length === 0) {
+    throw new Failure("usage/invalid", "neither numbers nor a sweep are given", {
+      hint: "--array 0-99, or --sweep seed=1..5",
+    });
+  }
+  if (array === undefined) {
+    const members = expandSweep(sweep).map((values, index) => ({ index, values }));
+    return { members, atOnce: atOnce ?? null };
+  }
+  const ranges = parseNumberRanges(array);
+  const members = ranges.numbers.map((index) => ({ index, values: {} }));
+  return { members, atOnce: atOnce ?? ranges.atOnce };
+}
+
+const placeholder = /\{([A-Za-z][\w-]*)\}/g;
+
+/** Text with `{index}` and `{name}` of swept params put in; other braces stay as they are. */
+export function forMember({ index, values }: ArrayMember, text: string): string {
+  if (index === null || !text.includes("{")) return text;
+  return text.replace(placeholder, (all: string, name: string) => {
+    if (Object.hasOwn(values, name)) return String(values[name]);
+    return name === "index" ? String(index) : all;
+  });
+}
+
+/** Whether the member differs from the others in more than its number. */
+export function isParticular(member: ArrayMember, texts: readonly unknown[]): boolean {
+  if (member.index === null) return false;
+  if (Object.keys(member.values).length > 0) return true;
+  return texts.some((text) => typeof text === "string" && forMember(member, text) !== text);
+}
+
+/** Does something for a member; a failure then names it. @throws Failure as `work` does */
+export function nameMember<T>(member: ArrayMember, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Failure) || member.index === null) throw error;
+    const values = Object.entries(member.values).map(([name, value]) => `${name}=${value}`);
+    const which = `job ${member.index} of the array${values.length === 0 ? "" : ` (${values.join(", ")})`}`;
+    throw new Failure(error.code, `${which}: ${error.message}`, error);
+  }
+}

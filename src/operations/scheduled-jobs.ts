@@ -1,0 +1,40 @@
+import type { Caller } from "../protocol/operation.ts";
+import type { Scheduled } from "../protocol/timetable.ts";
+import type { NewJob } from "../scheduler/events.ts";
+import { Failure } from "../std/failure.ts";
+import type { Context } from "./context.ts";
+import { newCommandJob } from "./new-command-job.ts";
+import { newRuntimeJob } from "./new-job.ts";
+
+/** The jobs of one run of a schedule, made now: by the runtimes and the config as they are. @throws Failure of many kinds */
+export async function scheduledJobs(
+  ctx: Context,
+  scheduled: Scheduled,
+  owner: Pick<Caller, "uid" | "user">,
+): Promise<NewJob[]> {
+  const caller: Caller = { uid: owner.uid, user: owner.user, pid: 0 };
+  await ctx.groups.know(caller);
+  return [
+    scheduled.verb === "run"
+      ? newCommandJob(ctx, scheduled.submission, caller)
+      : newRuntimeJob(ctx, scheduled.submission, caller),
+  ];
+}
+
+/** What names a time or a job is right once at most. @throws Failure usage/invalid */
+export function refuseOnceOnly({ submission: { options } }: Scheduled): void {
+  const { begin, deadline, after, afterAny, afterFailed } = options;
+  const flag =
+    begin !== null
+      ? "--begin"
+      : deadline !== null
+        ? "--deadline"
+        : [after, afterAny, afterFailed].some((ids) => ids.length > 0)
+          ? "--after"
+          : null;
+  if (flag === null) return;
+  throw new Failure("usage/invalid", `what is submitted again and again cannot have ${flag}`, {
+    why: "it names one time or one job",
+    hint: flag === "--deadline" ? "--time limits how long each run may take" : `leave ${flag} out`,
+  });
+}

@@ -1,0 +1,54 @@
+import { ArrayRequest, CommandSubmission, Submission } from "../protocol/inputs.ts";
+import type { Caller } from "../protocol/operation.ts";
+import { ArrayView } from "../protocol/submission-views.ts";
+import type { NewJob } from "../scheduler/events.ts";
+import { must } from "../std/assert.ts";
+import { type ArrayMember, arrayMembers } from "./array-members.ts";
+import type { Context } from "./context.ts";
+import { newCommandJobs } from "./new-command-job.ts";
+import { newRuntimeJobs } from "./new-job.ts";
+import { operation } from "./operation.ts";
+import { submitOnce } from "./submit-once.ts";
+
+/** Bodies may hold long lists of values, of a sweep over files for example. */
+const MAX_BODY_BYTES = 16 * 2 ** 20;
+
+export const submitArray = operation({
+  route: "POST /jobs/array",
+  summary: "Queue an array or a sweep of a runtime: all of its jobs or none",
+  input: Submission.extend(ArrayRequest),
+  output: ArrayView,
+  maxBodyBytes: MAX_BODY_BYTES,
+  run: (ctx, input, caller) =>
+    queueArray(ctx, caller, input, (members) => newRuntimeJobs(ctx, input, caller, members)),
+});
+
+export const runArray = operation({
+  route: "POST /jobs/run-array",
+  summary: "Queue an array or a sweep of a command: all of its jobs or none",
+  input: CommandSubmission.extend(ArrayRequest),
+  output: ArrayView,
+  maxBodyBytes: MAX_BODY_BYTES,
+  run: (ctx, input, caller) =>
+    queueArray(ctx, caller, input, (members) => newCommandJobs(ctx, input, caller, members)),
+});
+
+type Asked = Parameters<typeof arrayMembers>[0] & { readonly idempotencyKey?: string | undefined };
+
+async function queueArray(
+  ctx: Context,
+  caller: Caller,
+  input: Asked,
+  jobsOf: (members: readonly ArrayMember[]) => readonly NewJob[],
+) {
+  const { members, atOnce } = arrayMembers(input);
+  const { ids, isRepeat } = await submitOnce(ctx, caller, {
+    key: input.idempotencyKey,
+    input,
+    jobs: () => jobsOf(members),
+    array: { maxActive: atOnce },
+  });
+  const first = must(ids[0], "an array has a job");
+  const last = first + ids.length - 1;
+  return { array: first, first, last, jobs: ids.length, atOnce, ...(isRepeat ? { isRepeat } : {}) };
+}
