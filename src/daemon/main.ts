@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import type { Config } from "../config/config.ts";
 import type { Paths } from "../config/paths.ts";
 import { ensureRunDir, makePrivateDir } from "../config/run-dir.ts";
@@ -32,6 +33,9 @@ export interface DaemonOptions {
  * @throws Failure when it cannot start; nothing is left behind then.
  */
 export async function runDaemon({ paths, config, log: say }: DaemonOptions): Promise<number> {
+  // V8 lets a heap grow by as much again before it collects: a burst of submits would stay in memory as garbage. By half is
+  // 5 % slower and a third smaller (400,000 queued: 232 instead of 360 MB).
+  setFlagsFromString("--heap-growing-percent=50");
   for (const dir of [paths.stateDir, paths.jobsDir, paths.workersDir, paths.cacheDir]) makePrivateDir(dir);
   ensureRunDir(paths, process.getuid?.() ?? 0);
   const lock = takeLock(paths.lockFile);

@@ -58,6 +58,29 @@ export function forMember({ index, values }: ArrayMember, text: string): string 
   });
 }
 
+/** What all jobs of an array may hold in all: a short sweep over long words can ask for more than a host has. */
+const MAX_CHARACTERS = 256 * 2 ** 20;
+
+/**
+ * Adds up what the jobs would hold once `template` (their words, as JSON) is filled in for each, before that is done.
+ * @throws Failure usage/invalid when that is too much
+ */
+export function refuseTooMuchText(members: readonly ArrayMember[], template: string): void {
+  const uses = new Map<string, number>();
+  for (const [, name = ""] of template.matchAll(placeholder)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  let sum = 0;
+  for (const { values } of members) {
+    sum += template.length;
+    for (const [name, value] of Object.entries(values))
+      sum += String(value).length * (1 + (uses.get(name) ?? 0));
+  }
+  if (sum <= MAX_CHARACTERS) return;
+  throw new Failure("usage/invalid", `the words of these ${members.length} jobs are too long`, {
+    why: `they hold ${sum.toLocaleString("en")} characters in all; at most ${MAX_CHARACTERS.toLocaleString("en")} are allowed`,
+    hint: "put what is long into a file that the jobs read",
+  });
+}
+
 /** Whether the member differs from the others in more than its number. */
 export function isParticular(member: ArrayMember, texts: readonly unknown[]): boolean {
   if (member.index === null) return false;

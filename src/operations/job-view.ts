@@ -1,4 +1,5 @@
 import { describeForeign } from "../gpu/process-text.ts";
+import { LAST_MS } from "../protocol/inputs.ts";
 import type { JobView, Reason } from "../protocol/views.ts";
 import { explainJob } from "../scheduler/explain.ts";
 import type { Job } from "../scheduler/job-model.ts";
@@ -68,9 +69,9 @@ function viewArtifacts(ctx: Context, row: JobRow): JobView["artifacts"] {
   return listed.map(({ name, bytes, type }) => ({ name, bytes, type, path: `${dir}/${name}` }));
 }
 
-/** RFC 3339 in UTC. */
+/** RFC 3339 in UTC, which ends with the year 9999: what is foretold for later is shown as then. */
 export function toTimestamp(atMs: number): string {
-  return new Date(atMs).toISOString();
+  return new Date(Math.min(atMs, LAST_MS)).toISOString();
 }
 
 /** RFC 3339 in UTC; null stays null. */

@@ -5,7 +5,7 @@ import type { Caller } from "../protocol/operation.ts";
 import type { NewJob } from "../scheduler/events.ts";
 import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
-import { type ArrayMember, alone, forMember } from "./array-members.ts";
+import { type ArrayMember, alone, forMember, refuseTooMuchText } from "./array-members.ts";
 import type { Context } from "./context.ts";
 import { commandLane, emptyPayload, shorten } from "./new-job.ts";
 import { treatmentOf } from "./treatment.ts";
@@ -24,6 +24,7 @@ export function newCommandJobs(
 ): NewJob[] {
   refuseBadPlace(submission.cwd);
   refuseBadLease(submission);
+  refuseTooMuchText(members, JSON.stringify([submission.command, submission.resumeCommand]));
   const { gpus, mode, cpus, ramBytes, options } = submission;
   const treatment = treatmentOf(ctx, options, caller, null);
   const lane = commandLane({

@@ -10,7 +10,14 @@ import { must } from "../std/assert.ts";
 import { formatBytes, parseBytes } from "../std/bytes.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
-import { type ArrayMember, alone, forMember, isParticular, nameMember } from "./array-members.ts";
+import {
+  type ArrayMember,
+  alone,
+  forMember,
+  isParticular,
+  nameMember,
+  refuseTooMuchText,
+} from "./array-members.ts";
 import type { Context } from "./context.ts";
 import { treatmentOf } from "./treatment.ts";
 
@@ -41,6 +48,7 @@ export function newRuntimeJobs(
 ): NewJob[] {
   const runtime = usableRuntime(ctx, submission.runtime);
   const { options } = submission;
+  refuseTooMuchText(members, JSON.stringify(submission.params));
   const treatment = treatmentOf(ctx, options, caller, runtime.timeouts.jobMs);
   const work = (given: Submission["params"]) => {
     const params = checkParams(runtime, given);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Moment } from "../protocol/inputs.ts";
 import { Name, NameOrId, ReservationView } from "../protocol/timetable.ts";
 import { isActive } from "../scheduler/reserved.ts";
 import type { Reservation } from "../scheduler/timetable.ts";
@@ -9,10 +10,6 @@ import { toTimestamp } from "./job-view.ts";
 import { operation } from "./operation.ts";
 import { refuseStranger } from "./rights.ts";
 
-const Moment = z.union([
-  z.number().int().nonnegative(),
-  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-]);
 const Accounts = z.array(z.string().min(1).max(100)).max(100).default([]);
 
 export const reserve = operation({

@@ -65,7 +65,8 @@ function freeName(ctx: Context, { verb, submission }: Scheduled): string {
 const MAX_NEXT = 100;
 
 export const scheduleNext = operation({
-  route: "GET /schedules/next",
+  // Not below /schedules, where it would hide a schedule of the name "next".
+  route: "GET /cron-fires",
   summary: "When a cron line fires next",
   input: z.strictObject({
     line: z.string().max(500),

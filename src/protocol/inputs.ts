@@ -17,10 +17,18 @@ export function List<T extends z.ZodType>(item: T) {
 
 export const Params = z.record(z.string(), JsonValue);
 
-/** RFC 3339 or milliseconds since 1970 UTC; read as the latter. */
-const Moment = z.union([
-  z.number().int().nonnegative(),
-  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+/** The end of the year 9999: RFC 3339 has no later time, and far beyond it not even Date has. */
+export const LAST_MS = Date.UTC(10_000, 0) - 1;
+/** A century. Sums of longer times end beyond what Date has. */
+const LONGEST_LIMIT_MS = 100 * 365 * 86_400_000;
+
+/** RFC 3339 or milliseconds since 1970 UTC, up to the year 9999; read as the latter. */
+export const Moment = z.union([
+  z.number().int().nonnegative().max(LAST_MS),
+  z.iso
+    .datetime({ offset: true })
+    .transform((text) => Date.parse(text))
+    .pipe(z.number().max(LAST_MS)),
 ]);
 
 const JobIds = z.array(z.number().int().positive()).max(1000).default([]);
@@ -39,7 +47,7 @@ export const Treatment = z.strictObject({
     .max(86_400_000)
     .default(1000)
     .describe("wait before the second attempt; it doubles from attempt to attempt, with jitter"),
-  timeLimitMs: z.number().int().positive().nullable().default(null),
+  timeLimitMs: z.number().int().positive().max(LONGEST_LIMIT_MS).nullable().default(null),
   begin: Moment.nullable().default(null).describe("not before then; a time that is past means at once"),
   deadline: Moment.nullable()
     .default(null)

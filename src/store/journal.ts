@@ -108,6 +108,7 @@ function writeJobs(sql: Statements, changes: Changes, counts: Map<string, number
   for (const end of changes.ended) {
     const before = sql.stateOf.pluck().get(end.job.id) as string;
     endJob(sql, end);
+    pruneArray(sql, end.job);
     add(before, -1);
     add(end.state, 1);
   }
@@ -213,6 +214,13 @@ function endJob(sql: Statements, end: JobEnd): void {
     output: end.output === null ? null : JSON.stringify(end.output),
     artifacts: end.artifacts === null ? null : JSON.stringify(end.artifacts),
   });
+}
+
+/** An array's limit is of no use after its last job. Members held for other reasons are in neither set, so the rows decide. */
+function pruneArray(sql: Statements, { extras }: Job): void {
+  const array = extras?.array ?? null;
+  if (array !== null && array.active.size === 0 && array.waiting.size === 0)
+    sql.pruneArray.run({ id: array.id });
 }
 
 function writeWorker(sql: Statements, worker: Worker): void {

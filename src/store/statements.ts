@@ -81,6 +81,10 @@ function prepareShared(db: Database) {
       "INSERT INTO run_groups (key, run) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET run = excluded.run",
     ),
     insertArray: db.prepare("INSERT INTO arrays (id, max_active) VALUES (?, ?)"),
+    pruneArray: db.prepare(
+      `DELETE FROM arrays WHERE id = :id
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE array_id = :id AND finished_at IS NULL)`,
+    ),
     putAccountSet: db.prepare("INSERT OR IGNORE INTO account_sets (keys) VALUES (?)"),
     accountSetOf: db.prepare("SELECT id FROM account_sets WHERE keys = ?"),
     forgetKeys: db.prepare("DELETE FROM submission_keys WHERE at < ?"),

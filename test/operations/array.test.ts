@@ -141,3 +141,40 @@ describe("a large array", () => {
     expect(done.changed).toBe(100_000);
   }, 60_000);
 });
+
+describe("a short request for more text than a host can hold", () => {
+  const sweep = [
+    `x=${JSON.stringify(Array.from({ length: 20_000 }, (_, index) => `${index}-${"v".repeat(50)}`))}`,
+  ];
+
+  test("is refused, of a command as of a runtime", async () => {
+    const pid = host.pid();
+    const command = ["echo", "{x}".repeat(20_000)];
+    const asked = host.client.call("POST /jobs/run-array", { command, cwd: "/", sweep });
+    expect((await refusal("usage/invalid", asked)).message).toBe(
+      "the words of these 20000 jobs are too long",
+    );
+    const params = { text: "{x}".repeat(20_000) };
+    await refusal("usage/invalid", host.client.call("POST /jobs/array", { runtime: "echo", params, sweep }));
+    expect(host.pid()).toBe(pid);
+    await host.client.call("GET /status", {});
+  });
+
+  test("is refused where a long value goes with many others, too", async () => {
+    const wide = [`a=${JSON.stringify(["w".repeat(100_000)])}`, "b=1..50000"];
+    const asked = host.client.call("POST /jobs/run-array", { command: ["true"], cwd: "/", sweep: wide });
+    await refusal("usage/invalid", asked);
+  });
+});
+
+describe("a dry run", () => {
+  test("does not pass over --array and --sweep", async () => {
+    for (const flags of [
+      ["--array", "0-3"],
+      ["--sweep", "nope=1,2"],
+    ]) {
+      const { code, stderr } = await host.cli("submit", "echo", "--dry-run", ...flags);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("neither --array nor --sweep")]);
+    }
+  });
+});

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JobOptions, Treatment } from "../../src/client/api.ts";
+import { toTimestamp } from "../../src/operations/job-view.ts";
 import { addEchoRuntime } from "../kit/echo-runtime.ts";
 import { type Host, startHost } from "../kit/host.ts";
 import { refusal } from "../kit/refusal.ts";
@@ -207,5 +208,43 @@ describe("update", () => {
     await refusal("job/deadline", update({ deadline: 5 }));
     await refusal("request/malformed", update({ retries: -1 }));
     await refusal("job/unknown", host.client.call("POST /jobs/:job/update", { job: 99_999, priority: 1 }));
+  });
+});
+
+describe("times that no clock has", () => {
+  const beyond = [8_640_000_000_000_001, Number.MAX_SAFE_INTEGER, Date.UTC(10_000, 0)];
+
+  test("are refused, and the daemon lives on", async () => {
+    const held = await host.sh("true", { options: { hold: true } });
+    const pid = host.pid();
+    for (const time of beyond) {
+      await refusal("request/malformed", host.sh("true", { options: { begin: time } }));
+      await refusal("request/malformed", host.sh("true", { options: { deadline: time } }));
+      await refusal("request/malformed", host.client.call("POST /reservations", { end: time }));
+      for (const change of [{ begin: time }, { deadline: time }])
+        await refusal(
+          "request/malformed",
+          host.client.call("POST /jobs/:job/update", { job: held.id, ...change }),
+        );
+    }
+    expect((await host.client.call("GET /status", {})).pid).toBe(pid);
+    await cancel(held.id);
+  });
+
+  test("are not foretold either", async () => {
+    const limit = { timeLimitMs: Number.MAX_SAFE_INTEGER };
+    await refusal("request/malformed", host.sh("true", { options: limit }));
+    expect(toTimestamp(Number.MAX_SAFE_INTEGER)).toBe("9999-12-31T23:59:59.999Z");
+  });
+});
+
+describe("orch update --time", () => {
+  test("none takes a limit away", async () => {
+    const job = await host.sh("true", { options: { hold: true, timeLimitMs: 1_000 } });
+    expect(await host.cli("update", String(job.id), "--time", "none")).toMatchObject({ code: 0 });
+    expect((await show(job.id)).timeLimitMs).toBeNull();
+    await host.cli("update", String(job.id), "--time", "2s");
+    expect((await show(job.id)).timeLimitMs).toBe(2_000);
+    await cancel(job.id);
   });
 });

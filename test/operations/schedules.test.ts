@@ -112,8 +112,18 @@ describe("a schedule", () => {
     expect(shown).not.toContain("s3cret");
   });
 
+  test('may be called "next"', async () => {
+    const submission = { command: ["true"], cwd: "/" };
+    const scheduled = { verb: "run", submission } as const;
+    await host.client.call("POST /schedules", { line: "0 3 * * *", name: "next", scheduled });
+    expect(await host.client.call("GET /schedules/:schedule", { schedule: "next" })).toMatchObject({
+      name: "next",
+    });
+    await host.client.call("POST /schedules/:schedule/remove", { schedule: "next" });
+  });
+
   test("says when a line fires, over a change of clocks", async () => {
-    const answer = await host.client.call("GET /schedules/next", {
+    const answer = await host.client.call("GET /cron-fires", {
       line: "0 12 * * *",
       timeZone: "Europe/Berlin",
       count: 3,

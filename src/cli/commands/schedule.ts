@@ -156,7 +156,7 @@ const next = command<{ tz?: string; count?: number }>({
   async run({ io, out, connect }, [line = ""], { tz, count }) {
     const client = await connect();
     const asked = { line, timeZone: tz ?? hostTimeZone(), ...(count === undefined ? {} : { count }) };
-    const answer = await client.call("GET /schedules/next", asked);
+    const answer = await client.call("GET /cron-fires", asked);
     const nowMs = io.clock.nowMs();
     out.result(answer, {
       ids: answer.fires,

@@ -164,5 +164,11 @@ function readFlags(context: Context, parser: Parser): SubmitFlags {
   if (flags.dryRun === true && (flags.wait === true || flags.batch !== undefined)) {
     throw new Failure("usage/invalid", "--dry-run goes with neither --wait nor --batch");
   }
+  if (flags.dryRun === true && (flags.array !== undefined || flags.sweep !== undefined)) {
+    throw new Failure("usage/invalid", "--dry-run goes with neither --array nor --sweep", {
+      why: "it looks at one job",
+      hint: "leave them out, and give the params of one of the jobs",
+    });
+  }
   return flags;
 }

@@ -7,7 +7,8 @@ import { jobSentence } from "../job-text.ts";
 interface Options {
   readonly priority?: number | string;
   readonly retries?: number;
-  readonly time?: number | null;
+  /** "none" is not made null here: the parser would read that as a flag without a value. */
+  readonly time?: number | "none";
   readonly begin?: string;
   readonly deadline?: string;
 }
@@ -28,7 +29,7 @@ export const update = command<Options>({
       .option(
         "--time <duration>",
         "stop it after this long; none: no limit",
-        flagReader("--time", (text) => (text === "none" ? null : parseDurationMs(text))),
+        flagReader("--time", (text) => (text === "none" ? text : parseDurationMs(text))),
       )
       .option("--begin <time>", "not before then; now: at once")
       .option("--deadline <time>", "must be done by then; none: no deadline"),
@@ -40,7 +41,7 @@ export const update = command<Options>({
       job: onlyJobId(args),
       ...(priority === undefined ? {} : { priority }),
       ...(retries === undefined ? {} : { retries }),
-      ...(time === undefined ? {} : { timeLimitMs: time }),
+      ...(time === undefined ? {} : { timeLimitMs: time === "none" ? null : time }),
       ...(begin === undefined ? {} : { begin: moment("--begin", begin) }),
       ...(deadline === undefined ? {} : { deadline: moment("--deadline", deadline) }),
     };
