@@ -1,7 +1,8 @@
 import { Failure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 
-const aliases: Readonly<Record<string, string>> = {
+/** What the nicknames of crontab(5) stand for. */
+export const aliases: Readonly<Record<string, string>> = {
   "@hourly": "0 * * * *",
   "@daily": "0 0 * * *",
   "@midnight": "0 0 * * *",

@@ -1,13 +1,6 @@
+import { aliases } from "./cron-line.ts";
+
 const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const nicknames: Readonly<Record<string, string>> = {
-  "@hourly": "0 * * * *",
-  "@daily": "0 0 * * *",
-  "@midnight": "0 0 * * *",
-  "@weekly": "0 0 * * 0",
-  "@monthly": "0 0 1 * *",
-  "@yearly": "0 0 1 1 *",
-  "@annually": "0 0 1 1 *",
-};
 
 /**
  * A valid cron line in words, for the kinds of lines that most are: "every day at 03:00", "every 15 minutes",
@@ -15,7 +8,7 @@ const nicknames: Readonly<Record<string, string>> = {
  */
 export function describeLine(line: string): string | null {
   const text = line.trim().toLowerCase();
-  const fields = (nicknames[text] ?? text).split(/\s+/);
+  const fields = (aliases[text] ?? text).split(/\s+/);
   if (fields.length !== 5) return null;
   const [minute = "", hour = "", day = "", month = "", weekday = ""] = fields;
   if (month !== "*") return null;
