@@ -42,10 +42,15 @@ describe("jobs", () => {
     const db = temp.open();
     fill(db);
     const queries = createQueries(db);
+    // The best of several rounds: anything else that this machine does can only make a round longer.
     const timeMs = (work: () => unknown): number => {
-      const startMs = performance.now();
-      for (let round = 0; round < 5; round++) work();
-      return performance.now() - startMs;
+      let bestMs = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < 20; round++) {
+        const startMs = performance.now();
+        work();
+        bestMs = Math.min(bestMs, performance.now() - startMs);
+      }
+      return bestMs;
     };
     const rare = timeMs(() =>
       queries.jobs({ states: ["failed", "cancelled"], runtime: null, before: null, limit: 50 }),
