@@ -19,7 +19,6 @@ import type { Database } from "../store/database.ts";
 import { createJournal } from "../store/journal.ts";
 import { createQueries } from "../store/queries.ts";
 import { readRows } from "../store/rows.ts";
-import { createOrchProtocol } from "../worker/protocols/orch.ts";
 import { createContext } from "./create-context.ts";
 import { createEnd } from "./end.ts";
 import { createFeed, type NoticeFeed } from "./feed.ts";
@@ -31,6 +30,7 @@ import { watchHostMemory } from "./memory-trouble.ts";
 import { perform } from "./perform.ts";
 import { createPlaces } from "./places.ts";
 import { createPredictor } from "./predict.ts";
+import { createProtocols } from "./protocols.ts";
 import { createReserve } from "./reserve.ts";
 import { removeLeftovers } from "./tidy-up.ts";
 import { createUnixGroups } from "./unix-groups.ts";
@@ -122,7 +122,8 @@ function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts
   return {
     ...parts,
     engine: createProcessEngine({ instanceId, clock }),
-    protocol: createOrchProtocol(),
+    protocolOf: createProtocols(),
+    contacts: new Map(),
     runtimes: createRegistry(
       paths.runtimeDirs.map(({ origin, path: dir }) => ({ origin, dir })),
       clock,

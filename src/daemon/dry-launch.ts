@@ -14,7 +14,9 @@ export function dryLaunch(world: World, { runtime: name, params, gpuUuids }: Dry
     load: laneOf(runtime, params).load,
     gpuUuids,
     vramBytes: null,
-    socketPath: isExec ? null : world.places.workerSocket(workerId),
+    socketPath: runtime.protocol === "orch" ? world.places.workerSocket(workerId) : null,
+    // A free port is chosen at the start; a server that has one of its own shows it.
+    port: runtime.server === null ? null : (runtime.server.port ?? 0),
     fence: world.state().lastFence + 1,
     workerId,
     instanceId: world.instanceId,

@@ -1,6 +1,7 @@
 import type { Effect } from "../scheduler/effects.ts";
 import { unreachable } from "../std/assert.ts";
 import { toFailure } from "../std/failure.ts";
+import { contactOf } from "./contact.ts";
 import { runJob } from "./run-job.ts";
 import { startWorker } from "./start-worker.ts";
 import { stopWorker } from "./stop-worker.ts";
@@ -27,7 +28,7 @@ function carryOut(world: World, effect: Effect, inherited: boolean): Promise<voi
     case "stop-worker":
       return stopWorker(world, effect.workerId, effect.graceMs);
     case "run-job":
-      return runJob(world, effect);
+      return runJob(world, effect, inherited);
     case "cancel-job":
       return cancelJob(world, effect.workerId, effect.jobId);
     default:
@@ -37,5 +38,6 @@ function carryOut(world: World, effect: Effect, inherited: boolean): Promise<voi
 
 async function cancelJob(world: World, workerId: number, jobId: number): Promise<void> {
   await world.hands.get(workerId)?.settled;
-  await world.protocol.cancel(world.places.workerSocket(workerId), jobId);
+  const contact = contactOf(world, workerId);
+  await world.protocolOf(contact).cancel(contact.endpoint, jobId);
 }

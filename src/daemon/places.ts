@@ -11,6 +11,8 @@ export interface DaemonPlaces extends Places {
   paramsFile(workerId: number): string;
   eventsFile(workerId: number): string;
   workerSocket(workerId: number): string;
+  /** How a worker is spoken to that is not of protocol `orch`; see contact.ts. */
+  contactFile(workerId: number): string;
   /** What is of no use once the worker's end is on record. Its log stays. */
   leftovers(workerId: number): readonly string[];
 }
@@ -32,10 +34,12 @@ export function createPlaces(paths: Paths, attemptsOf: (jobId: number) => number
     paramsFile: (workerId) => path.join(paths.workersDir, `${workerId}.params.json`),
     eventsFile: (workerId) => path.join(paths.workersDir, `${workerId}.events`),
     workerSocket: (workerId) => path.join(paths.runDir, `w${workerId}.sock`),
+    contactFile: (workerId) => path.join(paths.workersDir, `${workerId}.contact.json`),
     leftovers: (workerId) => [
       workerDir(workerId),
       path.join(paths.workersDir, `${workerId}.params.json`),
       path.join(paths.workersDir, `${workerId}.events`),
+      path.join(paths.workersDir, `${workerId}.contact.json`),
       path.join(paths.runDir, `w${workerId}.sock`),
     ],
     all: {

@@ -9,6 +9,7 @@ import { must } from "../std/assert.ts";
 import type { Json } from "../std/json.ts";
 import type { JobRow } from "../store/queries.ts";
 import { attemptEnv, commandOf } from "./attempt-env.ts";
+import { makeContact } from "./contact.ts";
 import { readSecrets } from "./read-secrets.ts";
 import type { World } from "./world.ts";
 
@@ -29,8 +30,11 @@ export async function prepareLaunch(
     ? await pythonOf(world, worker, runtime, onEnvironment)
     : null;
   const isOneShot = worker.lane.spec.residency === "one-shot";
+  const { protocol, endpoint, port } = await makeContact(world, worker, runtime);
   const plan = planLaunch(runtime, {
     ...launchContext(world, worker),
+    socketPath: protocol === "orch" ? endpoint : null,
+    port,
     pythonPath: python,
     job: isOneShot ? execJob(world, worker, must(job, "a one-shot worker has its job")) : null,
   });
@@ -55,7 +59,6 @@ function launchContext(world: World, worker: Worker) {
     load: JSON.parse(worker.lane.spec.load) as Record<string, Json>,
     gpuUuids: worker.leases.map((lease) => lease.gpu.uuid),
     vramBytes: leasedVramBytes(worker),
-    socketPath: world.places.workerSocket(worker.id),
     fence: worker.fence,
     workerId: worker.id,
     instanceId: world.instanceId,

@@ -5,6 +5,7 @@ import type { Effect } from "../scheduler/effects.ts";
 import type { RunOutcome } from "../scheduler/events.ts";
 import { unreachable } from "../std/assert.ts";
 import type { JobEvent, JobHandover, JobOutcome } from "../worker/protocol.ts";
+import { contactOf } from "./contact.ts";
 import type { World } from "./world.ts";
 
 type RunJob = Extract<Effect, { type: "run-job" }>;
@@ -18,7 +19,11 @@ const BROKEN_STOP_MS = 2_000;
  * Hands a job to its worker and follows it to its end. A stream that breaks while the worker lives is attached to
  * again: the job must not run twice. If that fails the worker is stopped, and its exit tells what becomes of the job.
  */
-export async function runJob(world: World, { workerId, jobId, attempt }: RunJob): Promise<void> {
+export async function runJob(
+  world: World,
+  { workerId, jobId, attempt }: RunJob,
+  inherited: boolean,
+): Promise<void> {
   const hand = world.hands.get(workerId);
   const worker = world.state().workers.get(workerId);
   const row = world.queries.job(jobId);
@@ -27,12 +32,14 @@ export async function runJob(world: World, { workerId, jobId, attempt }: RunJob)
   // Not made here: most jobs leave no file, and two empty folders for each of a million would fill 8 GB of disk.
   const outputDir = world.places.jobOutputDir(jobId);
   const job: JobHandover = { jobId, attempt, fence: worker.fence, params: row.params, outputDir };
-  const endpoint = world.places.workerSocket(workerId);
+  const contact = contactOf(world, workerId);
+  const protocol = world.protocolOf(contact);
+  if (inherited && !protocol.attaches) return reportLost(world, jobId, attempt);
   for (let tries = 0; tries < ATTACH_TRIES && !hand.isGone; tries++) {
     const listener = createJobListener(world, jobId, attempt);
-    const outcome = await world.protocol.run(endpoint, job, listener.hear);
+    const outcome = await protocol.run(contact.endpoint, job, listener.hear);
     listener.close();
-    if (outcome.kind !== "lost") {
+    if (outcome.kind !== "lost" || !protocol.attaches) {
       world.measure(worker);
       return world.report({ type: "job-ended", jobId, attempt, outcome: toRunOutcome(outcome) });
     }
@@ -42,6 +49,13 @@ export async function runJob(world: World, { workerId, jobId, attempt }: RunJob)
   if (hand.isGone || hand.identity === null) return;
   hand.note = "it did not answer for its job any more";
   await world.engine.ensureStopped(world.places.workerDir(workerId), hand.identity, BROKEN_STOP_MS);
+}
+
+/** The connection of a server that cannot be attached to ended with the daemon before. */
+function reportLost(world: World, jobId: number, attempt: number): void {
+  const message = "the daemon was restarted while the server worked on it";
+  const outcome: RunOutcome = { kind: "lost", exitCode: null, message, output: null, artifacts: null };
+  world.report({ type: "job-ended", jobId, attempt, outcome });
 }
 
 function toRunOutcome(outcome: JobOutcome): RunOutcome {

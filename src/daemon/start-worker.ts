@@ -6,6 +6,7 @@ import { type Failure, toFailure } from "../std/failure.ts";
 import { saysOutOfMemory } from "../worker/out-of-memory.ts";
 import { waitUntilReady } from "../worker/readiness.ts";
 import { awaitMemory } from "./await-memory.ts";
+import { contactOf } from "./contact.ts";
 import type { Hand } from "./hands.ts";
 import { lastLines } from "./last-lines.ts";
 import { ranOutOfMemory } from "./memory-trouble.ts";
@@ -186,11 +187,18 @@ async function reportExit(
   hand.isGone = true;
   hand.settle();
   const { workerId } = hand;
-  world.protocol.forget(world.places.workerSocket(workerId));
+  forget(world, worker);
   const told = withHostMemory(world, hand, exit);
   const result = tail === null ? null : await oneShotResult(world, worker, told, tail);
   world.hands.drop(workerId);
   world.report({ type: "worker-exited", workerId, exit: withDetail(world, worker, hand, told), result });
+}
+
+function forget(world: World, worker: Worker): void {
+  if (worker.lane.spec.residency === "one-shot") return;
+  const contact = contactOf(world, worker.id);
+  world.protocolOf(contact).forget(contact.endpoint);
+  world.contacts.delete(worker.id);
 }
 
 /** SIGKILL that we did not send may come from the kernel: the exit code alone would be a riddle. */
@@ -217,9 +225,10 @@ function causeOf(isOutOfMemory: boolean): WorkerExit["cause"] {
 
 async function awaitReady(world: World, worker: Worker, hand: Hand): Promise<void> {
   if (worker.phase.state !== "starting") return;
-  const endpoint = world.places.workerSocket(worker.id);
+  const contact = contactOf(world, worker.id);
+  const { endpoint } = contact;
   const { timeouts } = world.runtimes.get(worker.lane.spec.runtime);
-  await waitUntilReady(world.protocol, endpoint, {
+  await waitUntilReady(world.protocolOf(contact), endpoint, {
     deadlineMs: timeouts.readyMs,
     signal: hand.abort.signal,
     clock: world.clock,

@@ -7,18 +7,21 @@ import type { Report } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Queries } from "../store/queries.ts";
-import type { WorkerProtocol } from "../worker/protocol.ts";
+import type { Contact } from "./contact.ts";
 import type { Hands } from "./hands.ts";
 import type { Measure } from "./measure.ts";
 import type { HostMemory } from "./memory-trouble.ts";
 import type { DaemonPlaces } from "./places.ts";
+import type { ProtocolOf } from "./protocols.ts";
 
 /** What the performing of effects works with. Everything it learns goes back through `report`. */
 export interface World {
   readonly state: () => State;
   readonly report: (report: Report) => void;
   readonly engine: Engine;
-  readonly protocol: WorkerProtocol;
+  readonly protocolOf: ProtocolOf;
+  /** How living workers are spoken to, as far as it was asked: see contactOf. */
+  readonly contacts: Map<number, Contact>;
   readonly sampler: Sampler;
   readonly runtimes: Registry;
   readonly queries: Queries;

@@ -24,6 +24,7 @@ export function checkFields(fields: RuntimeFields, folderName: string): Problem[
   return [
     ...checkName(fields, folderName),
     ...checkEngine(fields),
+    ...checkServer(fields),
     ...checkResources(fields),
     ...checkEnvironment(fields),
     ...checkMounts(fields),
@@ -54,6 +55,16 @@ function checkEngine(fields: RuntimeFields): Problem[] {
   if (protocol === "exec" && command === undefined) {
     return [valueProblem(["command"], "protocol exec needs a command, the program to run for each job")];
   }
+  return [];
+}
+
+/** A `server` block is for servers that were not written for orch, and a process among them is told how to start. */
+function checkServer({ engine, protocol, server, command }: RuntimeFields): Problem[] {
+  const isServer = protocol !== "orch" && protocol !== "exec";
+  if (!isServer && server !== undefined)
+    return [keyProblem(["server"], "is for the protocols openai, cog and http")];
+  if (isServer && engine === "process" && command === undefined)
+    return [valueProblem(["command"], `protocol ${protocol} needs a command, the program that serves`)];
   return [];
 }
 

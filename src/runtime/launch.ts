@@ -12,8 +12,10 @@ export interface LaunchContext {
   readonly gpuUuids: readonly string[];
   /** Bytes of its lease on each GPU; null = not known yet, or no GPU. */
   readonly vramBytes: number | null;
-  /** Where a worker of protocol `orch` listens; null for `exec`. */
+  /** Where a worker of protocol `orch` listens; null for all others. */
   readonly socketPath: string | null;
+  /** Port of the loopback address where a server of another protocol listens; null for `orch` and `exec`. */
+  readonly port: number | null;
   readonly fence: number;
   readonly workerId: number;
   readonly instanceId: string;
@@ -58,9 +60,17 @@ export function planLaunch(runtime: Runtime, context: LaunchContext): LaunchPlan
   return { argv, env, cwd: runtime.dir };
 }
 
-/** The command of a runtime with the params of the job put in, for protocol `exec`. */
+/**
+ * The command of a runtime with what only the start knows put in: the params of the job for protocol `exec`, the load
+ * params and {port} for servers that were not written for orch.
+ */
 export function expandForJob(runtime: Runtime, context: LaunchContext): string[] {
   if (runtime.protocol === "orch") return [...runtime.command];
+  if (runtime.protocol !== "exec")
+    return expandCommand(runtime.command, {
+      ...context.load,
+      port: must(context.port, "a server needs a port"),
+    });
   return expandCommand(
     runtime.command,
     must(context.job, `"${runtime.name}" runs one job, and none was given`).params,
@@ -87,6 +97,7 @@ export function orchEnv(runtime: Runtime, context: LaunchContext): Record<string
     ORCH_SLOTS: String(runtime.slots),
     ORCH_LOAD: JSON.stringify(context.load),
     ...(context.vramBytes === null ? {} : { ORCH_VRAM_BYTES: String(context.vramBytes) }),
+    ...(context.port === null ? {} : { PORT: String(context.port), ORCH_PORT: String(context.port) }),
     ...(runtime.protocol === "orch" ? { ORCH_SOCKET: must(socketPath, "a worker needs a socket") } : {}),
     ...(job === null ? {} : jobEnv(job)),
   };

@@ -99,6 +99,7 @@ function makeRuntime(fields: RuntimeFields, params: Record<string, Param>, place
     image: fields.image ?? null,
     build: fields.build ?? null,
     protocol: fields.protocol,
+    server: serverOf(fields),
     command: fields.command ?? defaultCommand,
     python: fields.python ? { requirementsPath } : null,
     gpu: { count: fields.gpu.count, vramBytes: fields.gpu.vram, mode: fields.gpu.mode },
@@ -115,4 +116,9 @@ function makeRuntime(fields: RuntimeFields, params: Record<string, Param>, place
     params,
     outputs: fields.outputs,
   };
+}
+
+function serverOf({ protocol, server }: RuntimeFields): Runtime["server"] {
+  if (protocol === "orch" || protocol === "exec") return null;
+  return { port: server?.port ?? null, readyPath: server?.ready ?? null, model: server?.model ?? null };
 }

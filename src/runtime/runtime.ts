@@ -23,6 +23,16 @@ export interface PythonEnvironment {
   readonly requirementsPath: string | null;
 }
 
+/** A server that was not written for orch (protocols `openai`, `cog`, `http`). */
+export interface Server {
+  /** Where it listens; null = where orch tells it to, as {port} in its command and PORT in its environment. */
+  readonly port: number | null;
+  /** Path that answers 200 once jobs can be served; null = the protocol's own. */
+  readonly readyPath: string | null;
+  /** The name by which it knows its model; null = the one it lists first. */
+  readonly model: string | null;
+}
+
 /** A runtime as declared in `runtimes/<name>/runtime.yaml`, checked, with every default filled in. */
 export interface Runtime {
   readonly name: string;
@@ -34,7 +44,9 @@ export interface Runtime {
   readonly engine: "process" | "container";
   readonly image: string | null;
   readonly build: string | null;
-  readonly protocol: "orch" | "exec";
+  readonly protocol: "orch" | "exec" | "openai" | "cog" | "http";
+  /** How its server is reached; null for `orch` and `exec`. */
+  readonly server: Server | null;
   /** For engine process: the program and its arguments; `{param}` in an argument of an `exec` runtime is replaced. */
   readonly command: readonly string[];
   readonly python: PythonEnvironment | null;

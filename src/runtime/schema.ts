@@ -92,6 +92,13 @@ export const TimeoutsShape = z.strictObject({
   stop: readWith((value) => readDurationMs(value, 0)).default(20_000),
 });
 
+/** How a server is reached that was not written for orch (protocols openai, cog, http). */
+export const ServerShape = z.strictObject({
+  port: z.number().int().min(1).max(65_535).optional(),
+  ready: Text.regex(/^\/[!-~]*$/, "must be a path like /health").optional(),
+  model: Text.min(1).optional(),
+});
+
 export const PythonShape = z.strictObject({ requirements: Text.min(1).optional() });
 
 export const MountShape = z.strictObject({ host: Text.min(1), path: Text.min(1) });
@@ -124,7 +131,8 @@ export const RuntimeShape = z.strictObject({
   engine: z.enum(["process", "container"]).default("process"),
   image: Text.min(1).optional(),
   build: Text.min(1).optional(),
-  protocol: z.enum(["orch", "exec"]).default("orch"),
+  protocol: z.enum(["orch", "exec", "openai", "cog", "http"]).default("orch"),
+  server: ServerShape.optional(),
   command: z.array(Text).min(1).max(256).optional(),
   python: PythonShape.optional(),
   gpu: GpuShape.prefault({}),
@@ -150,6 +158,7 @@ export function keysAllowedAt(path: readonly (string | number)[]): readonly stri
   if (path.length === 1 && first === "gpu") return Object.keys(GpuShape.shape);
   if (path.length === 1 && first === "replicas") return Object.keys(ReplicasShape.shape);
   if (path.length === 1 && first === "timeouts") return Object.keys(TimeoutsShape.shape);
+  if (path.length === 1 && first === "server") return Object.keys(ServerShape.shape);
   if (path.length === 1 && first === "python") return Object.keys(PythonShape.shape);
   if (path.length === 2 && first === "mounts") return Object.keys(MountShape.shape);
   if (path.length === 2 && first === "params") return Object.keys(ParamShape.shape);

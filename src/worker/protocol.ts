@@ -48,7 +48,12 @@ export type JobOutcome =
 
 /** How to talk to the workers of one protocol. An endpoint is the path of a Unix socket or `http://host:port`. */
 export interface WorkerProtocol {
-  readonly name: "orch";
+  readonly name: "orch" | "openai" | "cog" | "http";
+  /**
+   * Whether `run` of a job that was handed over before attaches to it. Where it does not, a broken connection ends
+   * the attempt as lost: to send it again would run it twice.
+   */
+  readonly attaches: boolean;
   /**
    * One readiness probe; null while nobody answers. Ends within `deadlineMs`. A worker that answers anything but the
    * protocol counts as starting, with that as its detail.
@@ -61,6 +66,16 @@ export interface WorkerProtocol {
   run(endpoint: string, job: JobHandover, onEvent: (event: JobEvent) => void): Promise<JobOutcome>;
   /** Asks the worker to stop a job; the outcome arrives through `run`. Idempotent; never rejects. */
   cancel(endpoint: string, jobId: number): Promise<void>;
+  /** Null where workers of this protocol cannot give their VRAM back and live on. */
+  readonly sleeper: Sleeper | null;
   /** Closes all connections to a worker that is gone, or that is left to the next daemon; open runs end as lost. */
   forget(endpoint: string): void;
+}
+
+/** Sends idle workers to sleep and wakes them. Both are idempotent. */
+export interface Sleeper {
+  /** The worker gives back the VRAM it can do without. @throws Failure worker/failed; its state is unknown then */
+  sleep(endpoint: string, deadlineMs: number): Promise<void>;
+  /** @throws Failure worker/failed; its state is unknown then */
+  wake(endpoint: string, deadlineMs: number): Promise<void>;
 }

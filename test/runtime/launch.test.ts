@@ -10,6 +10,7 @@ const context: LaunchContext = {
   gpuUuids: ["GPU-1", "GPU-2"],
   vramBytes: 4096,
   socketPath: "/run/orch/w7/worker.sock",
+  port: null,
   fence: 41,
   workerId: 7,
   instanceId: "abc",

@@ -52,7 +52,7 @@ const corpus: readonly (readonly [string, string, string, string | RegExp, RegEx
     "name: demo\nprotocol: exce\n",
     "2:11",
     '"protocol"',
-    /orch, exec, not "exce"; did you mean "exec"\?/,
+    /exec, openai, cog, http, not "exce"; did you mean "exec"\?/,
   ],
   ["duplicate key", "name: demo\nslots: 1\nslots: 2\n", "3:1", "not a valid YAML", /appears twice/],
   [

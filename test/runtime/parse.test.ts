@@ -20,6 +20,7 @@ describe("a good runtime.yaml", () => {
       image: null,
       build: null,
       protocol: "orch",
+      server: null,
       command: ["python3", "handler.py"],
       python: null,
       gpu: { count: 1, mode: "exclusive", vramBytes: null },

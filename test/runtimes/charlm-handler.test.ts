@@ -49,6 +49,7 @@ function startWorker(modelPath: string): { child: ChildProcess; socket: string }
     gpuUuids: [],
     vramBytes: null,
     socketPath: socket,
+    port: null,
     fence: 1,
     workerId: 1,
     instanceId: "test",

@@ -58,6 +58,7 @@ function trainOn(name: string, text: string | Buffer, params: Record<string, Jso
     gpuUuids: [],
     vramBytes: null,
     socketPath: null,
+    port: null,
     fence: 1,
     workerId: 1,
     instanceId: "test",

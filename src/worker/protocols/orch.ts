@@ -34,6 +34,8 @@ export function createOrchProtocol(): WorkerProtocol {
   };
   return {
     name: "orch",
+    attaches: true,
+    sleeper: null,
     health: (endpoint, deadlineMs) => readHealth(ask, endpoint, deadlineMs),
     run: (endpoint, job, onEvent) => runJob(ask, endpoint, job, onEvent),
     async cancel(endpoint, jobId) {
