@@ -153,3 +153,12 @@ export function arrayOf(flags: JobFlags): { array?: string; sweep?: string[]; at
     ...(atOnce === undefined ? {} : { atOnce }),
   };
 }
+
+/** A dry run looks at one job. @throws Failure usage/invalid */
+export function refuseDryArray(isArray: boolean): void {
+  if (!isArray) return;
+  throw new Failure("usage/invalid", "--dry-run goes with neither --array nor --sweep", {
+    why: "it looks at one job",
+    hint: "leave them out, and give what one of the jobs would get",
+  });
+}

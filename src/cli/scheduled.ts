@@ -2,6 +2,7 @@ import type { Api } from "../client/api.ts";
 import type { Client } from "../client/client.ts";
 import { Failure } from "../std/failure.ts";
 import { createParser, parse } from "./command.ts";
+import type { RunFlags } from "./commands/run.ts";
 import type { Context } from "./context.ts";
 import { arrayOf, type JobFlags } from "./job-options.ts";
 
@@ -36,8 +37,9 @@ async function readRun(context: Context, argv: readonly string[]): Promise<Sched
   const { name, summary } = run;
   const parser = createParser({ name, summary, examples: [], describe: describeRun }, context);
   if (!parse(parser, argv)) return null;
-  const flags = parser.opts<JobFlags>();
+  const flags = parser.opts<RunFlags>();
   refuseMany(flags);
+  refuseUseless(flags, ["detach", "dryRun"]);
   return { verb: "run", submission: submissionOf(context, parser.args, flags) };
 }
 
@@ -59,14 +61,19 @@ async function readSubmit(
   if (read === null) return null;
   const { flags, submission } = read;
   refuseMany(flags);
-  const useless = (["batch", "wait", "out", "dryRun"] as const).find((flag) => flags[flag] !== undefined);
-  if (useless !== undefined) {
-    const flag = useless === "dryRun" ? "--dry-run" : `--${useless}`;
-    throw new Failure("usage/invalid", `what is scheduled cannot have ${flag}`, {
-      hint: `leave ${flag} out`,
-    });
-  }
+  refuseUseless(flags, ["batch", "wait", "out", "dryRun"]);
   return { verb: "submit", submission };
+}
+
+/** Nobody sits there when a schedule fires. */
+function refuseUseless<Flag extends string>(
+  flags: Readonly<Partial<Record<Flag, unknown>>>,
+  names: readonly Flag[],
+) {
+  const useless = names.find((name) => flags[name] !== undefined);
+  if (useless === undefined) return;
+  const flag = `--${useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  throw new Failure("usage/invalid", `what is scheduled cannot have ${flag}`, { hint: `leave ${flag} out` });
 }
 
 /** A fire is one job: an array of each fire would be more than somebody who looks away means to queue. */

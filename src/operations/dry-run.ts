@@ -19,29 +19,45 @@ export const dryRun = operation({
   input: Submission,
   output: DryRunView,
   async run(ctx, input, caller) {
-    const { runtime: name, params, job } = await jobOf(ctx, input, caller);
-    const nowMs = ctx.clock.nowMs();
-    const state = ctx.state();
-    const { lane: spec } = job;
-    const forecast = forecastSubmit(state, nowMs, job);
-    const gpuUuids = forecast.start?.decision?.gpus ?? someGpus(state, spec);
-    const { argv, env } = ctx.planLaunch({ runtime: name, params, gpuUuids });
-    return {
-      runtime: name,
-      lane: spec.key,
-      params,
-      lease: { gpus: spec.gpuCount, mode: spec.mode, vramBytes: spec.vramBytes },
-      fits: forecast.reply?.ok === true,
-      placement: placementOf(state, nowMs, spec, forecast),
-      start: viewEta(forecast, state.lanes.get(spec.key), nowMs),
-      evicts: forecast.decisions
-        .filter(({ forLaneKey }) => forLaneKey === spec.key)
-        .map((decision) => viewDecision(decision, nowMs)),
-      command: [...argv],
-      env: { ...env },
-    };
+    const { runtime, params, job } = await jobOf(ctx, input, caller);
+    return viewDryRun(ctx, job, (gpuUuids) => ctx.planLaunch({ runtime, params, gpuUuids }));
   },
 });
+
+interface Started {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * What would become of a job, by the scheduler's own forecast.
+ * @param launchOn what would be started with these GPUs (UUIDs)
+ */
+export function viewDryRun(
+  ctx: Context,
+  job: NewJob,
+  launchOn: (gpuUuids: readonly string[]) => Started,
+): DryRunView {
+  const nowMs = ctx.clock.nowMs();
+  const state = ctx.state();
+  const { lane: spec } = job;
+  const forecast = forecastSubmit(state, nowMs, job);
+  const { argv, env } = launchOn(forecast.start?.decision?.gpus ?? someGpus(state, spec));
+  return {
+    runtime: spec.runtime,
+    lane: spec.key,
+    params: { ...job.payload.params },
+    lease: { gpus: spec.gpuCount, mode: spec.mode, vramBytes: spec.vramBytes },
+    fits: forecast.reply?.ok === true,
+    placement: placementOf(state, nowMs, spec, forecast),
+    start: viewEta(forecast, state.lanes.get(spec.key), nowMs),
+    evicts: forecast.decisions
+      .filter(({ forLaneKey }) => forLaneKey === spec.key)
+      .map((decision) => viewDecision(decision, nowMs)),
+    command: [...argv],
+    env: { ...env },
+  };
+}
 
 /** The job as it would be submitted; it is made of a runtime that has no engine here, too. */
 async function jobOf(ctx: Context, { runtime: name, params: given, options }: Asked, caller: Caller) {

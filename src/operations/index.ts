@@ -1,6 +1,7 @@
 import { cancel } from "./cancel.ts";
 import { cancelArray, holdArray, releaseArray } from "./change-array.ts";
 import { dryRun } from "./dry-run.ts";
+import { dryRunCommand } from "./dry-run-command.ts";
 import { events } from "./events.ts";
 import { follow } from "./follow.ts";
 import { gpus } from "./gpus.ts";
@@ -44,6 +45,7 @@ const listed = [
   submitArray,
   runArray,
   dryRun,
+  dryRunCommand,
   run,
   ls,
   show,

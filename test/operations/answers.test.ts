@@ -107,6 +107,23 @@ describe("answers of a daemon", () => {
     );
   });
 
+  test("a dry run of a command does so too", async () => {
+    const command = { command: ["sleep", "1"], cwd: "/", env: {}, gpus: 1 };
+    const { total } = await host.client.call("GET /jobs", {});
+    const view = await host.client.call("POST /jobs/run/dry-run", command);
+    expect(view).toMatchObject({
+      runtime: "run",
+      fits: true,
+      placement: "on GPU 0 (24 GiB), once there is room",
+      evicts: [{ kind: "stop-worker" }],
+      command: ["sleep", "1"],
+    });
+    expect(view.env).toEqual({ CUDA_VISIBLE_DEVICES: expect.stringMatching(/^GPU-/) });
+    const tooMany = await host.client.call("POST /jobs/run/dry-run", { ...command, gpus: 9 });
+    expect(tooMany).toMatchObject({ fits: false, placement: expect.stringMatching(/9 GPUs/) });
+    expect((await host.client.call("GET /jobs", {})).total).toBe(total);
+  });
+
   test("who follows a waiting job hears of a new reason, and of no countdown", async () => {
     const running = await say("echo", 3);
     await host.until(running.id, "running");

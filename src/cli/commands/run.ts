@@ -5,7 +5,14 @@ import { command, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { FollowOptions } from "../follow.ts";
 import type { InterruptSignal } from "../io.ts";
-import { arrayOf, describeJobOptions, type JobFlags, jobOptionsOf, keyOf } from "../job-options.ts";
+import {
+  arrayOf,
+  describeJobOptions,
+  type JobFlags,
+  jobOptionsOf,
+  keyOf,
+  refuseDryArray,
+} from "../job-options.ts";
 import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
 
 /** The flags of `orch run`. */
@@ -13,6 +20,7 @@ export interface RunFlags extends JobFlags {
   readonly detach?: boolean;
   readonly shared?: boolean;
   readonly onResume?: string;
+  readonly dryRun?: boolean;
 }
 
 export const run = command<RunFlags>({
@@ -37,6 +45,13 @@ export const run = command<RunFlags>({
     const client = await context.connect();
     const submission = submissionOf(context, args, options);
     const array = arrayOf(options);
+    if (options.dryRun === true) {
+      refuseDryArray(array !== null);
+      const { printDryRun } = await import("../print-dry-run.ts");
+      const view = await client.call("POST /jobs/run/dry-run", submission);
+      out.result(view, { text: () => printDryRun(out, view, context.io.clock.nowMs()) });
+      return 0;
+    }
     if (array !== null) {
       const queued = await client.call("POST /jobs/run-array", { ...submission, ...array });
       noteRepeat(out, queued);
@@ -62,6 +77,7 @@ export function describeRun(parser: Parser): void {
     .argument("<command...>", "the command; flags behind it are its own")
     .passThroughOptions()
     .option("-d, --detach", "queue it, print its id, and return")
+    .option("--dry-run", "say where and when it would run, but queue nothing")
     .option("--shared", "share its GPUs with others (needs --vram)")
     .option(
       "--on-resume <command>",

@@ -7,7 +7,7 @@ import { noteRepeat } from "../array-text.ts";
 import { type Command, createParser, type Parser, parse, parseOperands } from "../command.ts";
 import type { Context } from "../context.ts";
 import { gatherParams } from "../gather-params.ts";
-import { arrayOf, describeJobOptions, keyOf, placedJobOptionsOf } from "../job-options.ts";
+import { arrayOf, describeJobOptions, keyOf, placedJobOptionsOf, refuseDryArray } from "../job-options.ts";
 import { jobSentence } from "../job-text.ts";
 import { describeParams } from "../param-flags.ts";
 import type { SubmitFlags } from "../submit-flags.ts";
@@ -164,11 +164,6 @@ function readFlags(context: Context, parser: Parser): SubmitFlags {
   if (flags.dryRun === true && (flags.wait === true || flags.batch !== undefined)) {
     throw new Failure("usage/invalid", "--dry-run goes with neither --wait nor --batch");
   }
-  if (flags.dryRun === true && (flags.array !== undefined || flags.sweep !== undefined)) {
-    throw new Failure("usage/invalid", "--dry-run goes with neither --array nor --sweep", {
-      why: "it looks at one job",
-      hint: "leave them out, and give the params of one of the jobs",
-    });
-  }
+  if (flags.dryRun === true) refuseDryArray(flags.array !== undefined || flags.sweep !== undefined);
   return flags;
 }
