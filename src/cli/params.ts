@@ -6,6 +6,9 @@ import type { Json } from "../std/json.ts";
 
 type Params = Record<string, Json>;
 
+/** As runtimes may name their params; `__proto__` and the like would get lost on their way. */
+const PARAM_NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
+
 /** The value of a parameter as typed, as the type the runtime declares. Ranges are left to the daemon. */
 export function paramValue(param: ParamView, text: string): Json {
   switch (param.type) {
@@ -39,6 +42,11 @@ export function paramsFromPairs(runtime: RuntimeView, pairs: readonly string[]):
       });
     }
     const name = pair.slice(0, at);
+    if (!PARAM_NAME.test(name)) {
+      throw new Failure("usage/invalid", `--param ${pair}: "${name}" is no name of a param`, {
+        hint: `orch runtimes show ${runtime.name}`,
+      });
+    }
     const text = pair.slice(at + 1);
     const param = runtime.params.find((candidate) => candidate.name === name);
     params[name] = param === undefined ? text : paramValue(param, text);

@@ -80,8 +80,9 @@ function unknownParam(runtime: Runtime, name: string): Failure {
 }
 
 function missingParam(runtime: Runtime, name: string, param: Param): Failure {
+  const kind = param.type.toUpperCase();
   return new Failure("param/missing", `param "${name}" of runtime "${runtime.name}" is missing`, {
     why: param.help === "" ? "it is required" : `it is required: ${param.help}`,
-    hint: `add --${name} ${param.type.toUpperCase()}`,
+    hint: `add --${name} ${kind}, or --param ${name}=${kind}`,
   });
 }

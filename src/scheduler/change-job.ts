@@ -38,6 +38,13 @@ function refusalOf(tx: Transition, job: Job, change: JobChange): Reply | undefin
   }
   if (change.deadlineMs != null && change.deadlineMs <= tx.nowMs)
     return refuse("job/deadline", "that deadline is past already", "give a later one with --deadline");
+  const heldUntilMs = job.phase.state === "held" ? job.phase.untilMs : null;
+  const beginMs = (change.notBeforeMs === undefined ? heldUntilMs : change.notBeforeMs) ?? tx.nowMs;
+  const deadlineMs = change.deadlineMs === undefined ? (job.extras?.deadlineMs ?? null) : change.deadlineMs;
+  if (deadlineMs !== null && beginMs >= deadlineMs) {
+    const text = `job ${job.id} would have to be done before it may begin`;
+    return refuse("job/deadline", text, "give a later --deadline or an earlier --begin");
+  }
   const { priority } = change;
   if (priority === undefined || priority <= job.priority) return undefined;
   for (const { key } of job.terms.accounts) {

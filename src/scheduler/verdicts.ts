@@ -27,6 +27,7 @@ export function shortfall(state: State, lane: Lane, isPromised: (gpu: Gpu) => bo
   const promised = healthy.filter(isPromised);
   if (promised.length > 0) return verdict("gpu-reserved", { gpus: promised.map((gpu) => gpu.uuid) });
   const foreign = healthy.filter((gpu) => gpu.foreignBytes > 0);
+  if (foreign.length === 0) return verdict("gpu-busy", { gpus: healthy.map((gpu) => gpu.uuid) });
   return verdict("gpu-foreign", { gpus: foreign.map((gpu) => gpu.uuid) });
 }
 

@@ -85,6 +85,7 @@ describe("parameters", () => {
     [["--sampler", "lms"], 2, /^error: sampler cannot be "lms"\n {2}why: .*euler, ddim/],
     [["--param", "hires_fix=perhaps"], 2, /^error: hires_fix cannot be/],
     [["--param", "width"], 2, /^error: --param width: a value is missing/],
+    [["--param", "__proto__=1"], 2, /^error: --param __proto__=1: "__proto__" is no name of a param/],
     [["--widht", "3"], 2, /^error: unknown option '--widht'\n {2}try: did you mean --width\?/],
     [["--params", "none.json"], 2, /^error: cannot read none\.json/],
     [["--out", "x"], 2, /^error: --out needs --wait/],

@@ -57,6 +57,20 @@ describe("a waiting job", () => {
     expect(order(bench)).toEqual([1, 2, 3]);
   });
 
+  it("cannot have to be done before it may begin", () => {
+    const bench = waiting();
+    const early = { deadlineMs: bench.nowMs + 5_000 };
+    expect(change(bench, 1, { ...early, notBeforeMs: bench.nowMs + 5_000 })).toMatchObject({
+      code: "job/deadline",
+      message: "job 1 would have to be done before it may begin",
+    });
+    expect(change(bench, 1, early)).toMatchObject({ ok: true });
+    expect(change(bench, 1, { notBeforeMs: bench.nowMs + 9_000 })).toMatchObject({ code: "job/deadline" });
+    expect(change(bench, 2, { notBeforeMs: bench.nowMs + 9_000 })).toMatchObject({ ok: true });
+    expect(change(bench, 2, early)).toMatchObject({ code: "job/deadline" });
+    expect(change(bench, 2, { ...early, notBeforeMs: null })).toMatchObject({ ok: true });
+  });
+
   it("keeps what else holds it when its begin is taken back", () => {
     const bench = new Bench();
     const id = bench.submit(lane, { hold: true, notBeforeMs: bench.nowMs + 9_000 });
