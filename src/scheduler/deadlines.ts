@@ -1,3 +1,5 @@
+import { createHeap, type Heap } from "./heap.ts";
+
 /** Something to look at again at a given time. Whether it still matters is decided when it comes up. */
 export interface Deadline {
   readonly atMs: number;
@@ -6,7 +8,7 @@ export interface Deadline {
   readonly id: number | string;
 }
 
-/** A binary min-heap by time. Entries are never removed early: they are checked when they come up. */
+/** Deadlines, earliest first. Entries are never removed early: they are checked when they come up. */
 export interface DeadlineHeap {
   add(deadline: Deadline): void;
   /** Time of the earliest entry, or undefined. */
@@ -19,51 +21,15 @@ export interface DeadlineHeap {
 
 /** An empty heap. */
 export function createDeadlineHeap(): DeadlineHeap {
-  return heapOf([]);
+  return deadlinesIn(createHeap((left, right) => left.atMs < right.atMs));
 }
 
-function heapOf(heap: Deadline[]): DeadlineHeap {
-  const at = (index: number): number => heap[index]?.atMs ?? Number.POSITIVE_INFINITY;
-  const swap = (left: number, right: number): void => {
-    const held = heap[left] as Deadline;
-    heap[left] = heap[right] as Deadline;
-    heap[right] = held;
-  };
-  const siftUp = (start: number): void => {
-    let index = start;
-    while (index > 0) {
-      const parent = (index - 1) >>> 1;
-      if (at(parent) <= at(index)) return;
-      swap(parent, index);
-      index = parent;
-    }
-  };
-  const siftDown = (): void => {
-    let index = 0;
-    for (;;) {
-      const left = index * 2 + 1;
-      const smaller = at(left + 1) < at(left) ? left + 1 : left;
-      if (at(smaller) >= at(index)) return;
-      swap(smaller, index);
-      index = smaller;
-    }
-  };
+function deadlinesIn(heap: Heap<Deadline>): DeadlineHeap {
+  const nextAtMs = (): number | undefined => heap.first()?.atMs;
   return {
-    add(deadline) {
-      heap.push(deadline);
-      siftUp(heap.length - 1);
-    },
-    nextAtMs: () => heap[0]?.atMs,
-    copy: () => heapOf(heap.slice()),
-    takeDue(nowMs) {
-      const first = heap[0];
-      if (!first || first.atMs > nowMs) return undefined;
-      const last = heap.pop() as Deadline;
-      if (heap.length > 0) {
-        heap[0] = last;
-        siftDown();
-      }
-      return first;
-    },
+    add: (deadline) => heap.add(deadline),
+    nextAtMs,
+    takeDue: (nowMs) => ((nextAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs ? heap.take() : undefined),
+    copy: () => deadlinesIn(heap.copy()),
   };
 }

@@ -1,3 +1,5 @@
+import { createHeap } from "./heap.ts";
+
 interface Entry<T> {
   readonly atMs: number;
   readonly order: number;
@@ -13,62 +15,19 @@ export interface TimeHeap<T> {
   takeDue(nowMs: number): T | undefined;
 }
 
-/** An empty binary heap: adding and taking cost O(log n). */
+/** An empty heap of things to come. */
 export function createTimeHeap<T>(): TimeHeap<T> {
-  const heap: Entry<T>[] = [];
+  const heap = createHeap<Entry<T>>(
+    (left, right) => left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order),
+  );
   let order = 0;
+  const nextAtMs = (): number => heap.first()?.atMs ?? Number.POSITIVE_INFINITY;
   return {
     add(atMs, item) {
       order += 1;
-      heap.push({ atMs, order, item });
-      siftUp(heap);
+      heap.add({ atMs, order, item });
     },
-    nextAtMs: () => heap[0]?.atMs ?? Number.POSITIVE_INFINITY,
-    takeDue(nowMs) {
-      const first = heap[0];
-      if (first === undefined || first.atMs > nowMs) return undefined;
-      const last = heap.pop();
-      if (last !== undefined && heap.length > 0) {
-        heap[0] = last;
-        siftDown(heap);
-      }
-      return first.item;
-    },
+    nextAtMs,
+    takeDue: (nowMs) => (nextAtMs() <= nowMs ? heap.take()?.item : undefined),
   };
-}
-
-function isBefore<T>(left: Entry<T>, right: Entry<T>): boolean {
-  return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
-}
-
-function siftUp<T>(heap: Entry<T>[]): void {
-  let at = heap.length - 1;
-  while (at > 0) {
-    const above = (at - 1) >>> 1;
-    if (!swapIfBefore(heap, at, above)) return;
-    at = above;
-  }
-}
-
-function siftDown<T>(heap: Entry<T>[]): void {
-  let at = 0;
-  for (;;) {
-    let smallest = at * 2 + 1;
-    const left = heap[smallest];
-    if (left === undefined) return;
-    const right = heap[smallest + 1];
-    if (right !== undefined && isBefore(right, left)) smallest += 1;
-    if (!swapIfBefore(heap, smallest, at)) return;
-    at = smallest;
-  }
-}
-
-/** Puts the entry at `lower` above the one at `upper` if it comes first. */
-function swapIfBefore<T>(heap: Entry<T>[], lower: number, upper: number): boolean {
-  const below = heap[lower];
-  const above = heap[upper];
-  if (below === undefined || above === undefined || !isBefore(below, above)) return false;
-  heap[lower] = above;
-  heap[upper] = below;
-  return true;
 }
