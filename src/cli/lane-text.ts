@@ -1,4 +1,4 @@
-import type { LaneView } from "../protocol/learned-view.ts";
+import type { LaneView, RuntimeDetail } from "../protocol/learned-view.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { formatDurationMs } from "../std/duration.ts";
 
@@ -10,6 +10,7 @@ export function laneFields(view: LaneView): [string, string | number | null][] {
     ["workers", workersText(view)],
     ["start", view.startMs === null ? "not measured yet" : formatDurationMs(view.startMs)],
     ["stop", view.stopMs === null ? null : formatDurationMs(view.stopMs)],
+    ["sleep", sleepText(view.sleep)],
     ["run", statsText(view.run)],
     ["switch cost", `${formatDurationMs(view.switchMs)}${isMeasured ? "" : " (assumed)"}`],
     ["quantum", formatDurationMs(view.quantumMs)],
@@ -18,9 +19,27 @@ export function laneFields(view: LaneView): [string, string | number | null][] {
   ];
 }
 
+/** "1.2 s, wakes in 0.8 s, keeps 1 GiB". */
+function sleepText(sleep: LaneView["sleep"]): string | null {
+  if (sleep === null) return null;
+  const { sleepMs, wakeMs, residueBytes, isMeasured, off } = sleep;
+  const parts = [
+    sleepMs === null ? "not measured yet" : formatDurationMs(sleepMs),
+    wakeMs === null ? null : `wakes in ${formatDurationMs(wakeMs)}`,
+    `keeps ${formatBytes(residueBytes)}${isMeasured ? "" : " (declared)"}`,
+    off === null ? null : `off: ${off}`,
+  ];
+  return parts.filter((part) => part !== null).join(", ");
+}
+
 function workersText({ workers, queued, home }: LaneView): string {
   const kept = home === 0 ? "" : `, ${home} kept while there is room`;
   return `${workers}, ${queued} jobs queued${kept}`;
+}
+
+/** Run times by groups of params, as aligned lines: group, time. */
+export function groupFields(groups: RuntimeDetail["groups"]): [string, string | null][] {
+  return groups.map(({ group, run }) => [group.replaceAll("&", " "), statsText(run)]);
 }
 
 /** "2.1 s ± 0.3 s (12 runs)". */

@@ -1,5 +1,5 @@
 import type { Reply, Request } from "./events.ts";
-import { nothingLearned } from "./learned.ts";
+import { noRuns, nothingLearned } from "./learned.ts";
 import { log, type Transition } from "./transition.ts";
 
 /** Forgets what was measured of a runtime: its model or the hardware changed. Its declaration counts again. */
@@ -12,6 +12,11 @@ export function forgetLearned(
     lane.learned = nothingLearned;
     lane.prior = nothingLearned;
     tx.changes.lanes.add(lane);
+  }
+  for (const group of tx.state.runGroups.values()) {
+    if (!group.key.startsWith(`${runtime}?`)) continue;
+    group.run = noRuns;
+    tx.changes.runGroups.add(group);
   }
   tx.needsPlan = true;
   log(tx, "runtime-forgotten", `what was measured of ${runtime} is forgotten`);

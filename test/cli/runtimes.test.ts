@@ -12,6 +12,7 @@ const lane: LaneView = {
   queued: 4,
   home: 1,
   startMs: 21_000,
+  sleep: null,
   stopMs: 900,
   run: { meanMs: 4_200, deviationMs: 310, count: 12 },
   switchMs: 21_900,
@@ -36,7 +37,11 @@ const fresh: LaneView = {
 };
 
 it("show prints what was learned of each lane in words, and leaves out what was not", async () => {
-  const view = { ...sdxl, lanes: [lane, fresh] };
+  const groups = [
+    { group: "steps=~32&size=large", run: { meanMs: 9_000, deviationMs: 400, count: 5 } },
+    { group: "steps=~64&size=large", run: { meanMs: 17_000, deviationMs: 0, count: 1 } },
+  ];
+  const view = { ...sdxl, lanes: [lane, fresh], groups };
   await using server = await serveAnswers({ "GET /runtimes/:runtime": () => view });
   const { stdout } = await orch(["runtimes", "show", "sdxl"], server);
   const learned = stdout.slice(stdout.indexOf("\nlane ") + 1);
@@ -57,6 +62,10 @@ it("show prints what was learned of each lane in words, and leaves out what was 
     "switch cost  10 s (assumed)",
     "quantum  1m 40s",
     "vram  the whole GPU, at least 18 GiB since it ran out of memory",
+    "",
+    "JOBS LIKE  RUN",
+    "steps=~32 size=large  9.0 s ± 400 ms (5)",
+    "steps=~64 size=large  17 s (1)",
     "",
   ]);
   expect(JSON.parse((await orch(["runtimes", "show", "sdxl", "--json"], server)).stdout)).toEqual(view);
