@@ -1,21 +1,26 @@
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { request } from "node:http";
+import { pipeline, Readable } from "node:stream";
 import { errnoOf } from "../std/failure.ts";
+import { bytesOf, type RequestBody } from "./request-body.ts";
 
 export interface WorkerRequest {
   /** Absolute path of a Unix socket, or `http://host:port`. */
   readonly endpoint: string;
   readonly agent: Agent;
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
-  readonly body: string | null;
+  /** Beside those that the body brings along. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text is JSON. */
+  readonly body: string | RequestBody | null;
   /** Gives the request up, its answer's body included; null = it may take for ever. */
   readonly signal: AbortSignal | null;
 }
 
 /**
  * Sends a request to a worker and gives the head of its answer, or why there is none. A kept-alive connection that
- * turns out to be closed is replaced once: all requests to workers are idempotent.
+ * turns out to be closed is replaced once: all requests over kept-alive connections are idempotent.
  */
 export async function sendToWorker(options: WorkerRequest): Promise<IncomingMessage | Error> {
   const sent = send(options);
@@ -27,11 +32,18 @@ export async function sendToWorker(options: WorkerRequest): Promise<IncomingMess
 function send(options: WorkerRequest): ClientRequest {
   const { endpoint, agent, method, path, body, signal } = options;
   const target = endpoint.startsWith("/") ? { socketPath: endpoint } : tcpTarget(endpoint);
-  const headers =
-    body === null ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+  const headers = { ...options.headers, ...headersOf(body) };
   const sent = request({ ...target, agent, method, path, headers, ...(signal === null ? {} : { signal }) });
-  sent.end(body ?? undefined);
+  if (body === null || typeof body === "string") sent.end(body ?? undefined);
+  // Trouble on the way ends the request with an error, which answerOf hears.
+  else pipeline(Readable.from(bytesOf(body), { objectMode: false }), sent, () => undefined);
   return sent;
+}
+
+function headersOf(body: WorkerRequest["body"]): Record<string, string | number> {
+  if (body === null) return {};
+  if (typeof body !== "string") return { "content-type": body.type, "content-length": body.bytes };
+  return { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
 }
 
 function tcpTarget(endpoint: string): { host: string; port: string } {

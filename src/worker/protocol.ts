@@ -22,7 +22,7 @@ export type JobEvent =
 
 /** What `GET /healthz` of a worker says. */
 export interface Health {
-  readonly status: "starting" | "ready" | "failed";
+  readonly status: "starting" | "ready" | "asleep" | "failed";
   readonly detail: string | null;
   readonly vramBytes: number | null;
 }
@@ -35,6 +35,8 @@ export interface JobHandover {
   readonly params: Readonly<Record<string, Json>>;
   /** Folder where the worker puts artifacts; the worker makes it when it has one. */
   readonly outputDir: string;
+  /** Goes with the job wherever it is spoken of. */
+  readonly correlation: string;
 }
 
 /** How a job came out, from the worker's own words. */
@@ -72,10 +74,21 @@ export interface WorkerProtocol {
   forget(endpoint: string): void;
 }
 
-/** Sends idle workers to sleep and wakes them. Both are idempotent. */
+/** How a worker sleeps. */
+export interface Nap {
+  /** 1 = its weights go to the host's memory, 2 = they are discarded and read again. */
+  readonly level: 1 | 2;
+  /** For falling asleep, and for waking. */
+  readonly deadlineMs: number;
+}
+
+/** Sends idle workers to sleep and wakes them. Both are idempotent: of a worker that does already they only make sure. */
 export interface Sleeper {
-  /** The worker gives back the VRAM it can do without. @throws Failure worker/failed; its state is unknown then */
-  sleep(endpoint: string, deadlineMs: number): Promise<void>;
+  /**
+   * The worker gives back the VRAM it can do without.
+   * @throws Failure worker/no-sleep when it cannot sleep at all, worker/failed when its state is unknown
+   */
+  sleep(endpoint: string, nap: Nap): Promise<void>;
   /** @throws Failure worker/failed; its state is unknown then */
-  wake(endpoint: string, deadlineMs: number): Promise<void>;
+  wake(endpoint: string, nap: Nap): Promise<void>;
 }

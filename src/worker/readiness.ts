@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
 import { formatDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
-import type { Health, WorkerProtocol } from "./protocol.ts";
+import type { Health } from "./protocol.ts";
 
 /** Poll often at first, since most switches end in the first seconds and each poll adds to them. */
 const FAST_POLL_MS = 20;
@@ -14,6 +14,8 @@ const PROBE_DEADLINE_MS = 2_000;
 export interface ReadinessOptions {
   /** From now. */
   readonly deadlineMs: number;
+  /** Why it is as long as it is: said when it is over. */
+  readonly deadlineWhy: string;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   /** True once the worker's program has ended, so that waiting is vain. */
@@ -22,12 +24,12 @@ export interface ReadinessOptions {
 
 /**
  * Waits until a worker says that it is ready.
+ * @param probe one look at it, by the path that jobs take; null while nobody answers
  * @throws Failure worker/failed when it says `failed`, ends, or is not ready at the deadline; `interrupted` at once
  * when `signal` aborts.
  */
 export async function waitUntilReady(
-  protocol: Pick<WorkerProtocol, "health">,
-  endpoint: string,
+  probe: (deadlineMs: number) => Promise<Health | null>,
   options: ReadinessOptions,
 ): Promise<Health> {
   const { clock, signal, deadlineMs } = options;
@@ -37,20 +39,20 @@ export async function waitUntilReady(
   for (;;) {
     const leftMs = startMs + deadlineMs - clock.monotonicMs();
     const probeMs = Math.max(1, Math.min(leftMs, PROBE_DEADLINE_MS));
-    const health = await untilAborted(protocol.health(endpoint, probeMs), signal);
+    const health = await untilAborted(probe(probeMs), signal);
     if (health?.status === "ready") return health;
     last = health ?? last;
     if (last?.status === "failed") throw workerFailed("the worker could not load", last.detail);
     if (options.isGone()) throw workerFailed("the worker ended before it was ready", last?.detail ?? null);
     const waitedMs = clock.monotonicMs() - startMs;
-    if (waitedMs >= deadlineMs) throw neverReady(deadlineMs, last);
+    if (waitedMs >= deadlineMs) throw neverReady(options, last);
     if (waitedMs > FAST_PHASE_MS) pollMs = Math.min(pollMs * BACK_OFF, SLOW_POLL_MS);
     await untilAborted(sleep(Math.min(pollMs, deadlineMs - waitedMs), undefined, { signal }), signal);
   }
 }
 
-function neverReady(deadlineMs: number, last: Health | null): Failure {
-  const message = `the worker was not ready within ${formatDurationMs(deadlineMs)}`;
+function neverReady({ deadlineMs, deadlineWhy }: ReadinessOptions, last: Health | null): Failure {
+  const message = `the worker was not ready within ${formatDurationMs(deadlineMs)} (${deadlineWhy})`;
   return workerFailed(message, last === null ? "nobody answered at its endpoint" : last.detail);
 }
 

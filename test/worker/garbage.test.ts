@@ -30,7 +30,7 @@ describe("a worker that breaks the protocol loses its job", () => {
 
   test("nobody there", async () => {
     const protocol = createOrchProtocol();
-    const job = { jobId: 1, attempt: 1, fence: 1, params: {}, outputDir: "/" };
+    const job = { jobId: 1, attempt: 1, fence: 1, params: {}, outputDir: "/", correlation: "c" };
     expect((await protocol.run("/nonexistent/socket", job, () => undefined)).kind).toBe("lost");
     expect(await protocol.health("/nonexistent/socket", 100)).toBeNull();
     await protocol.cancel("/nonexistent/socket", 1);

@@ -9,7 +9,9 @@ import { until } from "../kit/until.ts";
 
 function waitFor(worker: PythonWorker, deadlineMs: number, signal = new AbortController().signal) {
   const isGone = (): boolean => worker.child.exitCode !== null;
-  return waitUntilReady(worker.protocol, worker.endpoint, { deadlineMs, signal, clock: systemClock, isGone });
+  const probe = (probeMs: number) => worker.protocol.health(worker.endpoint, probeMs);
+  const deadlineWhy = "as the test declares";
+  return waitUntilReady(probe, { deadlineMs, deadlineWhy, signal, clock: systemClock, isGone });
 }
 
 async function post(worker: PythonWorker, path: string): Promise<number | undefined> {
@@ -43,7 +45,7 @@ describe("waiting until a worker is ready", () => {
     await using worker = startPythonWorker("steps.py", { ORCH_LOAD: '{"delay":60}' });
     await expect(waitFor(worker, 400)).rejects.toMatchObject({
       code: "worker/failed",
-      message: "the worker was not ready within 400 ms",
+      message: "the worker was not ready within 400 ms (as the test declares)",
     });
   });
 

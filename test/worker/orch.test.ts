@@ -109,7 +109,7 @@ describe("handing over again", () => {
     expect(await first.outcome).toMatchObject({ kind: "lost" });
 
     const events: JobEvent[] = [];
-    const job = { jobId, attempt: 1, fence: 1, params: {}, outputDir: worker.outputDir };
+    const job = { jobId, attempt: 1, fence: 1, params: {}, outputDir: worker.outputDir, correlation: "c" };
     const again = createOrchProtocol().run(worker.endpoint, job, (event) => events.push(event));
     writeFileSync(path, "");
     expect(await again).toMatchObject({ kind: "succeeded" });
@@ -139,7 +139,7 @@ describe("refusals", () => {
     await outcome;
   });
 
-  test("an older fence is refused from the first newer one on, for known jobs too", async () => {
+  test("an older fence is refused from the first newer one on, for known jobs too [fault 21]", async () => {
     const jobId = nextJobId++;
     expect((await worker.run(jobId, {}, { fence: 7 }).outcome).kind).toBe("succeeded");
     for (const id of [jobId, nextJobId++]) {

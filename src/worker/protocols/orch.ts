@@ -1,15 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import { Agent } from "node:http";
 import { z } from "zod";
-import { errnoOf } from "../../std/failure.ts";
+import { errnoOf, Failure } from "../../std/failure.ts";
 import type { WorkerRequest } from "../http-request.ts";
 import { readBody, sendToWorker } from "../http-request.ts";
 import { parseJobEvent } from "../job-event.ts";
 import { lost, readJobStream } from "../job-stream.ts";
-import type { Health, JobHandover, JobOutcome, WorkerProtocol } from "../protocol.ts";
+import type { Health, JobHandover, JobOutcome, Nap, WorkerProtocol } from "../protocol.ts";
+import { sleepFailure } from "../sleep-failure.ts";
 
 const HealthBody = z.object({
-  status: z.enum(["starting", "ready", "failed"]),
+  status: z.enum(["starting", "ready", "asleep", "failed"]),
   detail: z.string().nullable().default(null),
   vramBytes: z.number().nonnegative().nullable().default(null),
 });
@@ -35,7 +36,10 @@ export function createOrchProtocol(): WorkerProtocol {
   return {
     name: "orch",
     attaches: true,
-    sleeper: null,
+    sleeper: {
+      sleep: (endpoint, nap) => move(ask, endpoint, "sleep", nap),
+      wake: (endpoint, nap) => move(ask, endpoint, "wake", nap),
+    },
     health: (endpoint, deadlineMs) => readHealth(ask, endpoint, deadlineMs),
     run: (endpoint, job, onEvent) => runJob(ask, endpoint, job, onEvent),
     async cancel(endpoint, jobId) {
@@ -49,6 +53,29 @@ export function createOrchProtocol(): WorkerProtocol {
       agents.delete(endpoint);
     },
   };
+}
+
+/** @throws Failure as `Sleeper` says */
+async function move(ask: Ask, endpoint: string, what: "sleep" | "wake", { deadlineMs }: Nap): Promise<void> {
+  const signal = AbortSignal.timeout(Math.max(1, Math.ceil(deadlineMs)));
+  const answer = await ask(endpoint, { method: "POST", path: `/${what}`, body: null, signal });
+  if (answer instanceof Error) throw sleepFailure(what, signal, deadlineMs, answer.message);
+  const text = await readBody(answer, MAX_BODY_BYTES);
+  if (answer.statusCode === 200 && text !== null) return;
+  if (answer.statusCode === 404 || answer.statusCode === 501)
+    throw new Failure("worker/no-sleep", "its handler has no sleep() and wake()");
+  throw sleepFailure(what, signal, deadlineMs, wordsOf(text) ?? `HTTP ${answer.statusCode ?? "?"}`);
+}
+
+/** What the SDK says of trouble: `{ "error": … }`, or the refusal of a job. */
+function wordsOf(text: string | null): string | null {
+  try {
+    const words = z.object({ error: z.string() }).or(z.object({ message: z.string() }));
+    const { data } = words.safeParse(JSON.parse(text ?? ""));
+    return data === undefined ? null : "error" in data ? data.error : data.message;
+  } catch {
+    return null;
+  }
 }
 
 async function readHealth(ask: Ask, endpoint: string, deadlineMs: number): Promise<Health | null> {
@@ -85,9 +112,9 @@ async function runJob(
   job: JobHandover,
   onEvent: Parameters<WorkerProtocol["run"]>[2],
 ): Promise<JobOutcome> {
-  const { attempt, fence, params, outputDir } = job;
+  const { attempt, fence, params, outputDir, correlation } = job;
   // No deadline: a job may be silent for hours. The engine tells when its worker is gone, and then the socket closes.
-  const body = JSON.stringify({ attempt, fence, params, outputDir });
+  const body = JSON.stringify({ attempt, fence, params, outputDir, correlation });
   const answer = await ask(endpoint, { method: "POST", path: `/jobs/${job.jobId}`, body, signal: null });
   if (answer instanceof Error) return lost(`the worker cannot be reached: ${answer.message}`);
   if (answer.statusCode === 200) return readJobStream(answer, onEvent);
