@@ -1,0 +1,42 @@
+import type { Caller } from "../protocol/operation.ts";
+import { isWebAddress } from "../runtime/check-file.ts";
+import { checkParams } from "../runtime/check-params.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { Failure } from "../std/failure.ts";
+import type { Json } from "../std/json.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * As `checkParams`, of a caller who may be another user than the one whose worker will read the files that are named: what
+ * the caller may not read, that one is not asked to, and nobody is told whether it is there.
+ * @throws Failure param/…, file/unreadable
+ */
+export function checkOwnParams(
+  ctx: Context,
+  runtime: Runtime,
+  given: Readonly<Record<string, Json>>,
+  caller: Pick<Caller, "uid" | "user">,
+): Record<string, Json> {
+  for (const [name, value] of Object.entries(given)) {
+    const isFile = runtime.params[name]?.type === "file" && typeof value === "string" && !isWebAddress(value);
+    if (!isFile || ctx.users === null || ctx.users.mayReadFile(caller.uid, value)) continue;
+    throw new Failure(
+      "file/unreadable",
+      `param "${name}": ${caller.user} may not read "${value.slice(0, 200)}"`,
+      {
+        why: "it is not there, or its mode or that of a folder above it does not let you",
+        hint: `namei -l "${value.slice(0, 200)}"`,
+      },
+    );
+  }
+  return checkParams(runtime, given);
+}
+
+/** @throws Failure permission/denied where programs run as who submitted them, and root has not been allowed to. */
+export function refuseRootsJobs({ users }: Context, { uid }: Pick<Caller, "uid">): void {
+  if (uid !== 0 || users === null || users.allowRootJobs) return;
+  throw new Failure("permission/denied", "root's jobs are refused", {
+    why: "jobs run as the users who submit them here",
+    hint: "submit it as another user, or set allowRootJobs: true in config.yaml",
+  });
+}
