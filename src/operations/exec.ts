@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { readContainerFile } from "../engine/container-file.ts";
+import { must } from "../std/assert.ts";
+import { Failure } from "../std/failure.ts";
+import type { Context } from "./context.ts";
+import { findJob } from "./job-view.ts";
+import { operation } from "./operation.ts";
+import { refuseStranger } from "./rights.ts";
+import { findWorkerId } from "./worker-view.ts";
+
+export const exec = operation({
+  route: "GET /workers/:worker/process",
+  summary: "The process of a running worker, beside which its owner may run commands",
+  who: "owner",
+  input: z.object({ worker: z.string() }).strict(),
+  output: z.object({
+    worker: z.string(),
+    pid: z.number().int().describe("its supervisor: the program is a child of it"),
+    container: z
+      .object({
+        name: z.string(),
+        command: z.array(z.string()).describe("the engine's program and what comes before every verb"),
+        env: z.record(z.string(), z.string()).describe("what it needs to find the engine"),
+      })
+      .nullable()
+      .describe("null for a plain process"),
+  }),
+  async run(ctx, input, caller) {
+    const id = findWorkerId(ctx, input.worker);
+    refuseStranger(ctx.host.uid, ownerOf(ctx, id), caller);
+    const row = must(ctx.queries.worker(id), `worker ${id} is not in the database`);
+    const pid = row.identity === null ? null : (JSON.parse(row.identity) as { pid?: number }).pid;
+    if (pid === null || pid === undefined) {
+      throw new Failure("worker/state", `${row.name} has no program yet: it is ${row.state}`, {
+        hint: `orch workers ls`,
+      });
+    }
+    const container = readContainerFile(ctx.places.workerDir(id));
+    return {
+      worker: row.name,
+      pid,
+      container: container && { name: container.name, command: [...container.command], env: container.env },
+    };
+  },
+});
+
+/** A one-shot worker belongs to whoever submitted its job; one that serves many jobs to who runs the daemon. */
+function ownerOf(ctx: Context, workerId: number) {
+  const worker = must(ctx.state().workers.get(workerId), `worker ${workerId} is not there`);
+  const [job] = worker.jobs;
+  const isOneShot = worker.lane.spec.residency === "one-shot";
+  const { uid, user } =
+    isOneShot && job ? findJob(ctx, job.id) : { uid: ctx.host.uid, user: "the daemon's user" };
+  return { id: workerId, uid, user, what: `worker ${worker.name}` };
+}
