@@ -1,0 +1,26 @@
+import type { Effect, Fire } from "../scheduler/effects.ts";
+import type { Report } from "../scheduler/events.ts";
+import type { State } from "../scheduler/model.ts";
+import type { Changes } from "../scheduler/transition.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Journal } from "../store/journal.ts";
+
+/** What the loop works with. */
+export interface LoopOptions {
+  /** Rebuilds the state from the database; called at the start and after a failed commit. */
+  readonly restore: () => State;
+  readonly journal: Journal;
+  /** `inherited`: the effect was derived from the database, not planned in a step of this daemon. */
+  readonly perform: (effect: Effect, inherited: boolean) => void;
+  readonly fire: (fire: Fire) => void;
+  readonly committed: (changes: Changes, seqs: readonly number[]) => void;
+  /** The GPUs as last seen: a rebuilt state knows none of them. */
+  readonly lastSeen: () => Report;
+  /** The disk is full: gives some of it back if it can. @returns whether another try is worthwhile. */
+  readonly freeSpace: () => boolean;
+  /** A bug of ours inside a step: nothing of it was committed and the daemon must not go on. */
+  readonly crash: (error: unknown) => void;
+  /** Does `work`, which is called `what`, and notes how long the event loop stood still for it. */
+  readonly watch: (what: string, work: () => void) => void;
+  readonly clock: Clock;
+}
