@@ -1,5 +1,5 @@
 import type { GpuReading } from "./probe.ts";
-import type { SampledProcess } from "./sample.ts";
+import { isStranger, type SampledProcess } from "./sample.ts";
 
 export interface ForeignQuestion {
   readonly reading: GpuReading;
@@ -17,7 +17,7 @@ export interface ForeignQuestion {
  * the GPU: then what is used may be all ours, and only what is known to be foreign counts.
  */
 export function countForeignBytes({ reading, processes, hasWorker }: ForeignQuestion): number {
-  const foreign = (processes ?? []).filter((process) => process.workerId === null);
+  const foreign = (processes ?? []).filter(isStranger);
   const knownBytes = foreign.reduce((sum, process) => sum + (process.vramBytes ?? 0), 0);
   const oursIsThere = hasWorker || foreign.length < (processes ?? []).length;
   const isTold =

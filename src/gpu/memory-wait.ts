@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatBytes } from "../std/bytes.ts";
 import type { Clock } from "../std/clock.ts";
 import { describeHolder } from "./process-text.ts";
-import type { GpuSample, SampledProcess } from "./sample.ts";
+import type { GpuSample, SampledGpu, SampledProcess } from "./sample.ts";
 
 export interface MemoryWaitOptions {
   /** How long to wait at most, in milliseconds from now. */
@@ -17,6 +17,8 @@ export interface MissingMemory {
   readonly freeBytes: number;
   /** The programs on it, as far as the driver names them. */
   readonly holders: readonly SampledProcess[];
+  /** The shortage is of memory that is taken by nobody, as far as the driver shows: it does not give it back. */
+  readonly isStuck: boolean;
   /** One sentence for people: the numbers, and who holds the memory or why the GPU cannot be used. */
   readonly text: string;
 }
@@ -86,11 +88,20 @@ function freeBytesOf(sample: GpuSample, uuid: string): number {
   return sample.stale === null && reading?.health.ok ? reading.memory.freeBytes : 0;
 }
 
+/** Memory in use that no program accounts for. 0 where that cannot be told, or a stranger may have it. Bytes. */
+function lostBytes({ reading, processes }: SampledGpu): number {
+  if (!reading.health.ok || processes === null) return 0;
+  if (processes.some(({ workerId, vramBytes }) => workerId === null || vramBytes === null)) return 0;
+  const heldBytes = processes.reduce((sum, { vramBytes }) => sum + (vramBytes ?? 0), 0);
+  return Math.max(0, reading.memory.usedBytes - heldBytes);
+}
+
 function describeMissing(sample: GpuSample, uuid: string, neededBytes: number, nowMs: number): MissingMemory {
   const gpu = sample.gpus.find((each) => each.reading.uuid === uuid);
   const freeBytes = freeBytesOf(sample, uuid);
   const holders = gpu?.processes ?? [];
-  const base = { uuid, neededBytes, freeBytes, holders };
+  const isStuck = sample.stale === null && gpu !== undefined && freeBytes + lostBytes(gpu) >= neededBytes;
+  const base = { uuid, neededBytes, freeBytes, holders, isStuck };
   if (sample.stale) return { ...base, text: `${uuid} cannot be read: ${sample.stale.reason}` };
   if (!gpu) return { ...base, text: `${uuid} is no longer there` };
   if (!gpu.reading.health.ok)

@@ -53,6 +53,7 @@ function parseSmiGpu(line: string): SmiGpu | null {
     uuid,
     index: Number(index),
     name: name.join(", "),
+    vendor: "nvidia",
     memory: isWhole
       ? { totalBytes, usedBytes, freeBytes }
       : { totalBytes: totalBytes ?? 0, usedBytes: 0, freeBytes: 0 },
@@ -87,6 +88,17 @@ export function parseSmiLinks(text: string): ReadonlyMap<number, readonly number
     links.set(index, peers);
   }
   return links;
+}
+
+/** Reads `nvidia-smi -L`: the UUIDs of the boards below which MIG instances are listed. */
+export function parseSmiCutBoards(text: string): ReadonlySet<string> {
+  const cut = new Set<string>();
+  let board: string | undefined;
+  for (const line of text.split("\n")) {
+    board = /^GPU \d+: .*\(UUID: (GPU-[^)]+)\)/.exec(line)?.[1] ?? board;
+    if (board !== undefined && /^\s+MIG .*\(UUID: MIG-/.test(line)) cut.add(board);
+  }
+  return cut;
 }
 
 /** 3 for "GPU3", also with terminal codes around it; null for "NIC0" and "GPU NUMA ID". */

@@ -3,6 +3,7 @@ import { systemClock } from "../std/clock.ts";
 import { Failure } from "../std/failure.ts";
 import { abandonChild } from "./abandon-child.ts";
 import {
+  parseSmiCutBoards,
   parseSmiGpus,
   parseSmiLinks,
   parseSmiProcesses,
@@ -30,12 +31,19 @@ export function createSmiProbe(program = "nvidia-smi"): GpuProbe {
     kind: "nvidia-smi",
     read: async (deadlineMs) => {
       const startMs = systemClock.monotonicMs();
-      const output = await runSmi(program, [`--query-gpu=${smiGpuFields.join(",")}`, csv], deadlineMs);
+      const query = [`--query-gpu=${smiGpuFields.join(",")}`, csv];
+      const [output, list] = await Promise.all([
+        runSmi(program, query, deadlineMs),
+        runSmi(program, ["-L"], deadlineMs).catch(() => ({ text: "" })),
+      ]);
       const { gpus, trouble } = parseSmiGpus(output.text);
       if (gpus.length === 0 && (output.failed !== null || trouble !== null))
         throw refused(trouble ?? output.failed);
       told = gpus;
-      const readings = gpus.map(({ reading }) => reading);
+      const cut = parseSmiCutBoards(list.text);
+      const readings = gpus.map(({ reading }) =>
+        cut.has(reading.uuid) ? withoutInstances(reading) : reading,
+      );
       known = [...readings, ...findLost(known, readings, trouble)];
       return topology.addTo(known, deadlineMs - (systemClock.monotonicMs() - startMs));
     },
@@ -70,6 +78,13 @@ async function askTopology(
     return [uuid, { numaNode: await readNumaNode(pciAddress), nvlinkPeers }] as const;
   });
   return new Map(await Promise.all(entries));
+}
+
+/** In MIG mode a board takes no programs as a whole, and nvidia-smi does not list the memory of its instances. */
+function withoutInstances(reading: GpuReading): GpuReading {
+  const detail = "it is in MIG mode: its instances can be used through NVML only";
+  const memory = { totalBytes: reading.memory.totalBytes, usedBytes: 0, freeBytes: 0 };
+  return { ...reading, memory, health: { ok: false, detail } };
 }
 
 /** GPUs seen before and missing now, when nvidia-smi complains: they are lost rather than taken out. */

@@ -29,6 +29,16 @@ export interface NvmlCalls {
   powerWatts(device: NvmlHandle): Promise<number>;
   computeProcesses(device: NvmlHandle): Promise<readonly NvmlProcess[]>;
   graphicsProcesses(device: NvmlHandle): Promise<readonly NvmlProcess[]>;
+  /** A set of events to wait for. */
+  createEventSet(): Promise<bigint>;
+  /** Puts the critical Xids of a GPU, as they happen, into the set. */
+  registerXids(device: NvmlHandle, set: bigint): Promise<void>;
+  /** The next event of the set, at once. Rejects with code 10 (timeout) when there is none. */
+  nextXid(set: bigint): Promise<{ readonly device: NvmlHandle; readonly xid: number }>;
+  /** Whether the board is cut into instances now. Rejects where boards of its kind cannot be. */
+  isMig(device: NvmlHandle): Promise<boolean>;
+  /** The handles of a board's instances, by their numbers; they count as boards of their own in most calls. */
+  instances(device: NvmlHandle): Promise<ReadonlyMap<number, NvmlHandle>>;
   /** As sysfs spells it, "0000:34:00.0". */
   pciAddress(device: NvmlHandle): Promise<string>;
   /** Whether two GPUs reach each other over NVLink, directly or through a switch. */
@@ -50,7 +60,13 @@ export function bindNvmlCalls(bind: NvmlBind): NvmlCalls {
   const temperature = bind(["nvmlDeviceGetTemperature"], [pointer, "int", pointer]);
   const power = bind(["nvmlDeviceGetPowerUsage"], [pointer, pointer]);
   const pci = bind(["nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2"], [pointer, pointer]);
+  const eventSet = bind(["nvmlEventSetCreate"], [pointer]);
+  const register = bind(["nvmlDeviceRegisterEvents"], [pointer, "uint64_t", pointer]);
+  const wait = bind(["nvmlEventSetWait_v2", "nvmlEventSetWait"], [pointer, pointer, "uint"]);
   const peerStatus = bind(["nvmlDeviceGetP2PStatus"], [pointer, pointer, "int", pointer]);
+  const migMode = bind(["nvmlDeviceGetMigMode"], [pointer, pointer, pointer]);
+  const migCount = bind(["nvmlDeviceGetMaxMigDeviceCount"], [pointer, pointer]);
+  const migHandle = bind(["nvmlDeviceGetMigDeviceHandleByIndex"], [pointer, "uint", pointer]);
   const compute = bindProcesses(bind, "Compute");
   const graphics = bindProcesses(bind, "Graphics");
   return {
@@ -68,6 +84,16 @@ export function bindNvmlCalls(bind: NvmlBind): NvmlCalls {
     powerWatts: async (device) => (await readUnsigned(power, device)) / 1000,
     computeProcesses: (device) => listProcesses(compute, device),
     graphicsProcesses: (device) => listProcesses(graphics, device),
+    isMig: async (device) => {
+      // The second number is the mode that the next reset brings.
+      const [current, pending] = [Buffer.alloc(4), Buffer.alloc(4)];
+      await migMode(device, current, pending);
+      return current.readUInt32LE() === migEnabled;
+    },
+    instances: (device) => listInstances(migCount, migHandle, device),
+    createEventSet: () => readHandle(eventSet),
+    registerXids: (device, set) => register(device, xidEvents, set),
+    nextXid: (set) => readXid(wait, set),
     pciAddress: (device) => readPciAddress(pci, device),
     areLinked: async (device, other) =>
       (await readUnsigned(peerStatus, device, other, nvlinkCapability)) === peerStatusOk,
@@ -94,10 +120,46 @@ async function readUnsigned(call: NvmlCall, ...before: NvmlArgument[]): Promise<
   return out.readUInt32LE();
 }
 
-async function readHandle(call: NvmlCall, index: number): Promise<NvmlHandle> {
+async function readHandle(call: NvmlCall, ...before: NvmlArgument[]): Promise<NvmlHandle> {
   const out = Buffer.alloc(8);
-  await call(index, out);
+  await call(...before, out);
   return out.readBigUInt64LE();
+}
+
+/** NVML_DEVICE_MIG_ENABLE. */
+const migEnabled = 1;
+/** NVML_ERROR_NOT_FOUND: no instance has this number now. */
+const notFound = 6;
+
+/** Numbers are not given out without gaps: an instance may have been removed. */
+async function listInstances(
+  count: NvmlCall,
+  handleByIndex: NvmlCall,
+  device: NvmlHandle,
+): Promise<ReadonlyMap<number, NvmlHandle>> {
+  const found = new Map<number, NvmlHandle>();
+  const most = await readUnsigned(count, device);
+  for (let number = 0; number < most; number++) {
+    try {
+      found.set(number, await readHandle(handleByIndex, device, number));
+    } catch (error) {
+      if (!(error instanceof NvmlError) || error.code !== notFound) throw error;
+    }
+  }
+  return found;
+}
+
+/** nvmlEventTypeXidCriticalError. */
+const xidEvents = 8;
+
+/**
+ * nvmlEventData_t: the device, then the type of the event and its data (the Xid), 64 bits each, and two numbers about MIG.
+ * Waiting for 0 ms takes what is there.
+ */
+async function readXid(call: NvmlCall, set: bigint): Promise<{ device: NvmlHandle; xid: number }> {
+  const struct = Buffer.alloc(32);
+  await call(set, struct, 0);
+  return { device: struct.readBigUInt64LE(0), xid: readUint64(struct, 16) };
 }
 
 /**

@@ -19,15 +19,36 @@ export interface NvmlClientOptions {
    * large host; so the start has its own limit and calls that end sooner do not kill the helper for it.
    */
   readonly startTimeoutMs?: number | undefined;
+  /** Whom the helper talks to. Default: the NVIDIA driver. */
+  readonly driver?: HelperDriver | undefined;
 }
+
+/** What people read of a driver, and how its helper is found. */
+export interface HelperDriver {
+  /** "the NVIDIA driver". */
+  readonly name: string;
+  /** "NVML". */
+  readonly way: string;
+  readonly program: string;
+  /** A command that says more. */
+  readonly hint: string;
+}
+
+const nvidiaDriver: HelperDriver = {
+  name: "the NVIDIA driver",
+  way: "NVML",
+  program: "nvml-helper",
+  hint: "nvidia-smi",
+};
 
 /** After so many refused calls in a row the helper is replaced: a fresh nvmlInit may see what this one cannot. */
 const refusalsUntilReplaced = 10;
 
-/** Keeps one NVML helper running and replaces it when it hangs or dies. */
+/** Keeps one helper of a driver running and replaces it when it hangs or dies. */
 export class NvmlClient {
   private readonly options: NvmlClientOptions;
   private readonly clock: Clock;
+  private readonly driver: HelperDriver;
   private readonly limit: RestartLimit;
   private helper: HelperChild | null = null;
   /** What the last helper said at its start; "absent" when there is no program to start. */
@@ -38,6 +59,7 @@ export class NvmlClient {
   constructor(options: NvmlClientOptions = {}) {
     this.options = options;
     this.clock = options.clock ?? systemClock;
+    this.driver = options.driver ?? nvidiaDriver;
     this.limit = createRestartLimit(this.clock);
   }
 
@@ -52,12 +74,12 @@ export class NvmlClient {
       askedAtMs = this.clock.monotonicMs();
       return this.ask(helper, op);
     });
-    return raceDeadline(answer, deadlineMs, () => {
-      if (askedAtMs === null) return "NVML is still starting";
+    return this.raceDeadline(answer, deadlineMs, () => {
+      if (askedAtMs === null) return `${this.driver.way} is still starting`;
       // A helper that became ready late in this call's time is not yet a hung one; the next call will tell.
       const silentMs = this.clock.monotonicMs() - askedAtMs;
       const isHung = silentMs >= deadlineMs / 2;
-      if (isHung) this.abandon(helper, `NVML did not answer "${op}" within ${deadlineMs} ms`);
+      if (isHung) this.abandon(helper, `${this.driver.way} did not answer "${op}" within ${deadlineMs} ms`);
       return "the call hangs inside the driver";
     });
   }
@@ -90,15 +112,15 @@ export class NvmlClient {
 
   private start(): HelperChild {
     const why = this.closed ? "the probe is closed" : this.limit.refusal();
-    if (why !== null) throw unavailable("the NVIDIA driver cannot be asked now", why);
-    const helper = startHelper(this.toLaunch(), (reason) => {
+    if (why !== null) throw this.unavailable(`${this.driver.name} cannot be asked now`, why);
+    const helper = startHelper(this.toLaunch(), this.driver, (reason) => {
       clearTimeout(timer);
       if (this.helper === helper) this.helper = null;
       this.limit.failed(reason);
     });
     const startTimeoutMs = this.options.startTimeoutMs ?? 30_000;
     const timer = setTimeout(
-      () => this.abandon(helper, `NVML did not start within ${startTimeoutMs} ms`),
+      () => this.abandon(helper, `${this.driver.way} did not start within ${startTimeoutMs} ms`),
       startTimeoutMs,
     );
     timer.unref();
@@ -135,10 +157,11 @@ export class NvmlClient {
 
   private toLaunch(): HelperLaunch {
     const { env = process.env, libraryPath = env["ORCH_NVML_LIBRARY"] ?? null } = this.options;
-    const helperPath = this.options.helperPath ?? findHelper();
+    const { program } = this.driver;
+    const helperPath = this.options.helperPath ?? findHelper(program);
     if (helperPath !== null) return { helperPath, libraryPath, env };
     this.lastHello = "absent";
-    throw new Failure("gpu/unavailable", "the program nvml-helper.js is missing", {
+    throw new Failure("gpu/unavailable", `the program ${program}.js is missing`, {
       why: "it is built next to the daemon",
       hint: "npm run build",
     });
@@ -148,32 +171,32 @@ export class NvmlClient {
     helper.abandon(reason);
     this.limit.watchDying(helper.process);
   }
-}
 
-/** Finds the helper beside the daemon's bundle; a checkout has it in dist/ after a build. */
-function findHelper(): string | null {
-  const places = ["./nvml-helper.js", "../nvml-helper.js", "../../dist/nvml-helper.js"];
-  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
-  return paths.find((path) => existsSync(path)) ?? null;
-}
+  /** Rejects with gpu/unavailable after `deadlineMs`; `onExpiry` acts on it and says why. */
+  private async raceDeadline<T>(answer: Promise<T>, deadlineMs: number, onExpiry: () => string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const expiry = new Promise<never>((_, reject) => {
+      const expire = (): void =>
+        reject(this.unavailable(`${this.driver.name} gave no answer within ${deadlineMs} ms`, onExpiry()));
+      timer = setTimeout(expire, deadlineMs);
+    });
+    try {
+      return await Promise.race([answer, expiry]);
+    } catch (error) {
+      throw toFailure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 
-/** Rejects with gpu/unavailable after `deadlineMs`; `onExpiry` acts on it and says why. */
-async function raceDeadline<T>(answer: Promise<T>, deadlineMs: number, onExpiry: () => string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expiry = new Promise<never>((_, reject) => {
-    const expire = (): void =>
-      reject(unavailable(`the NVIDIA driver gave no answer within ${deadlineMs} ms`, onExpiry()));
-    timer = setTimeout(expire, deadlineMs);
-  });
-  try {
-    return await Promise.race([answer, expiry]);
-  } catch (error) {
-    throw toFailure(error);
-  } finally {
-    clearTimeout(timer);
+  private unavailable(message: string, why: string): Failure {
+    return new Failure("gpu/unavailable", message, { why, hint: this.driver.hint });
   }
 }
 
-function unavailable(message: string, why: string): Failure {
-  return new Failure("gpu/unavailable", message, { why, hint: "nvidia-smi" });
+/** Finds the helper beside the daemon's bundle; a checkout has it in dist/ after a build. */
+function findHelper(program: string): string | null {
+  const places = ["./", "../", "../../dist/"].map((folder) => `${folder}${program}.js`);
+  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  return paths.find((path) => existsSync(path)) ?? null;
 }

@@ -1,6 +1,8 @@
 import type { NvmlCalls, NvmlHandle, NvmlProcess } from "./nvml-calls.ts";
 import { NvmlError } from "./nvml-library.ts";
+import { type NvmlUnit, unitsOf } from "./nvml-units.ts";
 import type { WireDevice, WireProcesses } from "./nvml-wire.ts";
+import type { XidWatch } from "./nvml-xids.ts";
 
 // nvmlReturn_t values of nvml.h that decide about a whole GPU.
 const noPermission = 4;
@@ -10,6 +12,7 @@ const resetRequired = 16;
 const unknownDevice = {
   uuid: null,
   name: null,
+  parent: null,
   memory: null,
   utilizationPercent: null,
   temperatureCelsius: null,
@@ -17,11 +20,24 @@ const unknownDevice = {
 };
 
 /**
- * Reads every GPU. One that NVML refuses gets an `error`, the others are read all the same.
+ * Reads every GPU. One that NVML refuses gets an `error`, and so does one that had a grave error since the last time; the
+ * others are read all the same.
  * @throws NvmlError when NVML as a whole refuses.
  */
-export async function readDevices(nvml: NvmlCalls): Promise<WireDevice[]> {
-  return eachDevice(nvml, readDevice, (index, error) => ({ index, ...unknownDevice, error: error.message }));
+export async function readDevices(nvml: NvmlCalls, xids: XidWatch): Promise<WireDevice[]> {
+  const happened = await xids.look();
+  const read: Read<WireDevice[]> = async (_nvml, index, board) => {
+    await xids.add(board);
+    const xid = happened.get(board);
+    const readings = await readBoard(nvml, index, board);
+    return readings.map((reading) =>
+      xid === undefined || reading.error !== null ? reading : { ...reading, ...troubleOf(xid) },
+    );
+  };
+  const refused = (index: number, error: NvmlError): WireDevice[] => [
+    { index, ...unknownDevice, ...errorOf(error) },
+  ];
+  return (await eachDevice(nvml, read, refused)).flat();
 }
 
 /**
@@ -29,8 +45,7 @@ export async function readDevices(nvml: NvmlCalls): Promise<WireDevice[]> {
  * @throws NvmlError when NVML as a whole refuses.
  */
 export async function readDeviceProcesses(nvml: NvmlCalls): Promise<WireProcesses[]> {
-  const lists = await eachDevice(nvml, readProcesses, () => null);
-  return lists.filter((list) => list !== null);
+  return (await eachDevice(nvml, readProcesses, () => [])).flat();
 }
 
 type Read<T> = (nvml: NvmlCalls, index: number, device: NvmlHandle) => Promise<T>;
@@ -43,7 +58,7 @@ type Read<T> = (nvml: NvmlCalls, index: number, device: NvmlHandle) => Promise<T
 export async function eachDevice<T>(
   nvml: NvmlCalls,
   read: Read<T>,
-  refuse: (index: number, error: Error) => T,
+  refuse: (index: number, error: NvmlError) => T,
 ): Promise<T[]> {
   const count = await nvml.deviceCount();
   const results: T[] = [];
@@ -58,21 +73,46 @@ export async function eachDevice<T>(
   return results;
 }
 
-/** Identity first: it is still told for many broken GPUs, and without it the reading could not be placed. */
-async function readDevice(nvml: NvmlCalls, index: number, device: NvmlHandle): Promise<WireDevice> {
-  const identity = { index, uuid: await nvml.uuid(device), name: await nvml.deviceName(device) };
+function errorOf({ message, code }: NvmlError): Pick<WireDevice, "error" | "fault"> {
+  const fault = code === gpuIsLost ? "lost" : code === resetRequired ? "reset-required" : null;
+  return { error: message, fault };
+}
+
+/** Told in one reading; whoever hears of it remembers. */
+function troubleOf(xid: number): Pick<WireDevice, "error" | "fault"> {
+  return { error: `the driver reported Xid ${xid}`, fault: "xid" };
+}
+
+/** The board, or its instances. One that was cut and has no instances yet is of no use to anybody. */
+async function readBoard(nvml: NvmlCalls, index: number, board: NvmlHandle): Promise<WireDevice[]> {
+  const units = await unitsOf(nvml, index, board);
+  const readings: WireDevice[] = [];
+  for (const unit of units) readings.push(await readUnit(nvml, board, unit));
+  if (units.length > 0) return readings;
+  const identity = { index, uuid: await nvml.uuid(board), name: await nvml.deviceName(board) };
+  return [{ ...unknownDevice, ...identity, error: "it is in MIG mode and has no instances", fault: null }];
+}
+
+/**
+ * Identity first: it is still told for many broken GPUs, and without it the reading could not be placed. Heat and power are
+ * the board's, also for its instances; how busy an instance is NVML does not tell.
+ */
+async function readUnit(nvml: NvmlCalls, board: NvmlHandle, unit: NvmlUnit): Promise<WireDevice> {
+  const { device, index, parent } = unit;
+  const identity = { index, uuid: await nvml.uuid(device), name: await nvml.deviceName(device), parent };
   try {
     return {
       ...identity,
       error: null,
+      fault: null,
       memory: await nvml.memory(device),
-      utilizationPercent: await readSensor(() => nvml.utilizationPercent(device)),
-      temperatureCelsius: await readSensor(() => nvml.temperatureCelsius(device)),
-      powerWatts: await readSensor(() => nvml.powerWatts(device)),
+      utilizationPercent: parent === null ? await readSensor(() => nvml.utilizationPercent(device)) : null,
+      temperatureCelsius: await readSensor(() => nvml.temperatureCelsius(board)),
+      powerWatts: await readSensor(() => nvml.powerWatts(board)),
     };
   } catch (error) {
     if (!(error instanceof NvmlError)) throw error;
-    return { ...unknownDevice, ...identity, error: error.message };
+    return { ...unknownDevice, ...identity, ...errorOf(error) };
   }
 }
 
@@ -87,12 +127,15 @@ async function readSensor(read: () => Promise<number>): Promise<number | null> {
   }
 }
 
-async function readProcesses(nvml: NvmlCalls, _index: number, device: NvmlHandle): Promise<WireProcesses> {
-  const uuid = await nvml.uuid(device);
-  const compute = await nvml.computeProcesses(device);
-  // Boards without a display have no graphics programs to tell about.
-  const graphics = await nvml.graphicsProcesses(device).catch((): NvmlProcess[] => []);
-  return { uuid, processes: mergeByPid([...compute, ...graphics]) };
+async function readProcesses(nvml: NvmlCalls, index: number, board: NvmlHandle): Promise<WireProcesses[]> {
+  const lists: WireProcesses[] = [];
+  for (const { device } of await unitsOf(nvml, index, board)) {
+    const compute = await nvml.computeProcesses(device);
+    // Boards without a display have no graphics programs to tell about.
+    const graphics = await nvml.graphicsProcesses(device).catch((): NvmlProcess[] => []);
+    lists.push({ uuid: await nvml.uuid(device), processes: mergeByPid([...compute, ...graphics]) });
+  }
+  return lists;
 }
 
 /** A program that computes and draws is listed twice with the same memory: it counts once. */

@@ -5,7 +5,7 @@ import { abandonChild } from "./abandon-child.ts";
 import { HelperMessage, type HelperOperation, type HelperRequest } from "./nvml-wire.ts";
 
 export interface HelperLaunch {
-  /** The program of nvml-helper.ts, built. */
+  /** A program of serve-helper.ts, built. */
   readonly helperPath: string;
   /** libnvidia-ml to open, or null for the usual places. */
   readonly libraryPath: string | null;
@@ -31,8 +31,19 @@ interface Waiting {
   readonly reject: (failure: Failure) => void;
 }
 
+/** Whom the helper talks to, for messages. */
+export interface HelperNames {
+  readonly name: string;
+  readonly way: string;
+  readonly hint: string;
+}
+
 /** Starts a helper. `onGone` is told once, when it ended or was abandoned. */
-export function startHelper(launch: HelperLaunch, onGone: (reason: string) => void): HelperChild {
+export function startHelper(
+  launch: HelperLaunch,
+  names: HelperNames,
+  onGone: (reason: string) => void,
+): HelperChild {
   const child = spawnHelper(launch);
   const waiting = new Map<number, Waiting>();
   let gone = false;
@@ -50,9 +61,9 @@ export function startHelper(launch: HelperLaunch, onGone: (reason: string) => vo
   const end = (reason: string): void => {
     if (gone) return;
     gone = true;
-    const failure = new Failure("gpu/unavailable", "the NVIDIA driver gave no answer", {
+    const failure = new Failure("gpu/unavailable", `${names.name} gave no answer`, {
       why: reason,
-      hint: "nvidia-smi",
+      hint: names.hint,
     });
     refuse(failure);
     for (const { reject } of waiting.values()) reject(failure);
@@ -76,8 +87,8 @@ export function startHelper(launch: HelperLaunch, onGone: (reason: string) => vo
   child.stderr.on("data", (chunk: Buffer) => {
     errorText = (errorText + chunk.toString()).slice(-2000);
   });
-  child.on("error", (error) => end(`the NVML helper cannot be started: ${error.message}`));
-  child.on("close", (code, signal) => end(describeEnd(code, signal, errorText)));
+  child.on("error", (error) => end(`the ${names.way} helper cannot be started: ${error.message}`));
+  child.on("close", (code, signal) => end(describeEnd(names.way, code, signal, errorText)));
   return {
     process: child,
     hello,
@@ -85,7 +96,7 @@ export function startHelper(launch: HelperLaunch, onGone: (reason: string) => vo
       await hello;
       const id = nextId++;
       return new Promise((resolve, reject) => {
-        if (gone) return reject(new Failure("gpu/unavailable", "the NVML helper has ended"));
+        if (gone) return reject(new Failure("gpu/unavailable", `the ${names.way} helper has ended`));
         waiting.set(id, { resolve, reject });
         child.stdin.write(`${JSON.stringify({ id, op } satisfies HelperRequest)}\n`);
       });
@@ -116,9 +127,9 @@ function parseMessage(line: string): HelperMessage | null {
   }
 }
 
-function describeEnd(code: number | null, signal: string | null, errorText: string): string {
+function describeEnd(way: string, code: number | null, signal: string | null, errorText: string): string {
   // Of node's report on an uncaught error, the line that names it.
   const cause = errorText.split("\n").find((line) => /Error\b/.test(line));
   const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
-  return `the NVML helper ${how}${cause ? `: ${cause.trim()}` : ""}`;
+  return `the ${way} helper ${how}${cause ? `: ${cause.trim()}` : ""}`;
 }

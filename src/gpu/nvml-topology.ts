@@ -1,6 +1,7 @@
 import type { NvmlCalls, NvmlHandle } from "./nvml-calls.ts";
 import { eachDevice } from "./nvml-devices.ts";
 import { NvmlError } from "./nvml-library.ts";
+import { unitsOf } from "./nvml-units.ts";
 import type { WireTopology } from "./nvml-wire.ts";
 
 interface Board {
@@ -8,6 +9,8 @@ interface Board {
   readonly uuid: string;
   readonly pciAddress: string | null;
   readonly nvlinkPeers: string[];
+  /** Nobody reaches an instance over a link. */
+  readonly isInstance: boolean;
 }
 
 /**
@@ -16,9 +19,10 @@ interface Board {
  * @throws NvmlError when NVML as a whole refuses.
  */
 export async function readTopology(nvml: NvmlCalls): Promise<WireTopology[]> {
-  const boards = (await eachDevice(nvml, readBoard, () => null)).filter((board) => board !== null);
+  const boards = (await eachDevice(nvml, readBoard, () => [])).flat();
   for (const [at, board] of boards.entries()) {
     for (const other of boards.slice(at + 1)) {
+      if (board.isInstance || other.isInstance) continue;
       if (!(await ifTold(() => nvml.areLinked(board.device, other.device)))) continue;
       board.nvlinkPeers.push(other.uuid);
       other.nvlinkPeers.push(board.uuid);
@@ -27,10 +31,14 @@ export async function readTopology(nvml: NvmlCalls): Promise<WireTopology[]> {
   return boards.map(({ uuid, pciAddress, nvlinkPeers }) => ({ uuid, pciAddress, nvlinkPeers }));
 }
 
-async function readBoard(nvml: NvmlCalls, _index: number, device: NvmlHandle): Promise<Board> {
-  const uuid = await nvml.uuid(device);
-  const pciAddress = await ifTold(() => nvml.pciAddress(device));
-  return { device, uuid, pciAddress, nvlinkPeers: [] };
+async function readBoard(nvml: NvmlCalls, index: number, board: NvmlHandle): Promise<Board[]> {
+  const pciAddress = await ifTold(() => nvml.pciAddress(board));
+  const boards: Board[] = [];
+  for (const { device, parent } of await unitsOf(nvml, index, board)) {
+    const uuid = await nvml.uuid(device);
+    boards.push({ device, uuid, pciAddress, nvlinkPeers: [], isInstance: parent !== null });
+  }
+  return boards;
 }
 
 /** Null where NVML refuses: older drivers lack these functions, and some virtual machines hide the answers. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type FailureBody, type FailureCode, failureTable } from "../std/failure.ts";
+import { WireFailure } from "./wire-failure.ts";
 
 /** What the daemon asks the NVML helper, one JSON document a line on the helper's stdin. */
 export interface HelperRequest {
@@ -8,20 +8,16 @@ export interface HelperRequest {
 }
 export type HelperOperation = "read" | "processes" | "topology";
 
-const isFailureCode = (code: string): code is FailureCode => code in failureTable;
-const WireFailure: z.ZodType<FailureBody> = z.object({
-  code: z.string().refine(isFailureCode),
-  message: z.string(),
-  why: z.string().exactOptional(),
-  hint: z.string().exactOptional(),
-});
-
 /** One GPU as NVML shows it. `error` says why this GPU alone cannot be read; the rest is then null. */
 export const WireDevice = z.object({
   index: z.number(),
   uuid: z.string().nullable(),
   name: z.string().nullable(),
+  /** The UUID of the board that it is an instance of; null for a board. */
+  parent: z.string().nullable(),
   error: z.string().nullable(),
+  /** Set when the error is one that does not pass by itself. */
+  fault: z.enum(["lost", "reset-required", "xid"]).nullable(),
   memory: z.object({ totalBytes: z.number(), usedBytes: z.number(), freeBytes: z.number() }).nullable(),
   utilizationPercent: z.number().nullable(),
   temperatureCelsius: z.number().nullable(),

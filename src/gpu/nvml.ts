@@ -2,7 +2,7 @@ import { z } from "zod";
 import { systemClock } from "../std/clock.ts";
 import { NvmlClient, type NvmlClientOptions } from "./nvml-client.ts";
 import { WireDevice, WireProcesses, WireTopology } from "./nvml-wire.ts";
-import { type GpuProbe, type GpuReading, unknownTopology } from "./probe.ts";
+import { type GpuProbe, type GpuReading, type GpuTrouble, unknownTopology } from "./probe.ts";
 import { createProcessNamer } from "./process-owner.ts";
 import { readNumaNode, type TopologyByGpu, TopologyCache } from "./topology.ts";
 
@@ -82,14 +82,21 @@ export function toReadings(
       uuid: device.uuid ?? (remembered ? before.uuid : `GPU-unknown-${device.index}`),
       index: device.index,
       name: device.name ?? (remembered ? before.name : "unknown GPU"),
+      vendor: "nvidia",
+      ...(device.parent === null ? {} : { parent: device.parent }),
       memory: ok && device.memory ? device.memory : emptyMemory(remembered ? before.memory.totalBytes : 0),
       utilizationPercent: device.utilizationPercent,
       temperatureCelsius: device.temperatureCelsius,
       powerWatts: device.powerWatts,
-      health: ok ? { ok } : { ok, detail: device.error ?? "the driver does not tell which GPU it is" },
+      health: ok ? { ok } : troubleOf(device),
       ...unknownTopology,
     };
   });
+}
+
+function troubleOf({ error, fault }: WireDevice): GpuTrouble {
+  const trouble = { ok: false, detail: error ?? "the driver does not tell which GPU it is" } as const;
+  return fault === null ? trouble : { ...trouble, fault };
 }
 
 function emptyMemory(totalBytes: number): GpuReading["memory"] {

@@ -1,3 +1,5 @@
+import type { GpuVendor } from "../scheduler/model.ts";
+
 /** One process that holds memory on a GPU, as the driver reports it. */
 export interface ListedProcess {
   readonly pid: number;
@@ -26,8 +28,15 @@ export interface GpuProcess extends ListedProcess {
 export interface GpuTopology {
   /** The NUMA node that it hangs on; null where the host has one only or does not tell. */
   readonly numaNode: number | null;
-  /** UUIDs of the GPUs that it reaches over NVLink, directly or through a switch. Empty also where nobody tells. */
+  /** UUIDs of the GPUs that it reaches over NVLink or XGMI, directly or through a switch. Empty also where nobody tells. */
   readonly nvlinkPeers: readonly string[];
+}
+
+/** Why a GPU cannot be used. `fault`: the driver says that this does not pass by itself. */
+export interface GpuTrouble {
+  readonly ok: false;
+  readonly detail: string;
+  readonly fault?: "lost" | "reset-required" | "xid" | undefined;
 }
 
 /** What a probe sees of one GPU at one moment. Fields a driver cannot tell are null, never made up. */
@@ -36,6 +45,14 @@ export interface GpuReading extends GpuTopology {
   readonly uuid: string;
   readonly index: number;
   readonly name: string;
+  /** Left out for GPUs that nobody made. */
+  readonly vendor?: GpuVendor | undefined;
+  /** The UUID of the board that it is an instance of (MIG). Left out for a board. */
+  readonly parent?: string | undefined;
+  /** What the variable that shows GPUs to programs takes for it, where that is not the UUID. May change over reboots. */
+  readonly visibleAs?: string | undefined;
+  /** The device node that containers are given, where its vendor has one for each GPU. */
+  readonly node?: string | undefined;
   /**
    * `totalBytes` is what the board has. What is neither used nor free the driver keeps for itself (some hundred
    * MiB), so a program can have at most usedBytes + freeBytes. An unhealthy GPU has nothing used and nothing free.
@@ -45,7 +62,7 @@ export interface GpuReading extends GpuTopology {
   readonly temperatureCelsius: number | null;
   readonly powerWatts: number | null;
   /** "ok", or why the driver refuses this GPU alone ("GPU is lost"). The other GPUs go on. */
-  readonly health: { readonly ok: true } | { readonly ok: false; readonly detail: string };
+  readonly health: { readonly ok: true } | GpuTrouble;
 }
 
 /**
@@ -53,7 +70,7 @@ export interface GpuReading extends GpuTopology {
  * a hung daemon.
  */
 export interface GpuProbe {
-  readonly kind: "nvml" | "nvidia-smi" | "virtual" | "none";
+  readonly kind: "nvml" | "nvidia-smi" | "amd" | "virtual" | "none";
   /** All GPUs with their memory and sensors. Cheap (tens of microseconds a GPU with NVML). */
   read(deadlineMs: number): Promise<readonly GpuReading[]>;
   /**

@@ -1,7 +1,7 @@
 import { formatBytes } from "../std/bytes.ts";
 import { formatDurationMs } from "../std/duration.ts";
 import type { GpuProcess } from "./probe.ts";
-import type { SampledGpu } from "./sample.ts";
+import { isStranger, type SampledGpu } from "./sample.ts";
 
 const namedPerGpu = 3;
 
@@ -33,7 +33,7 @@ export function describeForeign(gpus: readonly SampledGpu[], nowMs: number): str
 
 function describeForeignOn({ processes, foreignBytes }: SampledGpu, nowMs: number): string | null {
   const foreign = (processes ?? [])
-    .filter((process) => process.workerId === null)
+    .filter(isStranger)
     .sort((left, right) => (right.vramBytes ?? 0) - (left.vramBytes ?? 0));
   if (foreign.length === 0) {
     return foreignBytes === 0

@@ -3,6 +3,13 @@ import type { GpuProcess, GpuReading } from "./probe.ts";
 /** A process on a GPU, and whose it is: `workerId` is null for one that is not ours. */
 export interface SampledProcess extends GpuProcess {
   readonly workerId: number | null;
+  /** It serves workers of ours on that GPU (MPS) and is no worker's own; then `workerId` is null. */
+  readonly isHelp?: boolean;
+}
+
+/** Whether a process is neither ours nor of help to ours. */
+export function isStranger({ workerId, isHelp = false }: SampledProcess): boolean {
+  return workerId === null && !isHelp;
 }
 
 /** One GPU of a sample. */
@@ -41,12 +48,19 @@ export function isMaterialChange(before: GpuSample, next: GpuSample): boolean {
 function hasChanged(old: SampledGpu, gpu: SampledGpu): boolean {
   return (
     old.reading.health.ok !== gpu.reading.health.ok ||
+    faultOf(old) !== faultOf(gpu) ||
     old.reading.index !== gpu.reading.index ||
     old.reading.memory.totalBytes !== gpu.reading.memory.totalBytes ||
+    old.reading.parent !== gpu.reading.parent ||
+    old.reading.visibleAs !== gpu.reading.visibleAs ||
     old.reading.numaNode !== gpu.reading.numaNode ||
     old.reading.nvlinkPeers.join() !== gpu.reading.nvlinkPeers.join() ||
     Math.abs(old.foreignBytes - gpu.foreignBytes) > materialBytes
   );
+}
+
+function faultOf({ reading: { health } }: SampledGpu): string | undefined {
+  return health.ok ? undefined : health.fault;
 }
 
 /** Only more than before matters: what is learned of a worker is its peak. */

@@ -2,9 +2,15 @@ import type { Clock } from "../std/clock.ts";
 import { toFailure } from "../std/failure.ts";
 import { countForeignBytes } from "./foreign-memory.ts";
 import { type MemoryWait, type MemoryWaitOptions, waitForFree } from "./memory-wait.ts";
-import type { GpuProbe, GpuReading } from "./probe.ts";
+import type { GpuProbe, GpuProcess, GpuReading } from "./probe.ts";
 import { ProcessLists } from "./process-lists.ts";
-import { type GpuSample, isMaterialChange, markUnhealthy, type SampledGpu } from "./sample.ts";
+import {
+  type GpuSample,
+  isMaterialChange,
+  markUnhealthy,
+  type SampledGpu,
+  type SampledProcess,
+} from "./sample.ts";
 import { WorkerMemory } from "./worker-memory.ts";
 
 export interface SamplerOptions {
@@ -16,6 +22,8 @@ export interface SamplerOptions {
   readonly onChange: (sample: GpuSample) => void;
   /** The worker of ours whose program `pid` is, or null. */
   readonly isOurs: (pid: number) => number | null;
+  /** Whether a program helps our workers to share, so that what it holds is nobody's but not a stranger's either. */
+  readonly isHelp?: (pid: number) => boolean;
   /** The ids of the workers of ours that hold a lease on the GPU: decides where the driver does not tell whose memory it is. */
   readonly workersOn: (uuid: string) => readonly number[];
 }
@@ -49,6 +57,7 @@ interface Pace {
 const pace: Record<GpuProbe["kind"], Pace> = {
   nvml: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
   "nvidia-smi": { deadlineMs: 10_000, minIntervalMs: 5000, relistMs: 30_000 },
+  amd: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
   virtual: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
   none: { deadlineMs: 2000, minIntervalMs: 0, relistMs: 10_000 },
 };
@@ -144,7 +153,7 @@ class ProbeSampler implements Sampler {
     try {
       const readings = await probe.read(pace[probe.kind].deadlineMs);
       const hasWorkers = readings.some(({ uuid }) => workersOn(uuid).length > 0);
-      await this.lists.refresh(readings, { onDemand, hasWorkers });
+      await this.lists.refresh(readings, { onDemand: onDemand || this.hasLostOwners(), hasWorkers });
       const gpus = readings.map((reading) => this.judge(reading));
       return { atMs: clock.nowMs(), gpus, workerBytes: this.measureWorkers(gpus), stale: null };
     } catch (error) {
@@ -152,10 +161,23 @@ class ProbeSampler implements Sampler {
     }
   }
 
+  /**
+   * Whether a program that was a worker's is nobody's any more. It has probably ended, and another that holds as much may
+   * have taken its place, so that nothing seems to have moved: by the old list a stranger holds what the new one has.
+   */
+  private hasLostOwners(): boolean {
+    const listed = this.sample.gpus.flatMap(({ processes }) => processes ?? []);
+    return listed.some(({ pid, workerId }) => workerId !== null && this.options.isOurs(pid) === null);
+  }
+
   private judge(reading: GpuReading): SampledGpu {
-    const { isOurs } = this.options;
+    const { isOurs, isHelp = () => false } = this.options;
+    const whose = (process: GpuProcess): SampledProcess => {
+      const workerId = isOurs(process.pid);
+      return { ...process, workerId, ...(workerId === null && isHelp(process.pid) ? { isHelp: true } : {}) };
+    };
     const listed = this.lists.of(reading.uuid);
-    const processes = listed?.map((process) => ({ ...process, workerId: isOurs(process.pid) })) ?? null;
+    const processes = listed?.map(whose) ?? null;
     const hasWorker = this.options.workersOn(reading.uuid).length > 0;
     return { reading, processes, foreignBytes: countForeignBytes({ reading, processes, hasWorker }) };
   }

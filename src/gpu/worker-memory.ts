@@ -1,5 +1,5 @@
 import type { GpuReading } from "./probe.ts";
-import type { SampledProcess } from "./sample.ts";
+import { isStranger, type SampledProcess } from "./sample.ts";
 
 /** A GPU with the workers of ours that hold a lease on it. */
 export interface LeasedGpu {
@@ -80,7 +80,7 @@ function isToldInFull(processes: readonly SampledProcess[] | null): boolean {
 }
 
 function listStrangers(processes: readonly SampledProcess[] | null): string {
-  const strangers = (processes ?? []).filter((process) => process.workerId === null);
+  const strangers = (processes ?? []).filter(isStranger);
   return strangers
     .map(({ pid }) => pid)
     .sort((left, right) => left - right)

@@ -23,6 +23,7 @@ test("a GPU with all its fields", () => {
         pciAddress: "00000000:34:00.0",
         reading: {
           uuid: "GPU-13fd0930-06c3-5975-8720-72c72ee7a823",
+          vendor: "nvidia",
           index: 0,
           name: "NVIDIA H200",
           memory: { totalBytes: 143771 * mib, usedBytes: mib, freeBytes: 143155 * mib },
@@ -181,4 +182,20 @@ test("a program that hangs is left at the deadline", async () => {
     message: "nvidia-smi gave no answer within 200 ms",
   });
   expect(performance.now() - startMs).toBeLessThan(5000);
+});
+
+test("a board in MIG mode cannot be used: nobody tells here how much its instances have", async () => {
+  const list = [
+    "GPU 0: NVIDIA A100 (UUID: GPU-8fe3a97d-51f6-a669-0d80-b4530b81b816)",
+    "GPU 1: NVIDIA H200 (UUID: GPU-13fd0930-06c3-5975-8720-72c72ee7a823)",
+    "  MIG 1g.18gb     Device  0: (UUID: MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f)",
+  ].join("\n");
+  const path = await writeSmi(`case "$1" in
+    --query-gpu=*) echo "${h200}"; echo "${rtx3080}" ;;
+    -L) echo '${list}' ;;
+  esac`);
+  expect((await createSmiProbe(path).read(5000)).map(({ health }) => health)).toEqual([
+    { ok: false, detail: "it is in MIG mode: its instances can be used through NVML only" },
+    { ok: true },
+  ]);
 });

@@ -49,6 +49,7 @@ describe.skipIf(why !== null)(
         uuid: "GPU-aaaa",
         index: 0,
         name: "NVIDIA H200",
+        vendor: "nvidia",
         memory: { totalBytes: 141 * gib, usedBytes: 3 * gib, freeBytes: 138 * gib - 512 * mib },
         utilizationPercent: 37,
         temperatureCelsius: 41,
@@ -125,7 +126,7 @@ describe.skipIf(why !== null)(
       expect((await createProbe().read(deadlineMs)).map(({ uuid }) => uuid)).toEqual(["GPU-bbbb"]);
     });
 
-    test("readings go by UUID when the driver swaps the indices", async () => {
+    test("readings go by UUID when the driver swaps the indices [fault 38]", async () => {
       await fake.play({ gpus: [gpuA, gpuB] });
       const probe = createProbe();
       await probe.read(deadlineMs);
@@ -137,7 +138,7 @@ describe.skipIf(why !== null)(
       ]);
     });
 
-    test("nvmlInit that fails is a Failure with the driver's reason; it heals", async () => {
+    test("nvmlInit that fails is a Failure with the driver's reason; it heals [fault 36]", async () => {
       await fake.play({ initError: 9 });
       const probe = createProbe();
       await expect(probe.read(deadlineMs)).rejects.toMatchObject({
@@ -149,7 +150,7 @@ describe.skipIf(why !== null)(
       expect(await probe.read(deadlineMs)).toHaveLength(1);
     });
 
-    test("a library that is absent is a Failure that names it", async () => {
+    test("a library that is absent is a Failure that names it [fault 36]", async () => {
       const probe = createProbe({ libraryPath: "/nonexistent/libnvidia-ml.so.1" });
       await expect(probe.read(deadlineMs)).rejects.toMatchObject({
         code: "gpu/unavailable",
@@ -177,7 +178,7 @@ describe.skipIf(why !== null)(
       });
     });
 
-    test("a call that hangs rejects at its deadline, the event loop stays free, and the next call works", async () => {
+    test("a call that hangs rejects at its deadline, the event loop stays free, and the next call works [fault 37]", async () => {
       await fake.play({ gpus: [gpuA] });
       const probe = createProbe();
       await probe.read(deadlineMs);

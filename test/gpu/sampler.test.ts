@@ -182,6 +182,25 @@ describe.skipIf(why !== null)(`sampling a fake driver${why ? ` (skipped: ${why})
     expect(listsAsked()).toBe(asked + 1);
   });
 
+  test("a worker that ended is not taken for a stranger when the next one holds as much", async () => {
+    const heldBy = (pid: number): FakeGpu => ({
+      ...gpuA,
+      usedBytes: 8 * gib,
+      processes: [{ pid, vramBytes: 8 * gib }],
+    });
+    let ours = ourPid;
+    await fake.play({ gpus: [heldBy(ourPid)] });
+    const isOurs = (pid: number): number | null => (pid === ours ? 5 : null);
+    const { sampler } = createNvmlHost({ intervalMs: 3_600_000, isOurs, workersOn: () => [5] });
+    await sampler.start();
+    const next = strangerPid;
+    await fake.play({ gpus: [heldBy(next)] });
+    ours = next;
+    const { gpus } = await sampler.sampleNow();
+    expect(gpus[0]?.foreignBytes).toBe(0);
+    expect(gpus[0]?.processes?.map(({ pid, workerId }) => [pid, workerId])).toEqual([[next, 5]]);
+  });
+
   test("where the driver tells no program's memory, a worker alone holds what came on top", async () => {
     let workers: readonly number[] = [];
     const stranger = { pid: strangerPid, vramBytes: null };
@@ -238,7 +257,7 @@ describe.skipIf(why !== null)(`sampling a fake driver${why ? ` (skipped: ${why})
     expect(changes[2]?.gpus.map(({ reading }) => reading.health.ok)).toEqual([true, true]);
   });
 
-  test("memory that is freed late ends the wait soon after", async () => {
+  test("memory that is freed late ends the wait soon after [fault 32]", async () => {
     const atMs = Date.now() + 600;
     await fake.play({ gpus: [{ ...gpuA, usedBytes: 70 * gib, release: { atMs, usedBytes: gib } }] });
     const { sampler } = createNvmlHost();
@@ -248,7 +267,7 @@ describe.skipIf(why !== null)(`sampling a fake driver${why ? ` (skipped: ${why})
     expect(Date.now() - atMs).toBeLessThan(1500);
   });
 
-  test("memory that is free before the wait begins costs no wait", async () => {
+  test("memory that is free before the wait begins costs no wait [fault 34]", async () => {
     await fake.play({ gpus: [gpuA] });
     const { sampler } = createNvmlHost();
     await sampler.sampleNow();
@@ -257,7 +276,7 @@ describe.skipIf(why !== null)(`sampling a fake driver${why ? ` (skipped: ${why})
     expect(result.waitedMs).toBeLessThan(1000);
   });
 
-  test("all the GPUs named must be free, and who holds the memory is named when the wait ends", async () => {
+  test("all the GPUs named must be free, and who holds the memory is named when the wait ends [fault 33]", async () => {
     const processes = [
       { pid: strangerPid, vramBytes: 20 * gib },
       { pid: ourPid, vramBytes: gib },
@@ -273,6 +292,7 @@ describe.skipIf(why !== null)(`sampling a fake driver${why ? ` (skipped: ${why})
     const missing: readonly MissingMemory[] = result.kind === "short" ? result.missing : [];
     expect(missing).toHaveLength(1);
     expect(missing[0]).toMatchObject({ uuid: "GPU-bbbb", neededBytes: 10 * gib, freeBytes: 2.5 * gib });
+    expect(missing[0]?.isStuck).toBe(false);
     expect(missing[0]?.holders.map(({ pid, workerId }) => [pid, workerId])).toEqual([
       [strangerPid, null],
       [ourPid, 5],
@@ -281,6 +301,21 @@ describe.skipIf(why !== null)(`sampling a fake driver${why ? ` (skipped: ${why})
     expect(missing[0]?.text).toMatch(
       /^GPU-bbbb has 2\.5 GiB free of the 10 GiB needed; a program \(pid 4194302, not to be seen from here\) holds 20 GiB, a program \(pid 4194301, worker 5\) holds 1 GiB, .+ \(pid \d+, .+\) holds memory that the driver does not tell for .+$/,
     );
+  });
+
+  test("memory that neither a stranger nor a worker accounts for is told as stuck [fault 33]", async () => {
+    const processes = [{ pid: ourPid, vramBytes: gib }];
+    const needs = new Map([["GPU-bbbb", 10 * gib]]);
+    const stuckOf = async (usedBytes: number) => {
+      await fake.play({ gpus: [gpuA, { ...gpuB, usedBytes, processes }] });
+      const wait = await createNvmlHost().sampler.waitForFree(needs, { deadlineMs: 50 });
+      return wait.kind === "short" && wait.missing.map(({ isStuck }) => isStuck);
+    };
+    expect(await stuckOf(20 * gib)).toEqual([true]);
+    const own = [{ pid: ourPid, vramBytes: 20 * gib }];
+    await fake.play({ gpus: [gpuA, { ...gpuB, usedBytes: 20 * gib, processes: own }] });
+    const wait = await createNvmlHost().sampler.waitForFree(needs, { deadlineMs: 50 });
+    expect(wait).toMatchObject({ kind: "short", missing: [{ isStuck: false }] });
   });
 
   test("a reading that fails frees nothing", async () => {
