@@ -23,7 +23,11 @@ module.exports = {
     {
       name: "no-orphans",
       severity: "error",
-      from: { orphan: true, path: "^src/", pathNot: "(cli/main|gpu/nvml-helper|sim/main)\\.ts$" },
+      from: {
+        orphan: true,
+        path: "^src/",
+        pathNot: "(cli/main|gpu/nvml-helper|gpu/amd-helper|gpu/freeze-helper|sim/main)\\.ts$",
+      },
       to: {},
     },
     only("std-knows-nothing", "std", "std"),
@@ -40,12 +44,13 @@ module.exports = {
     only("worker-stands-alone", "worker", "worker|std|scheduler"),
     only("runtime-stands-alone", "runtime", "runtime|std|scheduler"),
     only("config-stands-alone", "config", "config|std|scheduler"),
+    only("log-stands-alone", "log", "log|std"),
     only("sim-drives-the-scheduler", "sim", "sim|scheduler|std"),
     only("replay-drives-the-scheduler", "replay", "replay|scheduler|std"),
     only(
       "operations-reach-the-world-through-ctx",
       "operations",
-      "operations|protocol|store|gpu|engine|worker|runtime|scheduler|std",
+      "operations|protocol|store|gpu|engine|worker|runtime|log|scheduler|std",
     ),
     only("client-sees-operations-as-types", "client", "client|config|std", {
       dependencyTypesNot: ["type-only"],
@@ -85,9 +90,10 @@ module.exports = {
     native("chalk", "^src/cli/output\\.ts$"),
     native("commander", "^src/cli/"),
     native("cron-parser", "^src/scheduler/recurrence\\.ts$"),
-    native("koffi", "^src/(gpu/nvml-library|daemon/peer-credentials)\\.ts$"),
+    native("koffi", "^src/(gpu/(nvml|cuda)-library|daemon/peer-credentials)\\.ts$"),
     native("yaml", "^src/(runtime|config)/"),
     native("pino", "^src/daemon/"),
+    native("node-pty", "^src/engine/pty"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

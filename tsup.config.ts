@@ -6,7 +6,7 @@ const common: Options = {
   minify: true,
   sourcemap: true,
   splitting: false,
-  external: ["koffi"],
+  external: ["koffi", "node-pty"],
 };
 
 export default defineConfig([
@@ -38,8 +38,13 @@ export default defineConfig([
   },
   {
     ...common,
-    // A program of its own, run beside the daemon.
-    entry: { "nvml-helper": "src/gpu/nvml-helper.ts" },
+    // Programs of their own, run beside the daemon.
+    entry: {
+      "nvml-helper": "src/gpu/nvml-helper.ts",
+      "amd-helper": "src/gpu/amd-helper.ts",
+      "freeze-helper": "src/gpu/freeze-helper.ts",
+      "pty-holder": "src/engine/pty-holder.ts",
+    },
     format: "esm",
   },
 ]);

@@ -10,6 +10,7 @@ const checks = [
   ["lint with types", "npx", ["eslint", "--max-warnings", "0", "."]],
   ["import rules", "npx", ["depcruise", "--config", ".dependency-cruiser.cjs", "src"]],
   ["nothing unused", "npx", ["knip"]],
+  ["a test for every fault", process.execPath, ["scripts/faults.mjs", "--check"]],
 ];
 
 const failed = [];

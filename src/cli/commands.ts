@@ -32,6 +32,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Jobs",
     load: async () => (await import("./commands/logs.ts")).logs,
   },
+  attach: {
+    summary: "Come to the terminal of a job that was run with --pty",
+    group: "Jobs",
+    load: async () => (await import("./commands/attach.ts")).attach,
+  },
+  shell: {
+    summary: "Open a shell that holds GPUs until it ends",
+    group: "Jobs",
+    load: async () => (await import("./commands/shell.ts")).shell,
+  },
   wait: {
     summary: "Wait until jobs are finished",
     group: "Jobs",
@@ -91,6 +101,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "List, start, stop, switch and pin workers",
     group: "Workers and GPUs",
     load: async () => (await import("./commands/workers.ts")).workers,
+  },
+  exec: {
+    summary: "Run a command beside a running worker",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/exec.ts")).exec,
   },
   reserve: {
     summary: "Keep GPUs for some users for a while",

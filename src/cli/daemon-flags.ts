@@ -12,7 +12,7 @@ export interface DaemonFlags {
 export function describeDaemonFlags(parser: Parser): void {
   parser
     .option("--project <folder>", "also use its runtimes/ and .orch.yaml")
-    .option("--gpus <source>", "auto, none, nvml, nvidia-smi, or virtual:… to simulate some")
+    .option("--gpus <source>", "auto, none, nvml, nvidia-smi, amd, or virtual:… to simulate some")
     .option("--log-level <level>", "trace, debug, info, warn or error");
 }
 

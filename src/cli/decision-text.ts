@@ -5,7 +5,9 @@ import type { Column } from "./table.ts";
 
 const verbs: Readonly<Record<DecisionView["kind"], string>> = {
   "start-worker": "start",
+  "wake-worker": "wake",
   "drain-worker": "drain",
+  "sleep-worker": "put to sleep",
   "stop-worker": "stop",
   "start-job": "run",
   "end-job": "end",

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../client/client.ts";
 import type { JobView } from "../protocol/views.ts";
 import { must } from "../std/assert.ts";
-import { Failure } from "../std/failure.ts";
 import type { Context } from "./context.ts";
 import { isFinished } from "./job-text.ts";
+import { stayConnected } from "./stay-connected.ts";
 
 export interface FollowOptions {
   readonly jobs: readonly number[];
@@ -17,9 +16,6 @@ export interface FollowOptions {
   readonly onLog?: (job: number, text: string) => void;
 }
 
-const RECONNECT_FOR_MS = 60_000;
-const RECONNECT_EVERY_MS = 200;
-
 /**
  * Follows jobs until all are finished, or until the signal aborts; gives the last view of each, in the order
  * asked for. Jobs outlive the daemon, so a broken connection is taken up again for a minute, and what of the log
@@ -31,32 +27,23 @@ export async function followJobs(
   client: Client,
   options: FollowOptions,
 ): Promise<JobView[]> {
-  const watch: Watch = { seen: new Map(), logged: new Map(), done: false };
-  let lostAtMs: number | undefined;
-  while (!watch.done && !options.signal.aborted) {
-    try {
-      await followOnce(client, options, watch, () => {
-        lostAtMs = undefined;
-      });
-      if (!watch.done && !options.signal.aborted) throw brokenOff();
-    } catch (error) {
-      if (!(error instanceof Failure) || !isLoss(error) || watch.seen.size === 0) throw error;
-      const nowMs = context.io.clock.monotonicMs();
-      if (lostAtMs === undefined)
-        context.out.note("orch: lost the daemon; its jobs go on; waiting for it to return");
-      lostAtMs ??= nowMs;
-      if (nowMs - lostAtMs > RECONNECT_FOR_MS) throw error;
-      await delay(RECONNECT_EVERY_MS, undefined, { signal: options.signal }).catch(() => undefined);
-    }
-  }
-  if (options.signal.aborted) return [...watch.seen.values()];
+  const { signal } = options;
+  const watch: Watch = { seen: new Map(), cursors: new Map(), done: false };
+  await stayConnected(context, {
+    signal,
+    read: (heard) => followOnce(client, options, watch, heard),
+    isDone: () => watch.done,
+    mayWait: () => watch.seen.size > 0,
+    notice: "orch: lost the daemon; its jobs go on; waiting for it to return",
+  });
+  if (signal.aborted) return [...watch.seen.values()];
   return Promise.all(options.jobs.map((job) => lastView(client, job, watch)));
 }
 
 interface Watch {
   readonly seen: Map<number, JobView>;
-  /** Characters of the log handed out so far, by job and attempt: each attempt has a log of its own. */
-  readonly logged: Map<string, number>;
+  /** How far the logs were handed out. */
+  readonly cursors: Map<number, string>;
   done: boolean;
 }
 
@@ -66,8 +53,8 @@ async function followOnce(
   watch: Watch,
   onLine: () => void,
 ): Promise<void> {
-  const replayed = new Map<string, number>();
-  const input = { jobs: options.jobs, logs: options.logs };
+  const resume = [...watch.cursors.values()];
+  const input = { jobs: options.jobs, logs: options.logs, ...(resume.length === 0 ? {} : { resume }) };
   for await (const line of client.stream("GET /follow", input, { signal: options.signal })) {
     onLine();
     switch (line.type) {
@@ -81,7 +68,8 @@ async function followOnce(
         options.onProgress?.(line.job, line.fraction, line.text);
         break;
       case "log":
-        handOut(line.job, line.text, { watch, replayed, options });
+        watch.cursors.set(line.job, line.cursor);
+        options.onLog?.(line.job, line.text);
         break;
       case "end":
         watch.done = true;
@@ -93,33 +81,8 @@ async function followOnce(
   }
 }
 
-function handOut(
-  job: number,
-  text: string,
-  state: { watch: Watch; replayed: Map<string, number>; options: FollowOptions },
-): void {
-  const key = `${job}/${state.watch.seen.get(job)?.attempts ?? 0}`;
-  const start = state.replayed.get(key) ?? 0;
-  const logged = state.watch.logged.get(key) ?? 0;
-  state.replayed.set(key, start + text.length);
-  const fresh = text.slice(Math.max(0, logged - start));
-  if (fresh === "") return;
-  state.watch.logged.set(key, start + text.length);
-  state.options.onLog?.(job, fresh);
-}
-
 async function lastView(client: Client, job: number, watch: Watch): Promise<JobView> {
   const seen = watch.seen.get(job);
   if (seen !== undefined && isFinished(seen)) return seen;
   return must(await client.call("GET /jobs/:job", { job }), "a job has a view");
-}
-
-function isLoss(failure: Failure): boolean {
-  return failure.code === "daemon/unreachable" || failure.code === "daemon/stopping";
-}
-
-function brokenOff(): Failure {
-  return new Failure("daemon/unreachable", "the daemon ended the stream before the jobs", {
-    hint: "orch status",
-  });
 }

@@ -20,10 +20,15 @@ export const gpuColumns: readonly Column<GpuView>[] = [
   { title: "HELD BY", value: (gpu) => gpu.leases.map(leaseText).join(", ") || null },
   {
     title: "HEALTH",
-    value: (gpu) => (gpu.healthy ? "ok" : (gpu.detail ?? "not usable")),
+    value: healthText,
     colour: (gpu) => (gpu.healthy ? undefined : "red"),
   },
 ];
+
+function healthText({ healthy, quarantine, detail }: GpuView): string {
+  if (quarantine !== null) return `quarantine (${quarantine.code})`;
+  return healthy ? "ok" : (detail ?? "not usable");
+}
 
 /** A process on a GPU, with the GPU's index. */
 export type ProcessRow = GpuView["processes"][number] & { readonly gpu: number };
@@ -55,6 +60,15 @@ export function processColumns(nowMs: number): readonly Column<ProcessRow>[] {
     },
     { title: "WORKER", value: (row) => row.worker ?? "(foreign)" },
     { title: "PROGRAM", value: (row) => row.name ?? (row.unknown === null ? null : whyUnknown[row.unknown]) },
+  ];
+}
+
+/** Which boards the instances among these GPUs are parts of. */
+export function instanceColumns(): readonly Column<GpuView>[] {
+  return [
+    { title: "GPU", value: (gpu) => gpu.index, align: "right" },
+    { title: "INSTANCE", value: (gpu) => gpu.uuid },
+    { title: "OF BOARD", value: (gpu) => gpu.parent },
   ];
 }
 

@@ -3,8 +3,16 @@ import type { Environment } from "../config/paths.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 
 export type InterruptSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
-export type InputStream = Readable & { readonly isTTY?: boolean };
-export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type InputStream = Readable & {
+  readonly isTTY?: boolean;
+  /** Of a terminal: keys come as they are pressed, and none of them is a signal. */
+  setRawMode?(isRaw: boolean): unknown;
+};
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 /** Everything the CLI touches of the process it runs in. */
 export interface Io {
@@ -16,7 +24,7 @@ export interface Io {
   readonly uid: number;
   readonly clock: Clock;
   /** Calls `handler` on each such signal until the returned function is called; the default action is off meanwhile. */
-  onSignal(signal: InterruptSignal, handler: () => void): () => void;
+  onSignal(signal: InterruptSignal | "SIGCONT", handler: () => void): () => void;
   /** Program and arguments that start the daemon, when it is not this package's own. */
   readonly daemonCommand?: readonly string[] | undefined;
 }

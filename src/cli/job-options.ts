@@ -5,6 +5,7 @@ import { Failure } from "../std/failure.ts";
 import { parseWhen } from "../std/when.ts";
 import { collectJobIds, flagReader, integerFlag } from "./arguments.ts";
 import type { Parser } from "./command.ts";
+import type { Io } from "./io.ts";
 
 /** The flags of `describeJobOptions` once read. */
 export interface JobFlags {
@@ -25,6 +26,7 @@ export interface JobFlags {
   readonly idempotencyKey?: string;
   readonly time?: number;
   readonly label?: string;
+  readonly correlation?: string;
   readonly hold?: boolean;
   readonly gpus?: number;
   readonly vram?: number;
@@ -76,6 +78,10 @@ function describeScheduling(parser: Parser): void {
   );
   parser.option("--preemptible", "it may be stopped and queued again for a job of higher priority");
   parser.option("--label <text>", "a name for people");
+  parser.option(
+    "--correlation <id>",
+    "an id that goes with the job into its environment, logs and events (default: $ORCH_CORRELATION, or its own)",
+  );
   parser.option("--hold", "queue it held: it starts after `orch release`");
   parser.option(
     "--idempotency-key <key>",
@@ -105,8 +111,13 @@ export function readTime(flag: string, text: string, nowMs: number): number {
   return flagReader(flag, (typed) => parseWhen(typed, nowMs, timeZone))(text);
 }
 
-/** The job options of the API from those flags, without the demand for GPUs. `nowMs`: what "+2h" counts from. */
-export function jobOptionsOf(flags: JobFlags, nowMs: number): Treatment {
+/**
+ * The job options of the API from those flags, without the demand for GPUs. "+2h" counts from now; what a job submits belongs
+ * to what it belongs to itself, unless it says otherwise.
+ */
+export function jobOptionsOf(flags: JobFlags, { clock, env }: Pick<Io, "clock" | "env">): Treatment {
+  const nowMs = clock.nowMs();
+  const correlation = flags.correlation ?? (env["ORCH_CORRELATION"] || undefined);
   const { priority, retries, retryDelay, time, begin, deadline, label, after, afterAny, afterFailed } = flags;
   return {
     ...(priority === undefined ? {} : { priority }),
@@ -121,13 +132,14 @@ export function jobOptionsOf(flags: JobFlags, nowMs: number): Treatment {
     ...(flags.preemptible === true ? { preemptible: true } : {}),
     ...(flags.hold === true ? { hold: true } : {}),
     ...(label === undefined ? {} : { label }),
+    ...(correlation === undefined ? {} : { correlation }),
   };
 }
 
 /** As `jobOptionsOf`, with what the flags change of the runtime's own demand. */
-export function placedJobOptionsOf(flags: JobFlags, nowMs: number): JobOptions {
+export function placedJobOptionsOf(flags: JobFlags, io: Pick<Io, "clock" | "env">): JobOptions {
   return {
-    ...jobOptionsOf(flags, nowMs),
+    ...jobOptionsOf(flags, io),
     ...(flags.gpus === undefined ? {} : { gpus: flags.gpus }),
     ...(flags.vram === undefined ? {} : { vramBytes: flags.vram }),
     ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),

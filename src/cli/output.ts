@@ -26,6 +26,8 @@ export interface Output {
   write(text: string): void;
   /** A line of data. */
   print(text: string): void;
+  /** The text in a colour, where data is shown in colours. */
+  paint(colour: Colour, text: string): string;
   /** The whole result as one JSON document, as ids under -q, or as text by `text`. */
   result(value: unknown, human: { ids?: readonly (number | string)[]; text: () => void }): void;
   /** One JSON object on one line, for streams. */
@@ -98,6 +100,7 @@ function buildOutput(io: Io, format: Format, paint: { out: Paint; err: Paint }):
       }),
     write,
     print: (text) => write(`${text}\n`),
+    paint: (colour, text) => paint.out(colour, text),
     printJsonLine: (value) => write(`${JSON.stringify(value)}\n`),
     result(value, human) {
       if (format.json) write(`${JSON.stringify(value, null, 2)}\n`);

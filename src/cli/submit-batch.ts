@@ -64,7 +64,7 @@ async function* readSubmissions(
 ): AsyncGenerator<Submission, void, undefined> {
   const source = flags.batch ?? "-";
   const runtimes = new Map<string, RuntimeView>(given === undefined ? [] : [[given.name, given]]);
-  const common = placedJobOptionsOf(flags, context.io.clock.nowMs());
+  const common = placedJobOptionsOf(flags, context.io);
   let number = 0;
   for await (const line of linesOf(source === "-" ? context.io.stdin : openLines(context, source))) {
     number += 1;

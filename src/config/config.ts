@@ -26,6 +26,14 @@ const Duration = z.union([z.number().int().min(1), z.string()]).transform((value
   }
 });
 
+/** A list of arguments; in a variable or flag they are separated by spaces. */
+const Words = z
+  .union([
+    z.array(z.string().min(1)),
+    z.string().transform((text) => text.split(/\s+/).filter((word) => word !== "")),
+  ])
+  .default([]);
+
 const Limit = z.number().min(0).nullable().default(null);
 
 const QuotaSchema = z.strictObject({
@@ -35,13 +43,18 @@ const QuotaSchema = z.strictObject({
   maxPriority: z.number().nullable().default(null),
 });
 
+const AccountName = z.string().min(1).max(256).nullable().default(null);
+
 /** The keys of config.yaml. `z.toJSONSchema` of it is what editors get. */
 export const ConfigSchema = z.object({
   gpus: z
     .string()
-    .regex(/^(auto|none|nvml|nvidia-smi|virtual:.+)$/, "expected auto, none, nvml, nvidia-smi or virtual:…")
+    .regex(
+      /^(auto|none|nvml|nvidia-smi|amd|virtual:.+)$/,
+      "expected auto, none, nvml, nvidia-smi, amd or virtual:…",
+    )
     .default("auto")
-    .describe("how GPUs are seen: auto, none, nvml, nvidia-smi, or virtual:… to simulate some"),
+    .describe("how GPUs are seen: auto, none, nvml, nvidia-smi, amd, or virtual:… to simulate some"),
   autostart: z.boolean().default(true).describe("commands start the daemon when none listens"),
   cpuCores: z
     .number()
@@ -83,6 +96,54 @@ export const ConfigSchema = z.object({
     )
     .default({})
     .describe("limits by user and group: running, queued, gpuHours, maxPriority"),
+  group: AccountName.describe(
+    "Unix group whose members may use this daemon, each as their own user; only for a daemon of root",
+  ),
+  admins: AccountName.describe("Unix group whose members see and change everything; needs group"),
+  allowRootJobs: z.boolean().default(false).describe("with group: root may submit jobs, too"),
+  workerUser: AccountName.describe(
+    "with group: the user that workers of runtimes run as; none = they do not",
+  ),
+  cgroups: z
+    .enum(["auto", "off"])
+    .default("auto")
+    .describe("auto: every worker gets a cgroup of its own where that can be made"),
+  limitCpus: z.boolean().default(false).describe("a worker gets no more CPU time than the cores it holds"),
+  maxProcesses: z
+    .number()
+    .int()
+    .min(1)
+    .max(4_194_304)
+    .nullable()
+    .default(null)
+    .describe("processes and threads that one worker may have; default: no limit"),
+  mps: z
+    .boolean()
+    .default(false)
+    .describe("workers that share a GPU of NVIDIA's compute at the same time, by NVIDIA's MPS"),
+  containerEngine: z
+    .string()
+    .regex(/^(auto|docker|podman|\/.+)$/, "expected auto, docker, podman or an absolute path")
+    .default("auto")
+    .describe("what runs containers: auto, docker, podman, or the path of one of them"),
+  containerGlobalArgs: Words.describe("arguments of the container engine before every verb"),
+  containerArgs: Words.describe("arguments of every run of a container"),
+  logMaxBytes: Bytes.refine((bytes) => bytes >= 65_536, "expected at least 64KiB")
+    .default(64 * 2 ** 20)
+    .describe("a log file that grows larger has its beginning packed away; at least 64KiB"),
+  logKeepParts: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(16)
+    .describe("packed parts kept of each log; the oldest go first"),
+  logMaxAge: Duration.nullable()
+    .default(30 * 86_400_000)
+    .describe("logs of ended jobs and workers are removed after this long, e.g. 30d; null = never"),
+  logTotal: Bytes.nullable()
+    .default(20 * 2 ** 30)
+    .describe("what all logs may take on disk; those of the oldest ended jobs go first; null = any amount"),
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")
@@ -167,11 +228,18 @@ function flagSource(flags: Readonly<Partial<Record<ConfigKey, string>>>): Config
 /** Text of a variable or flag as the type its key has; what does not fit is left as text for the check to refuse. */
 function scalarOf(key: ConfigKey, text: string): unknown {
   const trimmed = text.trim();
-  if (key === "autostart") {
+  if (isFlag(key)) {
     if (["1", "true", "yes", "on"].includes(trimmed.toLowerCase())) return true;
     if (["0", "false", "no", "off"].includes(trimmed.toLowerCase())) return false;
   }
   return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
+}
+
+function isFlag(key: ConfigKey): boolean {
+  return (
+    ConfigSchema.shape[key] instanceof z.ZodDefault &&
+    typeof ConfigSchema.shape[key].parse(undefined) === "boolean"
+  );
 }
 
 function checkKey(key: string, where: string): string {

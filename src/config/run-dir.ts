@@ -2,15 +2,24 @@ import { chmodSync, lstatSync, mkdirSync, type Stats } from "node:fs";
 import { errnoOf, Failure } from "../std/failure.ts";
 import type { Paths } from "./paths.ts";
 
+/** As a daemon of root makes it for a group: nobody else can have put a socket there. See shared-dir.ts. */
+const SHARED_MODE = 0o750;
+
 /**
  * Refuses a socket folder that somebody else could have laid there for us: it must be a real folder, ours, and
- * closed to everybody else. A missing one is fine: then nothing listens. One chosen by ORCH_SOCKET is not checked.
+ * closed to everybody else, or be root's for a group. A missing one is fine: then nothing listens. One chosen by
+ * ORCH_SOCKET is not checked.
  * @throws Failure permission/denied
  */
 export function verifyRunDir(paths: Paths, uid: number): void {
   if (paths.socketChosen) return;
   const stats = lstatSync(paths.runDir, { throwIfNoEntry: false });
-  if (stats === undefined) return;
+  const isShared = stats?.isDirectory() === true && stats.uid === 0 && (stats.mode & 0o7777) === SHARED_MODE;
+  if (stats === undefined || isShared) return;
+  refuseFlaw(paths, stats, uid);
+}
+
+function refuseFlaw(paths: Paths, stats: Stats, uid: number): void {
   const flaw = flawOf(stats, uid);
   if (flaw === undefined) return;
   throw new Failure("permission/denied", `the socket folder ${paths.runDir} is not safe to use`, {
@@ -26,8 +35,9 @@ export function verifyRunDir(paths: Paths, uid: number): void {
  * @throws Failure permission/denied, state/unwritable
  */
 export function ensureRunDir(paths: Paths, uid: number): void {
-  if (!paths.socketChosen) makePrivateDir(paths.runDir);
-  verifyRunDir(paths, uid);
+  if (paths.socketChosen) return;
+  makePrivateDir(paths.runDir);
+  refuseFlaw(paths, lstatSync(paths.runDir), uid);
 }
 
 /**
@@ -40,11 +50,21 @@ export function makePrivateDir(dir: string): void {
     if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(dir, 0o700);
   } catch (error) {
     throw new Failure("state/unwritable", `cannot make the folder ${dir}`, {
-      why: errnoOf(error) ?? String(error),
+      why: reasonOf(dir, error),
       hint: "set ORCH_HOME to a folder you can write to",
       cause: error,
     });
   }
+}
+
+/** Of a folder on a disk that is read-only, a recursive mkdir says that it is not there. */
+function reasonOf(dir: string, error: unknown): string {
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (plain) {
+    if (errnoOf(plain) === "EROFS") return "EROFS";
+  }
+  return errnoOf(error) ?? String(error);
 }
 
 function flawOf(stats: Stats, uid: number): { why: string; mendable: boolean } | undefined {

@@ -4,27 +4,34 @@ import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import { packageRoot } from "../config/package-root.ts";
 import type { Paths } from "../config/paths.ts";
+import type { Cgroups } from "../engine/cgroup.ts";
+import { createContainerEngine } from "../engine/container.ts";
 import { createProcessEngine } from "../engine/process.ts";
-import type { GpuProbe } from "../gpu/probe.ts";
+import { createFreezer } from "../gpu/freezer.ts";
+import type { GpuProbe, GpuReading } from "../gpu/probe.ts";
 import { createSampler } from "../gpu/sampler.ts";
-import type { Progress } from "../operations/context.ts";
+import type { Context, Progress } from "../operations/context.ts";
 import { createRegistry } from "../runtime/discover.ts";
-import type { Report } from "../scheduler/events.ts";
+import type { GpuFault, Report } from "../scheduler/events.ts";
 import type { Policy, State } from "../scheduler/model.ts";
 import { reservedAccounts } from "../scheduler/reserved.ts";
 import { restore } from "../scheduler/restore.ts";
 import type { Changes } from "../scheduler/transition.ts";
 import type { Clock } from "../std/clock.ts";
+import { createRng } from "../std/rng.ts";
 import type { Database } from "../store/database.ts";
 import { createJournal } from "../store/journal.ts";
 import { createQueries } from "../store/queries.ts";
 import { readRows } from "../store/rows.ts";
+import { openContainers } from "./containers.ts";
 import { createContext } from "./create-context.ts";
 import { createEnd } from "./end.ts";
 import { createFeed, type NoticeFeed } from "./feed.ts";
 import { fireSchedule } from "./fire-schedule.ts";
 import { createHands } from "./hands.ts";
+import { keepLogs } from "./keep-logs.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import { createMeasurer } from "./measure.ts";
 import { watchHostMemory } from "./memory-trouble.ts";
 import { perform } from "./perform.ts";
@@ -32,8 +39,11 @@ import { createPlaces } from "./places.ts";
 import { createPredictor } from "./predict.ts";
 import { createProtocols } from "./protocols.ts";
 import { createReserve } from "./reserve.ts";
+import { createSecretBook } from "./secret-book.ts";
+import { createSharedGpus } from "./share-gpus.ts";
 import { removeLeftovers } from "./tidy-up.ts";
 import { createUnixGroups } from "./unix-groups.ts";
+import type { Users } from "./users.ts";
 import { workerIdOf } from "./worker-of-pid.ts";
 import type { World } from "./world.ts";
 
@@ -42,16 +52,23 @@ export interface Parts {
   readonly config: Config;
   readonly clock: Clock;
   readonly db: Database;
+  /** The same database for reading. */
+  readonly reader: Database;
+  readonly watch: LoopWatch;
+  readonly health: Context["health"];
   readonly probe: GpuProbe;
   readonly log: Logger;
   readonly instanceId: string;
+  /** Null = one user is served. */
+  readonly users: Users | null;
+  /** Null = none can be made here. */
+  readonly cgroups: Cgroups | null;
 }
 
 /** Wires the daemon's parts together; nothing runs yet but what the loop is told. */
 export function assemble(parts: Parts) {
   const { paths, config, clock, db, probe, log } = parts;
-  const queries = createQueries(db);
-  const journal = createJournal(db);
+  const queries = createQueries(parts.reader);
   const feed = createFeed();
   const hands = createHands();
   const reserve = createReserve(path.join(paths.stateDir, "reserve"));
@@ -61,25 +78,22 @@ export function assemble(parts: Parts) {
     probe,
     clock,
     onChange: (sample) => report(gpusSeen(sample)),
-    isOurs: (pid) => workerIdOf(pid, hands),
+    isHelp: (pid) => world.sharedGpus.isPart(pid),
+    isOurs: (pid) => workerIdOf(pid, world),
     workersOn: (uuid) => [...(state().gpus.get(uuid)?.leases ?? [])].map((lease) => lease.worker.id),
   });
   const measure = createMeasurer(sampler, { probeKind: probe.kind, clock });
   const progress = createProgressBoard(feed);
   const world = createWorld(parts, {
-    state,
-    report,
-    sampler,
-    queries,
-    hands,
-    measure,
+    ...{ state, report, sampler, queries, hands, measure },
     noteProgress: progress.note,
   });
   const end = createEnd({ state, log });
   const loop: Loop = createLoop({
     clock,
     restore: () => restore(policyOf(config), readRows(db)),
-    commit: (changes) => journal.commit(changes),
+    journal: createJournal(db),
+    watch: parts.watch.run,
     committed(changes, seqs) {
       progress.forget(changes.attemptsEnded);
       feed.tellCommitted(changes, seqs);
@@ -98,19 +112,26 @@ export function assemble(parts: Parts) {
     loop,
     feed,
     end,
-    progressOf: progress.of,
-    probeKind: probe.kind,
+    ...{ progressOf: progress.of, probeKind: probe.kind, health: parts.health },
     priorities: config.priorities,
     groups: createUnixGroups({ clock, quotas: config.quotas, reserving: () => reservedAccounts(state()) }),
   });
   const predictor = createPredictor({
-    state,
-    report,
-    nowMs: () => clock.nowMs(),
+    ...{ state, report, nowMs: () => clock.nowMs() },
     warn: (error) => log.warn({ err: error }, "a forecast failed"),
   });
   end.onSignals(() => void ctx.shutDown("leave").catch(() => end.begin("leave")));
-  return { loop, sampler, ctx, predictor, places: world.places, engine: world.engine, end: end.reached };
+  return {
+    loop,
+    sampler,
+    ctx,
+    predictor,
+    world,
+    places: world.places,
+    engine: world.engine,
+    crash: end.crash,
+    end: end.reached,
+  };
 }
 
 type WorldParts = Pick<
@@ -118,25 +139,52 @@ type WorldParts = Pick<
   "state" | "report" | "sampler" | "queries" | "hands" | "measure" | "noteProgress"
 >;
 
-function createWorld({ paths, clock, log, instanceId }: Parts, parts: WorldParts): World {
+function createWorld(given: Parts, parts: WorldParts): World {
+  const { paths, config, clock, log, instanceId, probe, users, cgroups } = given;
+  const containers = openContainers({
+    config,
+    stateDir: paths.stateDir,
+    clock,
+    probeKind: probe.kind,
+    instanceId,
+  });
+  const processes = createProcessEngine({ instanceId, clock, cgroups });
+  const { ended, ledger } = containers;
+  const { state, queries } = parts;
+  const runtimes = createRegistry(
+    paths.runtimeDirs.map(({ origin, path: dir }) => ({ origin, dir })),
+    clock,
+  );
+  const places = createPlaces(paths, (jobId) => queries.job(jobId)?.attempts ?? 0, users !== null);
+  const secretsDir = path.join(path.dirname(paths.configFile), "secrets");
+  const secrets = createSecretBook({ dir: secretsDir, runtimes, queries });
   return {
     ...parts,
-    engine: createProcessEngine({ instanceId, clock }),
+    users,
+    limits: { cpus: config.limitCpus, maxProcesses: config.maxProcesses },
+    secrets,
+    logs: keepLogs({ paths, config, state, places, masks: secrets, clock, log }),
+    engine: createContainerEngine({ processes, instanceId, clock, ended, note: ledger.note }),
+    containers,
+    sharedGpus: createSharedGpus({
+      ...{ isOn: config.mps, servesMany: users !== null, runDir: paths.runDir, env: baseEnvironment() },
+      ...{ state, hands: parts.hands, runtimes, clock, log },
+    }),
     protocolOf: createProtocols(),
     contacts: new Map(),
-    runtimes: createRegistry(
-      paths.runtimeDirs.map(({ origin, path: dir }) => ({ origin, dir })),
-      clock,
-    ),
-    places: createPlaces(paths, (jobId) => parts.queries.job(jobId)?.attempts ?? 0),
+    freezer: createFreezer({ clock }),
+    runtimes,
+    places,
     clock,
+    rng: createRng(process.pid),
     log,
     hostMemory: watchHostMemory(),
     instanceId,
     cacheDir: paths.cacheDir,
     sdkDir: path.join(packageRoot(), "runtimes", "sdk"),
-    secretsDir: path.join(path.dirname(paths.configFile), "secrets"),
-    baseEnv: baseEnvironment(),
+    terminalHolder: path.join(packageRoot(), "dist", "pty-holder.js"),
+    secretsDir,
+    baseEnv: users === null ? baseEnvironment() : plainEnvironment(),
   };
 }
 
@@ -177,14 +225,28 @@ function gpusSeen(sample: ReturnType<ReturnType<typeof createSampler>["latest"]>
       totalBytes: reading.memory.totalBytes,
       foreignBytes,
       healthy: reading.health.ok,
+      fault: faultOf(reading),
       numaNode: reading.numaNode,
       nvlinkPeers: reading.nvlinkPeers,
+      vendor: reading.vendor ?? null,
+      parent: reading.parent ?? null,
     })),
     workers: [...sample.workerBytes].map(([workerId, byGpu]) => ({
       workerId,
       vramBytes: Math.max(...byGpu.values()),
     })),
   };
+}
+
+/** What programs of other users begin with: nothing that is the daemon's own. */
+function plainEnvironment(): Record<string, string> {
+  const { LANG, LC_ALL, TZ } = baseEnvironment();
+  const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  return { PATH, ...(LANG ? { LANG } : {}), ...(LC_ALL ? { LC_ALL } : {}), ...(TZ ? { TZ } : {}) };
+}
+
+function faultOf({ health }: GpuReading): GpuFault | null {
+  return health.ok || health.fault === undefined ? null : { code: health.fault, text: health.detail };
 }
 
 /** What workers of runtimes get of the daemon's environment: enough to find programs and caches, and no secrets. */

@@ -1,11 +1,13 @@
 import type { Job } from "../scheduler/job-model.ts";
+import { ownCorrelation } from "../std/correlation.ts";
 import type { JobRow } from "../store/queries.ts";
 
 /** What tells a program which run of its job it is, and which job of its array. Swept params are ORCH_SWEEP_NAME. */
-export function attemptEnv(job: Job, row: JobRow): Record<string, string> {
+export function attemptEnv(instanceId: string, job: Job, row: JobRow): Record<string, string> {
   const preemptions = preemptionsOf(job);
   const swept = row.command === null ? [] : Object.entries(row.params);
   return {
+    ORCH_CORRELATION: row.correlation ?? ownCorrelation(instanceId, job.id),
     ORCH_ATTEMPT: String(job.attempts),
     ORCH_PREEMPTIONS: String(preemptions),
     ...(preemptions > 0 ? { ORCH_RESUME: "1" } : {}),

@@ -1,5 +1,5 @@
 import type { MemoryWait } from "../gpu/memory-wait.ts";
-import { neededBytes } from "../scheduler/capacity.ts";
+import { neededBytes, residueBytesOf } from "../scheduler/capacity.ts";
 import type { Lease, Worker } from "../scheduler/model.ts";
 import type { World } from "./world.ts";
 
@@ -28,12 +28,21 @@ export async function awaitMemory(world: World, worker: Worker, signal: AbortSig
 /** What has to be free for this lease and for those that are being filled before it. Bytes. */
 function bytesAhead(world: World, lease: Lease): number {
   const { policy } = world.state();
-  const own = neededBytes(policy, lease.worker.lane, lease.gpu);
+  const own = neededBytes(policy, lease.worker.lane, lease.gpu) - heldAsleep(world, lease);
   return loadingBefore(lease).reduce((sum, earlier) => sum + earlier.vramBytes, own);
 }
 
+/** What a worker that is to wake holds already. Bytes. */
+function heldAsleep(world: World, { worker, gpu }: Lease): number {
+  if (worker.phase.state !== "waking") return 0;
+  const measuredBytes = world.sampler.latest().workerBytes.get(worker.id)?.get(gpu.uuid);
+  return measuredBytes ?? residueBytesOf(worker.lane);
+}
+
+function isLoading({ phase }: Worker): boolean {
+  return phase.state === "starting" || phase.state === "waking";
+}
+
 function loadingBefore(lease: Lease): Lease[] {
-  return [...lease.gpu.leases].filter(
-    (other) => other.fence < lease.fence && other.worker.phase.state === "starting",
-  );
+  return [...lease.gpu.leases].filter((other) => other.fence < lease.fence && isLoading(other.worker));
 }

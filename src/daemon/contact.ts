@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import net from "node:net";
+import { describeHolderOf, listenersOn } from "../engine/listeners.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Worker } from "../scheduler/model.ts";
-import { must } from "../std/assert.ts";
-import { errnoOf } from "../std/failure.ts";
+import { errnoOf, Failure } from "../std/failure.ts";
 import type { WorkerProtocol } from "../worker/protocol.ts";
 import type { ServiceSpec } from "../worker/service.ts";
 import type { World } from "./world.ts";
@@ -18,6 +18,15 @@ export interface Contact {
   readonly endpoint: string;
   /** Null for `orch`. */
   readonly service: ServiceSpec | null;
+  /** How files of jobs get in and out, for workers of protocol `orch` in containers; see exchange.ts. */
+  readonly exchange?: Exchange;
+}
+
+interface Exchange {
+  readonly dir: string;
+  readonly fileParams: readonly string[];
+  /** The container runs as the daemon's own user, or as the one whom it has for workers. */
+  readonly isOurUser: boolean;
 }
 
 const PORT_TRIES = 20;
@@ -25,6 +34,7 @@ const PORT_TRIES = 20;
 /**
  * Decides how a new worker will be spoken to, and writes it down unless it goes without saying (`orch` on its socket).
  * @returns the contact, with the port where its server is to listen on the host (null for `orch`)
+ * @throws Failure worker/failed when the port that its runtime names is taken
  */
 export async function makeContact(
   world: World,
@@ -32,19 +42,45 @@ export async function makeContact(
   runtime: Runtime,
 ): Promise<Contact & { readonly port: number | null }> {
   const { server, protocol } = runtime;
-  if (server === null || protocol === "orch" || protocol === "exec")
-    return { ...orchContact(world, worker.id), port: null };
-  const isFixed = runtime.engine === "process" && server.port !== null;
-  const port = isFixed ? must(server.port, "a fixed port is known") : await findFreePort(world);
-  const { readyPath, model } = server;
+  if (server === null || protocol === "orch" || protocol === "exec") {
+    const contact = orchContact(world, worker.id);
+    if (runtime.engine === "process" || protocol === "exec") return { ...contact, port: null };
+    const endpoint = world.places.containerSocket(worker.id);
+    const exchange: Exchange = {
+      dir: world.places.exchangeDir(worker.id),
+      fileParams: fileParamsOf(runtime),
+      isOurUser: (runtime.container?.user ?? "daemon") === "daemon",
+    };
+    return { ...keep(world, worker.id, { ...contact, endpoint, exchange }), port: null };
+  }
+  const isOnHost = runtime.engine === "process" || runtime.container?.network === "host";
+  const port = isOnHost && server.port !== null ? await claimPort(server.port) : await findFreePort(world);
   const contact: Contact = {
     protocol,
     endpoint: `http://127.0.0.1:${port}`,
-    service: { readyPath, model },
+    service: serviceOf(runtime, server),
   };
-  fs.writeFileSync(world.places.contactFile(worker.id), JSON.stringify(contact), { mode: 0o600 });
-  world.contacts.set(worker.id, contact);
-  return { ...contact, port };
+  return { ...keep(world, worker.id, contact), port };
+}
+
+function serviceOf({ params }: Runtime, server: NonNullable<Runtime["server"]>): ServiceSpec {
+  const { port: _port, ...spec } = server;
+  const names = Object.keys(params);
+  return {
+    ...spec,
+    fileParams: fileParamsOf({ params }),
+    loadParams: names.filter((name) => params[name]?.load === true),
+  };
+}
+
+function fileParamsOf({ params }: Pick<Runtime, "params">): string[] {
+  return Object.keys(params).filter((name) => params[name]?.type === "file" && params[name].load !== true);
+}
+
+function keep(world: World, workerId: number, contact: Contact): Contact {
+  fs.writeFileSync(world.places.contactFile(workerId), JSON.stringify(contact), { mode: 0o600 });
+  world.contacts.set(workerId, contact);
+  return contact;
 }
 
 /** How a worker is spoken to, by this daemon's memory or by what an earlier one wrote down. */
@@ -76,11 +112,27 @@ async function findFreePort(world: World): Promise<number> {
   }
 }
 
-function askForPort(): Promise<number> {
+/** Whoever listens on a server's port would be taken for it, and told its jobs. */
+async function claimPort(port: number): Promise<number> {
+  try {
+    return await askForPort(port);
+  } catch (error) {
+    const [holder] = listenersOn(port);
+    const why = holder === undefined ? errnoOf(error) : `it is held by ${describeHolderOf(holder)}`;
+    throw new Failure("worker/failed", `port ${port}, which the runtime names, cannot be had`, {
+      why,
+      hint: "leave server.port out and give the server {port}, or stop the other program",
+      cause: error,
+    });
+  }
+}
+
+/** @param wanted 0 = any that is free */
+function askForPort(wanted = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(wanted, "127.0.0.1", () => {
       const address = server.address();
       const port = typeof address === "object" && address !== null ? address.port : 0;
       server.close(() => resolve(port));

@@ -4,6 +4,7 @@ import { packageRoot } from "../config/package-root.ts";
 import type { Context, Feed, Progress } from "../operations/context.ts";
 import { dryLaunch } from "./dry-launch.ts";
 import type { End } from "./end.ts";
+import { buildImage } from "./ensure-image.ts";
 import type { Loop } from "./loop.ts";
 import { workerIdOf } from "./worker-of-pid.ts";
 import type { World } from "./world.ts";
@@ -17,28 +18,35 @@ export interface ContextParts {
   readonly probeKind: string;
   readonly priorities: Context["priorities"];
   readonly groups: Context["groups"];
+  readonly health: Context["health"];
 }
 
 /** What the operations get to work with. */
 export function createContext(parts: ContextParts): Context {
   const { world, loop, feed, end, progressOf, probeKind, priorities, groups } = parts;
-  const { state, queries, runtimes, clock, places, sampler, hands } = world;
+  const { state, queries, runtimes, clock, places, sampler } = world;
   return {
     ask: (request) => loop.ask(request),
+    askLong: (work) => loop.askLong(work),
+    health: parts.health,
     state,
     queries,
     runtimes,
     feed,
     clock,
     places,
+    masks: world.secrets,
     priorities,
     groups,
+    mayRead: () => true,
+    users: world.users?.rule ?? null,
     progressOf,
     latestSample: () => sampler.latest(),
     noteEta: (jobId, etaMs) => loop.report({ type: "eta-given", jobId, etaMs }),
     gpuSample: async (fresh) => (fresh ? sampler.sampleNow({ processes: true }) : sampler.latest()),
-    workerOfPid: (pid) => state().workers.get(workerIdOf(pid, hands) ?? -1)?.name ?? null,
+    workerOfPid: (pid) => state().workers.get(workerIdOf(pid, world) ?? -1)?.name ?? null,
     planLaunch: (input) => dryLaunch(world, input),
+    buildImage: async (name, options) => buildImage(world.containers, runtimes.get(name), options),
     async shutDown(mode) {
       await loop.ask({ type: "shut-down", mode });
       end.begin(mode);

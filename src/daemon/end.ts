@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { State } from "../scheduler/model.ts";
+import { toFailure } from "../std/failure.ts";
 
 /** Decides when the daemon is done. */
 export interface End {
@@ -41,7 +42,9 @@ export function createEnd({ state, log }: { readonly state: () => State; readonl
       look();
     },
     crash(error) {
-      log.fatal({ err: error }, "a bug in orch: the daemon ends; its workers live on");
+      const isBug = toFailure(error).code === "bug";
+      const what = isBug ? "a bug in orch" : toFailure(error).message;
+      log.fatal({ err: error }, `${what}: the daemon ends; its workers live on`);
       reach(CRASHED);
     },
     onSignals(stop) {

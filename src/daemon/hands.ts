@@ -15,6 +15,8 @@ export interface Hand {
   isGone: boolean;
   /** Why it is being stopped, where the exit alone would not tell ("not ready within 10m"). */
   note: string | null;
+  /** When it last said something of a job, on the monotonic clock. */
+  heardAtMs: number;
 }
 
 /** The hands of all workers, and which worker a process id belongs to. */
@@ -57,5 +59,6 @@ function createHand(workerId: number, inherited: boolean): Hand {
     settle,
     isGone: false,
     note: null,
+    heardAtMs: Number.NEGATIVE_INFINITY,
   };
 }

@@ -15,7 +15,10 @@ export interface HomeWatch {
  * Tells the scheduler which workers this host keeps, now and whenever a runtime.yaml says otherwise.
  * @param ask puts a request before the scheduler; one that fails is repeated with the next look
  */
-export function watchHome(runtimes: Registry, ask: (request: Request) => Promise<unknown>): HomeWatch {
+export function watchHome(
+  runtimes: Pick<Registry, "list">,
+  ask: (request: Request) => Promise<unknown>,
+): HomeWatch {
   // A daemon that keeps nothing has nothing to say, unless an earlier one did.
   let declared: string | null = null;
   const look = async (): Promise<void> => {

@@ -1,15 +1,18 @@
-import type { Effect, Fire } from "../scheduler/effects.ts";
-import type { Event, Reply, Report, Request } from "../scheduler/events.ts";
+import type { Effect } from "../scheduler/effects.ts";
+import type { Event, LongWork, Report, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
-import { step } from "../scheduler/step.ts";
-import type { Changes } from "../scheduler/transition.ts";
-import type { Clock } from "../std/clock.ts";
-import { Failure, toFailure } from "../std/failure.ts";
+import { type Step, step } from "../scheduler/step.ts";
+import { type Failure, toFailure } from "../std/failure.ts";
+import { type LongTask, longTask } from "./long-work.ts";
+import type { LoopOptions } from "./loop-options.ts";
+import { isFatal, kindsOf, type Pending, settle, stoppingFailure, worthKeeping } from "./pending.ts";
 
 /** The one owner of the scheduler's state. */
 export interface Loop {
   /** Resolves with the answer once it is on disk. @throws Failure when refused, or when nothing can be written */
   ask(request: Request): Promise<readonly number[]>;
+  /** As `ask`, for what is too much for one turn: one transaction over many turns, in which nothing else is handled. */
+  askLong<T>(work: LongWork<T>): Promise<T>;
   /** Takes news from the world; it is never lost: kept and tried again while nothing can be written. */
   report(report: Report): void;
   state(): State;
@@ -19,36 +22,21 @@ export interface Loop {
   stop(): void;
 }
 
-export interface LoopOptions {
-  /** Rebuilds the state from the database; called at the start and after a failed commit. */
-  readonly restore: () => State;
-  readonly commit: (changes: Changes) => readonly number[];
-  /** `inherited`: the effect was derived from the database, not planned in a step of this daemon. */
-  readonly perform: (effect: Effect, inherited: boolean) => void;
-  readonly fire: (fire: Fire) => void;
-  readonly committed: (changes: Changes, seqs: readonly number[]) => void;
-  /** The GPUs as last seen: a rebuilt state knows none of them. */
-  readonly lastSeen: () => Report;
-  /** The disk is full: gives some of it back if it can. @returns whether another try is worthwhile. */
-  readonly freeSpace: () => boolean;
-  /** A bug of ours inside a step: nothing of it was committed and the daemon must not go on. */
-  readonly crash: (error: unknown) => void;
-  readonly clock: Clock;
-}
-
-interface Pending {
-  readonly event: Request | Report;
-  readonly answer: { resolve(ids: readonly number[]): void; reject(error: Failure): void } | null;
-}
-
 /** While nothing can be written, reports are tried again this often. */
 const RETRY_MS = 500;
+/** While another program writes, its end is looked for this often, and requests wait for it this long. */
+const BUSY_RETRY_MS = 25;
+const BUSY_PATIENCE_MS = 3_000;
+/** No more events than this in one step: 10 µs to 50 µs each, so that the event loop is never held for 50 ms. */
+const MAX_EVENTS = 500;
+/** Long work gives way to the event loop this often. */
+const SLICE_MS = 8;
 /** Longest timer Node has. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Everything that arrives in one turn of the event loop becomes one step and one transaction (group commit). Nothing
- * awaits between looking at the state and committing.
+ * awaits between looking at the state and committing; only long work spans turns, and then nobody else's turn comes.
  */
 export function createLoop(options: LoopOptions): Loop {
   return new EventLoop(options);
@@ -58,6 +46,11 @@ class EventLoop implements Loop {
   private readonly options: LoopOptions;
   private current: State;
   private inbox: Pending[] = [];
+  private tasks: LongTask[] = [];
+  /** The long work whose transaction is open; it takes place at this time. */
+  private open: { readonly task: LongTask; readonly atMs: number } | null = null;
+  /** The last turn was of events, so one of long work is due. */
+  private hadEvents = false;
   private isScheduled = false;
   private isStopped = false;
   private timer: NodeJS.Timeout | undefined;
@@ -69,11 +62,19 @@ class EventLoop implements Loop {
 
   ask(request: Request): Promise<readonly number[]> {
     if (this.isStopped) return Promise.reject(stoppingFailure());
-    return new Promise((resolve, reject) => this.push({ event: request, answer: { resolve, reject } }));
+    return new Promise((resolve, reject) => this.push(request, { resolve, reject }));
+  }
+
+  askLong<T>(work: LongWork<T>): Promise<T> {
+    if (this.isStopped) return Promise.reject(stoppingFailure());
+    return new Promise((resolve, reject) => {
+      this.tasks.push(longTask(work, { resolve, reject }, this.options.clock.monotonicMs()));
+      this.schedule();
+    });
   }
 
   report(report: Report): void {
-    this.push({ event: report, answer: null });
+    this.push(report, null);
   }
 
   state(): State {
@@ -85,14 +86,19 @@ class EventLoop implements Loop {
   }
 
   stop(): void {
-    this.turn();
+    this.forgetOpen();
+    for (let left = Number.POSITIVE_INFINITY; this.inbox.length > 0 && this.inbox.length < left; ) {
+      left = this.inbox.length;
+      this.turn();
+    }
     this.isStopped = true;
     clearTimeout(this.timer);
     for (const { answer } of this.inbox) answer?.reject(stoppingFailure());
+    for (const task of this.tasks) task.reject(stoppingFailure());
   }
 
-  private push(pending: Pending): void {
-    this.inbox.push(pending);
+  private push(event: Pending["event"], answer: Pending["answer"]): void {
+    this.inbox.push({ event, answer, sinceMs: this.options.clock.monotonicMs() });
     this.schedule();
   }
 
@@ -102,22 +108,45 @@ class EventLoop implements Loop {
     setImmediate(() => this.turn());
   }
 
+  /** Looks again after a while, and not before, whatever comes. */
+  private wait(ms: number): void {
+    this.isScheduled = true;
+    setTimeout(() => this.turn(), ms);
+  }
+
   private turn(): void {
     this.isScheduled = false;
-    if (this.isStopped || this.inbox.length === 0) return;
-    const batch = this.inbox;
-    this.inbox = [];
+    if (this.isStopped) return;
+    const [task] = this.tasks;
+    const isTasksTurn = this.open !== null || this.hadEvents || this.inbox.length === 0;
+    this.hadEvents = false;
+    if (task !== undefined && isTasksTurn) {
+      this.guard([], "a large request", () => this.goOn(task));
+    } else if (this.inbox.length > 0) {
+      const batch = this.inbox.splice(0, MAX_EVENTS);
+      this.hadEvents = true;
+      this.guard(batch, kindsOf(batch), () => this.handle(batch));
+    }
+  }
+
+  /** A bug must not go on: whoever asked is told, and nothing of the transaction is kept. */
+  private guard(batch: readonly Pending[], what: string, work: () => void): void {
     try {
-      this.handle(batch);
+      this.options.watch(what, work);
     } catch (error) {
       this.isStopped = true;
+      this.options.journal.undo();
       for (const { answer } of batch) answer?.reject(toFailure(error));
+      for (const task of this.tasks) task.reject(toFailure(error));
       this.options.crash(error);
     }
   }
 
   private handle(batch: readonly Pending[]): void {
     const { options } = this;
+    const obstacle = this.begin();
+    if (obstacle?.code === "store/busy") return this.putBack(batch, obstacle);
+    if (obstacle !== null) return this.giveUp(batch, obstacle);
     const atMs = options.clock.nowMs();
     const wasStopping = this.current.stopping;
     const planned = step(
@@ -126,30 +155,132 @@ class EventLoop implements Loop {
     );
     let seqs: readonly number[];
     try {
-      seqs = options.commit(planned.changes);
+      seqs = options.journal.write(planned.changes);
+      options.journal.commit();
     } catch (error) {
-      return this.recover(batch, error, wasStopping);
+      options.journal.undo();
+      const failure = toFailure(error);
+      if (isFatal(failure)) throw error;
+      this.giveUp(batch, failure);
+      return this.rebuild(wasStopping);
     }
-    batch.forEach(({ answer }, index) => {
-      if (answer) settle(answer, planned.replies[index] ?? null);
-    });
-    for (const effect of planned.effects) options.perform(effect, false);
-    for (const fire of planned.fires) options.fire(fire);
-    options.committed(planned.changes, seqs);
+    batch.forEach((pending, index) => void settle(pending, planned.replies[index] ?? null));
+    this.act(planned, seqs);
+    if (this.inbox.length > 0 || this.tasks.length > 0) this.schedule();
+  }
+
+  /** Opens a transaction, or says what keeps us from it: nothing has been changed then. */
+  private begin(large = false): Failure | null {
+    try {
+      this.options.journal.begin(large);
+      return null;
+    } catch (error) {
+      const failure = toFailure(error);
+      if (isFatal(failure)) throw error;
+      return failure;
+    }
+  }
+
+  /** Tries again soon; who has waited too long is told why. */
+  private putBack(batch: readonly Pending[], obstacle: Failure): void {
+    const isOver = ({ answer, sinceMs }: Pending): boolean => answer !== null && this.isLate(sinceMs);
+    for (const pending of batch) if (isOver(pending)) pending.answer?.reject(obstacle);
+    this.inbox = [...batch.filter((pending) => !isOver(pending)), ...this.inbox];
+    this.wait(BUSY_RETRY_MS);
+  }
+
+  private isLate(sinceMs: number): boolean {
+    return this.options.clock.monotonicMs() - sinceMs > BUSY_PATIENCE_MS;
+  }
+
+  /** What is on disk is done and told. */
+  private act(planned: Step, seqs: readonly number[]): void {
+    for (const effect of planned.effects) this.options.perform(effect, false);
+    for (const fire of planned.fires) this.options.fire(fire);
+    this.options.committed(planned.changes, seqs);
     this.wakeAt(planned.wakeAtMs);
   }
 
-  /** The state is ahead of the disk: it is thrown away. Who asked is told; what the world said is kept. */
-  private recover(batch: readonly Pending[], error: unknown, wasStopping: boolean): void {
+  /** Some steps of the first long work; its commit when there are no more. */
+  private goOn(task: LongTask): void {
+    const { journal, clock } = this.options;
+    const obstacle = this.open === null ? this.begin(true) : null;
+    if (obstacle !== null) {
+      if (obstacle.code === "store/busy" && !this.isLate(task.sinceMs)) return this.wait(BUSY_RETRY_MS);
+      return this.abandon(task, obstacle);
+    }
+    this.open ??= { task, atMs: clock.nowMs() };
+    const { atMs } = this.open;
+    const untilMs = clock.monotonicMs() + SLICE_MS;
+    try {
+      do {
+        const requests = task.next();
+        if (requests === null) return this.flush(task);
+        const planned = step(
+          this.current,
+          requests.map((request): Event => ({ ...request, atMs })),
+        );
+        task.took(planned, journal.write(planned.changes));
+      } while (clock.monotonicMs() < untilMs);
+    } catch (error) {
+      return this.abandon(task, error);
+    }
+    this.schedule();
+  }
+
+  /** Nothing else is handled while the disk works. */
+  private flush(task: LongTask): void {
+    this.isScheduled = true;
+    void this.options.journal.flush().then(() => {
+      this.isScheduled = false;
+      if (this.open?.task === task) this.guard([], "a large commit", () => this.finish(task));
+    });
+  }
+
+  private finish(task: LongTask): void {
+    try {
+      this.options.journal.commit();
+    } catch (error) {
+      return this.abandon(task, error);
+    }
+    this.open = null;
+    this.tasks.shift();
+    task.finish();
+    for (const { planned, seqs } of task.steps) this.act(planned, seqs);
+    this.schedule();
+  }
+
+  private abandon(task: LongTask, error: unknown): void {
     const failure = toFailure(error);
-    if (failure.code === "bug" || failure.code === "store/damaged") throw error;
-    this.current = this.options.restore();
-    this.current.stopping = wasStopping; // Not in the database: the next daemon begins afresh, this one does not.
+    if (isFatal(failure)) throw error;
+    this.forgetOpen();
+    this.tasks.shift();
+    task.reject(failure);
+    if (failure.code === "store/full") this.options.freeSpace();
+    this.schedule();
+  }
+
+  /** Nothing of the long work under way has happened. */
+  private forgetOpen(): void {
+    if (this.open === null) return;
+    this.options.journal.undo();
+    if (this.open.task.steps.length > 0) this.rebuild(this.current.stopping);
+    this.open = null;
+  }
+
+  /** Who asked is told; what the world said is kept and tried again. */
+  private giveUp(batch: readonly Pending[], failure: Failure): void {
+    this.inbox.unshift(...worthKeeping(batch));
     for (const { answer } of batch) answer?.reject(failure);
-    const kept = batch.filter(({ event, answer }) => answer === null && !isRenewed(event));
-    this.inbox = [{ event: this.options.lastSeen(), answer: null }, ...kept, ...this.inbox];
     if (failure.code === "store/full" && this.options.freeSpace()) this.schedule();
     else setTimeout(() => this.schedule(), RETRY_MS);
+  }
+
+  /** The state is ahead of the disk: it is thrown away. */
+  private rebuild(wasStopping: boolean): void {
+    this.current = this.options.restore();
+    this.current.stopping = wasStopping; // Not in the database: the next daemon begins afresh, this one does not.
+    this.inbox.unshift({ event: this.options.lastSeen(), answer: null, sinceMs: 0 });
   }
 
   private wakeAt(atMs: number | undefined): void {
@@ -158,18 +289,4 @@ class EventLoop implements Loop {
     const waitMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - this.options.clock.nowMs())));
     this.timer = setTimeout(() => this.report({ type: "tick" }), waitMs);
   }
-}
-
-/** Every try looks at the GPUs and the time anew, so older looks need not pile up. */
-function isRenewed(event: Request | Report): boolean {
-  return event.type === "gpus-seen" || event.type === "tick";
-}
-
-function settle(answer: NonNullable<Pending["answer"]>, reply: Reply | null): void {
-  if (reply === null || reply.ok) answer.resolve(reply?.ids ?? []);
-  else answer.reject(new Failure(reply.code, reply.message, { hint: reply.hint ?? undefined }));
-}
-
-function stoppingFailure(): Failure {
-  return new Failure("daemon/stopping", "the daemon is stopping", { hint: "orch up" });
 }

@@ -1,24 +1,35 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
+import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { Paths } from "../config/paths.ts";
 import { ensureRunDir, makePrivateDir } from "../config/run-dir.ts";
+import { ensureSharedDir } from "../config/shared-dir.ts";
 import { createProbe } from "../gpu/detect.ts";
+import type { Context } from "../operations/context.ts";
 import { operations } from "../operations/index.ts";
 import { pendingEffects } from "../scheduler/restore.ts";
 import { systemClock } from "../std/clock.ts";
 import { createSteadyClock } from "../std/steady-clock.ts";
-import { openDatabase, takeLock } from "../store/database.ts";
+import { openDatabase, openReader, takeLock } from "../store/database.ts";
 import { createQueries, type Queries } from "../store/queries.ts";
+import { admitOwner } from "./admit.ts";
 import { assemble } from "./assemble.ts";
 import { watchHome } from "./home-watch.ts";
+import { watchLoop } from "./loop-watch.ts";
+import { openWorkerCgroups, tidyCgroups } from "./open-cgroups.ts";
 import { openLog } from "./open-log.ts";
-import { loadPeerCredentials } from "./peer-credentials.ts";
+import { type IdentifyPeer, loadPeerCredentials } from "./peer-credentials.ts";
 import { sweepOrphans } from "./recover.ts";
-import { startServer } from "./server.ts";
+import { type ApiServer, startServer } from "./server.ts";
+import { stopBroken } from "./stop-worker.ts";
+import { watchStore } from "./store-watch.ts";
+import { sweepContainers } from "./sweep-containers.ts";
 import { removeStale } from "./tidy-up.ts";
 import { userNameOf } from "./user-name.ts";
+import { canRun, openFolders, openUsers, type Users } from "./users.ts";
 
 export interface DaemonOptions {
   readonly paths: Paths;
@@ -37,55 +48,102 @@ export async function runDaemon({ paths, config, log: say }: DaemonOptions): Pro
   // 5 % slower and a third smaller (400,000 queued: 232 instead of 360 MB).
   setFlagsFromString("--heap-growing-percent=50");
   for (const dir of [paths.stateDir, paths.jobsDir, paths.workersDir, paths.cacheDir]) makePrivateDir(dir);
-  ensureRunDir(paths, process.getuid?.() ?? 0);
+  const identifyPeer = loadPeerCredentials();
+  const canIdentify = identifyPeer !== null;
+  const uid = process.getuid?.() ?? 0;
+  const users = await openUsers(config, { uid, canIdentify, clock: systemClock });
+  if (users === null) ensureRunDir(paths, uid);
+  else ensureSharedDir(dirname(paths.socket), users.gid);
   const lock = takeLock(paths.lockFile);
   try {
-    return await runLocked(paths, config, say);
+    if (users !== null) openFolders(paths, users);
+    return await runLocked({ paths, config, log: say }, users, identifyPeer);
   } finally {
     lock.release();
   }
 }
 
-async function runLocked(paths: Paths, config: Config, say: (line: string) => void): Promise<number> {
+async function runLocked(
+  { paths, config, log: say }: DaemonOptions,
+  users: Users | null,
+  identifyPeer: IdentifyPeer | null,
+): Promise<number> {
   const log = openLog(paths.daemonLog, config.logLevel);
   const clock = createSteadyClock(systemClock);
   const db = openDatabase(paths.database);
   const { probe, detail } = await createProbe(config.gpus);
-  const parts = assemble({ paths, config, clock, db, probe, log, instanceId: instanceOf(createQueries(db)) });
+  const instanceId = instanceOf(createQueries(db));
+  const cgroups = openWorkerCgroups(config, instanceId, log);
+  const reader = openReader(paths.database);
+  const watch = watchLoop(log, clock);
+  const storeWatch = watchStore(paths.database, log, (failure) => {
+    say(`error: ${failure.message}`);
+    parts.crash(failure);
+  });
+  const health = () => ({ longestStallMs: watch.longestMs(), walBytes: storeWatch.walBytes() });
+  const parts = assemble({
+    paths,
+    config,
+    clock,
+    db,
+    reader,
+    watch,
+    health,
+    probe,
+    log,
+    instanceId,
+    users,
+    cgroups,
+  });
   const { loop, sampler, ctx, predictor, engine, end } = parts;
   await sweepOrphans(engine, loop.state(), ctx.host.instance, log);
+  await sweepContainers(parts.world, loop.state());
+  tidyCgroups(cgroups, loop.state());
   loop.resume(pendingEffects(loop.state()));
   await sampler.start();
-  const home = watchHome(ctx.runtimes, ctx.ask);
+  const home = watchHome({ list: () => ctx.runtimes.list().filter((each) => canRun(users, each)) }, ctx.ask);
   await home.look();
   predictor.start();
-  const identifyPeer = loadPeerCredentials();
-  if (identifyPeer === null)
-    log.warn("koffi cannot be loaded: callers are told apart by the socket's folder alone");
-  const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
-  const server = await startServer({
-    socketPath: paths.socket,
-    operations,
-    ctx,
-    identifyPeer,
-    owner,
-    log,
-  });
+  parts.world.logs.start();
+  parts.world.sharedGpus.start((workerId, why) => void stopBroken(parts.world, workerId, why));
+  const server = await serveApi({ paths, ctx, users, identifyPeer, log });
   say(`orch is ready: pid ${process.pid}, ${detail}, socket ${paths.socket}`);
   void removeStale(parts.places, paths.workersDir, loop.state());
   log.info({ version: ctx.host.version, gpus: detail }, "ready");
   const exitCode = await end;
   home.stop();
   predictor.stop();
+  parts.world.logs.stop();
+  await parts.world.sharedGpus.stop();
   await server.close();
   fs.rmSync(paths.socket, { force: true });
   loop.stop();
+  await parts.world.containers.ended.flush();
   await sampler.stop();
   await probe.close();
+  storeWatch.stop();
+  watch.stop();
+  reader.close();
   db.close();
   log.info({ exitCode }, "stopped");
   log.flush();
   return exitCode;
+}
+
+interface Api extends Pick<DaemonOptions, "paths"> {
+  readonly ctx: Context;
+  readonly users: Users | null;
+  readonly identifyPeer: IdentifyPeer | null;
+  readonly log: Logger;
+}
+
+function serveApi({ paths, ctx, users, identifyPeer, log }: Api): Promise<ApiServer> {
+  if (identifyPeer === null)
+    log.warn("koffi cannot be loaded: callers are told apart by the socket's folder alone");
+  const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
+  const socket = { path: paths.socket, gid: users?.gid ?? null };
+  const admit = users?.admit ?? admitOwner(owner);
+  return startServer({ socket, operations, ctx, identifyPeer, owner, admit, log });
 }
 
 /** Names this state directory for ever: programs carry it, so that strangers are told from our own. */

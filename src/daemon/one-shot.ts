@@ -7,6 +7,7 @@ import { listArtifacts } from "../worker/artifacts.ts";
 import { followExecEvents } from "../worker/exec-events.ts";
 import { lastLines } from "./last-lines.ts";
 import { ranOutOfMemory } from "./memory-trouble.ts";
+import { handOverOutput } from "./ownership.ts";
 import type { World } from "./world.ts";
 
 /** Follows what a one-shot program says of itself, until its end. */
@@ -23,7 +24,7 @@ export function followOneShot(world: World, worker: Worker): EventTail {
   const follower = followExecEvents(world.places.eventsFile(worker.id), (event) => {
     if (event.type === "output") output = event.output;
     if (event.type === "progress" && job)
-      world.noteProgress(job.id, { fraction: event.fraction, text: event.text });
+      world.noteProgress(job.id, { fraction: event.fraction, text: hidden(world, job, event.text) });
   });
   return {
     async finish() {
@@ -33,11 +34,18 @@ export function followOneShot(world: World, worker: Worker): EventTail {
   };
 }
 
+/** What a program says, without its secrets. */
+function hidden<T extends string | null>(world: World, { id, lane }: Job, text: T): T {
+  const mask = world.secrets.ofJob({ id, runtime: lane.spec.runtime });
+  return text === null ? text : (mask.hideText(text) as T);
+}
+
 /** A program that fails has mostly just said why. */
 function explainExit(world: World, job: Job | undefined, exit: Exit): string {
   const what = exit.detail ?? `it ended with exit code ${exit.exitCode}`;
   const words = job ? lastLines(world.places.attemptLog(job.id, job.attempts), 1) : "";
-  return words === "" ? what : `${what}; its last words: ${words}`;
+  if (!job || words === "") return what;
+  return `${what}; its last words: ${hidden(world, job, words)}`;
 }
 
 /** How the one job of a worker came out, from the exit of its program. */
@@ -52,6 +60,8 @@ export async function oneShotResult(
   const isCommand = worker.lane.spec.runtime === "run";
   const listed = isCommand || !job ? [] : await listArtifacts(world.places.jobOutputDir(job.id));
   const artifacts = listed.length === 0 ? null : listed.map((artifact) => ({ ...artifact }));
+  const row = isCommand || !job ? undefined : world.queries.job(job.id);
+  if (job && row) handOverOutput(world, row, job.attempts);
   const { exitCode } = exit;
   if (exitCode === null) {
     return { kind: "lost", exitCode, message: exit.detail ?? "nobody knows how it ended", output, artifacts };

@@ -2,9 +2,12 @@ import type { Effect } from "../scheduler/effects.ts";
 import { unreachable } from "../std/assert.ts";
 import { toFailure } from "../std/failure.ts";
 import { contactOf } from "./contact.ts";
+import { prepareLane } from "./prepare-lane.ts";
 import { runJob } from "./run-job.ts";
+import { sleepWorker } from "./sleep-worker.ts";
 import { startWorker } from "./start-worker.ts";
 import { stopWorker } from "./stop-worker.ts";
+import { wakeWorker } from "./wake-worker.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -23,10 +26,16 @@ export function perform(world: World, effect: Effect, inherited: boolean): void 
 
 function carryOut(world: World, effect: Effect, inherited: boolean): Promise<void> {
   switch (effect.type) {
+    case "prepare-lane":
+      return prepareLane(world, effect.laneKey);
     case "start-worker":
       return startWorker(world, effect.workerId, inherited);
     case "stop-worker":
       return stopWorker(world, effect.workerId, effect.graceMs);
+    case "sleep-worker":
+      return sleepWorker(world, effect.workerId);
+    case "wake-worker":
+      return wakeWorker(world, effect.workerId);
     case "run-job":
       return runJob(world, effect, inherited);
     case "cancel-job":

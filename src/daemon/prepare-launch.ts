@@ -1,8 +1,7 @@
 import fs from "node:fs";
 import type { Launch } from "../engine/engine.ts";
-import { ensurePythonEnvironment } from "../engine/python-environment.ts";
+import { gpuEnvOf } from "../operations/gpu-env.ts";
 import { type ExecJob, planLaunch } from "../runtime/launch.ts";
-import type { Runtime } from "../runtime/runtime.ts";
 import type { Job } from "../scheduler/job-model.ts";
 import type { Worker } from "../scheduler/model.ts";
 import { must } from "../std/assert.ts";
@@ -10,12 +9,15 @@ import type { Json } from "../std/json.ts";
 import type { JobRow } from "../store/queries.ts";
 import { attemptEnv, commandOf } from "./attempt-env.ts";
 import { makeContact } from "./contact.ts";
-import { readSecrets } from "./read-secrets.ts";
+import { withoutGpuVariables } from "./gpu-env.ts";
+import { prepareContainer } from "./prepare-container.ts";
+import { pythonOf } from "./prepare-lane.ts";
+import { terminalLaunch } from "./terminal-launch.ts";
 import type { World } from "./world.ts";
 
 /**
  * Decides what the engine starts for a worker, and puts its files in place.
- * @param onEnvironment called before something slow is built.
+ * @param onEnvironment called before it is seen that what was prepared is there
  */
 export async function prepareLaunch(
   world: World,
@@ -23,41 +25,40 @@ export async function prepareLaunch(
   onEnvironment: () => void,
 ): Promise<Launch> {
   const [job] = worker.jobs;
+  const gpuEnv = {
+    ...gpuEnvOf(world.sampler.latest(), uuidsOf(worker)),
+    ...(await world.sharedGpus.envFor(worker)),
+  };
   if (worker.lane.spec.runtime === "run")
-    return commandLaunch(world, worker, must(job, "a command has its job"));
+    return commandLaunch(world, worker, gpuEnv, must(job, "a command has its job"));
   const runtime = world.runtimes.get(worker.lane.spec.runtime);
-  const python = runtime.python?.requirementsPath
-    ? await pythonOf(world, worker, runtime, onEnvironment)
-    : null;
+  if (worker.lane.spec.needsPreparation !== null) onEnvironment();
+  const python = await pythonOf(world, runtime);
   const isOneShot = worker.lane.spec.residency === "one-shot";
   const { protocol, endpoint, port } = await makeContact(world, worker, runtime);
-  const plan = planLaunch(runtime, {
+  const context = {
     ...launchContext(world, worker),
+    gpuEnv,
     socketPath: protocol === "orch" ? endpoint : null,
     port,
     pythonPath: python,
     job: isOneShot ? execJob(world, worker, must(job, "a one-shot worker has its job")) : null,
-  });
+  };
+  const jobEnv = isOneShot && job ? attemptEnv(world.instanceId, job, rowOf(world, job)) : {};
   const logPath =
     isOneShot && job ? world.places.attemptLog(job.id, job.attempts) : world.places.workerLog(worker.id);
-  return {
-    workerId: worker.id,
-    argv: plan.argv,
-    env: {
-      ...plan.env,
-      ...(isOneShot && job ? attemptEnv(job, rowOf(world, job)) : {}),
-      ...readSecrets(world.secretsDir, runtime.secrets),
-    },
-    cwd: plan.cwd,
-    dir: world.places.workerDir(worker.id),
-    logPath,
-  };
+  const common = { workerId: worker.id, dir: world.places.workerDir(worker.id), logPath };
+  if (runtime.engine === "container")
+    return { ...common, ...(await prepareContainer(world, runtime, context, worker.lane.spec, jobEnv)) };
+  const plan = planLaunch(runtime, context);
+  const secrets = world.secrets.forWorker(runtime.name, runtime.secrets);
+  return { ...common, argv: plan.argv, env: { ...plan.env, ...jobEnv, ...secrets }, cwd: plan.cwd };
 }
 
 function launchContext(world: World, worker: Worker) {
   return {
     load: JSON.parse(worker.lane.spec.load) as Record<string, Json>,
-    gpuUuids: worker.leases.map((lease) => lease.gpu.uuid),
+    gpuUuids: uuidsOf(worker),
     vramBytes: leasedVramBytes(worker),
     fence: worker.fence,
     workerId: worker.id,
@@ -67,26 +68,13 @@ function launchContext(world: World, worker: Worker) {
   };
 }
 
+function uuidsOf({ leases }: Worker): readonly string[] {
+  return leases.map((lease) => lease.gpu.uuid);
+}
+
 /** What every GPU gives at least, since leases of a whole GPU may differ. */
 function leasedVramBytes({ leases }: Worker): number | null {
   return leases.length === 0 ? null : Math.min(...leases.map((lease) => lease.vramBytes));
-}
-
-async function pythonOf(
-  world: World,
-  worker: Worker,
-  runtime: Runtime,
-  onEnvironment: () => void,
-): Promise<string> {
-  onEnvironment();
-  const { pythonPath } = await ensurePythonEnvironment({
-    runtimeName: runtime.name,
-    requirementsPath: runtime.python?.requirementsPath ?? null,
-    cacheDir: world.cacheDir,
-    instanceId: world.instanceId,
-    onLog: (line) => world.log.debug({ worker: worker.name, line }, "python environment"),
-  });
-  return pythonPath;
 }
 
 function execJob(world: World, worker: Worker, job: Job): ExecJob {
@@ -99,7 +87,12 @@ function execJob(world: World, worker: Worker, job: Job): ExecJob {
 }
 
 /** A command runs where and with the environment in which it was submitted; the lease decides which GPUs it sees. */
-function commandLaunch(world: World, worker: Worker, job: Job): Launch {
+function commandLaunch(
+  world: World,
+  worker: Worker,
+  gpuEnv: Readonly<Record<string, string>>,
+  job: Job,
+): Launch {
   const row = rowOf(world, job);
   const vramBytes = leasedVramBytes(worker);
   const own = {
@@ -107,19 +100,19 @@ function commandLaunch(world: World, worker: Worker, job: Job): Launch {
     ORCH_WORKER: String(worker.id),
     ORCH_JOB: String(job.id),
     ORCH_FENCE: String(worker.fence),
-    ...attemptEnv(job, row),
-    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
-    CUDA_VISIBLE_DEVICES: worker.leases.map((lease) => lease.gpu.uuid).join(","),
+    ...attemptEnv(world.instanceId, job, row),
+    ...gpuEnv,
     ...(vramBytes === null ? {} : { ORCH_VRAM_BYTES: String(vramBytes) }),
   };
-  return {
+  const launch = {
     workerId: worker.id,
     argv: must(commandOf(job, row), `job ${job.id} has no command`),
-    env: { ...world.baseEnv, ...world.queries.environment(job.id), ...own },
+    env: { ...world.baseEnv, ...withoutGpuVariables(world.queries.environment(job.id)), ...own },
     cwd: row.cwd ?? "/",
     dir: world.places.workerDir(worker.id),
     logPath: world.places.attemptLog(job.id, job.attempts),
   };
+  return row.terminal === null ? launch : terminalLaunch(world, launch, row.terminal);
 }
 
 function rowOf(world: World, job: Job): JobRow {

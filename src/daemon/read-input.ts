@@ -62,7 +62,7 @@ function parseQuery(query: string): Record<string, string> {
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of piecesOf(request)) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
       throw new Failure("request/too-large", `the request is larger than ${maxBytes} bytes`, {
@@ -76,6 +76,15 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Rec
   if (typeof body === "object" && body !== null && !Array.isArray(body))
     return body as Record<string, unknown>;
   throw new Failure("request/malformed", "the body of the request is not a JSON object");
+}
+
+/** The pieces of a body. Who hangs up in its midst is nobody's bug. @throws Failure request/malformed */
+async function* piecesOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* request as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw new Failure("request/malformed", "the request broke off", { cause: error });
+  }
 }
 
 function parseJson(bytes: Buffer): unknown {

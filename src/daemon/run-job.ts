@@ -1,11 +1,16 @@
-import fs from "node:fs";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { listParts, liveStart } from "../log/log-parts.ts";
+import type { Mask } from "../log/mask.ts";
 import type { Effect } from "../scheduler/effects.ts";
 import type { RunOutcome } from "../scheduler/events.ts";
 import { unreachable } from "../std/assert.ts";
-import type { JobEvent, JobHandover, JobOutcome } from "../worker/protocol.ts";
+import { ownCorrelation } from "../std/correlation.ts";
+import type { JobEvent, JobHandover, JobOutcome, WorkerProtocol } from "../worker/protocol.ts";
 import { contactOf } from "./contact.ts";
+import { exchangeFiles } from "./exchange.ts";
+import { handOverOutput, openOutput } from "./ownership.ts";
+import { openRelayedLog } from "./relayed-log.ts";
+import { stopSurely } from "./stop-surely.ts";
 import type { World } from "./world.ts";
 
 type RunJob = Extract<Effect, { type: "run-job" }>;
@@ -17,7 +22,8 @@ const BROKEN_STOP_MS = 2_000;
 
 /**
  * Hands a job to its worker and follows it to its end. A stream that breaks while the worker lives is attached to
- * again: the job must not run twice. If that fails the worker is stopped, and its exit tells what becomes of the job.
+ * again: the job must not run twice. If that fails, or a server that cannot be attached to is broken, the worker is
+ * stopped, and its exit tells what becomes of the job.
  */
 export async function runJob(
   world: World,
@@ -29,26 +35,65 @@ export async function runJob(
   const row = world.queries.job(jobId);
   if (!hand || !worker || !row) return;
   if (hand.inherited) await hand.settled;
-  // Not made here: most jobs leave no file, and two empty folders for each of a million would fill 8 GB of disk.
-  const outputDir = world.places.jobOutputDir(jobId);
-  const job: JobHandover = { jobId, attempt, fence: worker.fence, params: row.params, outputDir };
+  const correlation = row.correlation ?? ownCorrelation(world.instanceId, jobId);
+  const mask = world.secrets.ofJob(row);
   const contact = contactOf(world, workerId);
+  // Output folders are not made here: most jobs leave no file, and two for each of a million would fill 8 GB of disk.
+  const files = await exchangeFiles(world, contact, { jobId, params: row.params }).catch(toError);
+  if (files instanceof Error) return reportNoFiles(world, jobId, attempt, files);
+  const { params, outputDir, takeOut } = files;
+  const job: JobHandover = { jobId, attempt, fence: worker.fence, params, outputDir, correlation };
   const protocol = world.protocolOf(contact);
+  openOutput(world, jobId);
   if (inherited && !protocol.attaches) return reportLost(world, jobId, attempt);
   for (let tries = 0; tries < ATTACH_TRIES && !hand.isGone; tries++) {
-    const listener = createJobListener(world, jobId, attempt);
-    const outcome = await protocol.run(contact.endpoint, job, listener.hear);
+    const from = inherited || tries > 0 ? await packedBytes(world, jobId, attempt) : 0;
+    const listener = createJobListener(world, job, { mask, from });
+    const outcome = await protocol.run(contact.endpoint, job, (event) => {
+      hand.heardAtMs = world.clock.monotonicMs();
+      listener.hear(event);
+    });
     listener.close();
-    if (outcome.kind !== "lost" || !protocol.attaches) {
+    const isLost =
+      outcome.kind === "lost" && (protocol.attaches || (await isBroken(protocol, contact.endpoint)));
+    if (!isLost) {
       world.measure(worker);
-      return world.report({ type: "job-ended", jobId, attempt, outcome: toRunOutcome(outcome) });
+      const trouble = await takeOut().catch(toError);
+      if (trouble !== undefined) return reportNoFiles(world, jobId, attempt, trouble);
+      handOverOutput(world, row, attempt);
+      return world.report({ type: "job-ended", jobId, attempt, outcome: toRunOutcome(outcome, mask) });
     }
-    world.log.warn({ jobId, attempt, worker: worker.name, why: outcome.message }, "lost touch with a job");
+    const why = mask.hideText(outcome.message);
+    world.log.warn({ jobId, attempt, correlation, worker: worker.name, why }, "lost touch with a job");
     await sleep(ATTACH_DELAY_MS);
+    if (!protocol.attaches) break;
   }
   if (hand.isGone || hand.identity === null) return;
   hand.note = "it did not answer for its job any more";
-  await world.engine.ensureStopped(world.places.workerDir(workerId), hand.identity, BROKEN_STOP_MS);
+  await stopSurely(world, hand, BROKEN_STOP_MS);
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** A file that went, or a full disk: the job fails with the reason, and its worker goes on. */
+function reportNoFiles(world: World, jobId: number, attempt: number, { message }: Error): void {
+  const text = `its files could not be moved into or out of its container: ${message}`;
+  const outcome: RunOutcome = {
+    kind: "failed",
+    exitCode: null,
+    message: text,
+    output: null,
+    artifacts: null,
+  };
+  world.report({ type: "job-ended", jobId, attempt, outcome });
+}
+
+/** Whether a server that lost a job can serve no other one: then it is better stopped than asked again. */
+async function isBroken(protocol: WorkerProtocol, endpoint: string): Promise<boolean> {
+  const health = await protocol.health(endpoint, BROKEN_STOP_MS);
+  return health === null || health.status === "failed";
 }
 
 /** The connection of a server that cannot be attached to ended with the daemon before. */
@@ -58,7 +103,7 @@ function reportLost(world: World, jobId: number, attempt: number): void {
   world.report({ type: "job-ended", jobId, attempt, outcome });
 }
 
-function toRunOutcome(outcome: JobOutcome): RunOutcome {
+function toRunOutcome(outcome: JobOutcome, mask: Mask): RunOutcome {
   switch (outcome.kind) {
     case "succeeded":
       return {
@@ -70,41 +115,44 @@ function toRunOutcome(outcome: JobOutcome): RunOutcome {
           outcome.artifacts.length === 0 ? null : outcome.artifacts.map((artifact) => ({ ...artifact })),
       };
     case "failed":
-      return { ...withoutResult(outcome), cause: outcome.cause };
+      return { ...withoutResult(outcome, mask), cause: outcome.cause };
     case "cancelled":
     case "lost":
-      return withoutResult(outcome);
+      return withoutResult(outcome, mask);
     default:
       return unreachable(outcome);
   }
 }
 
-function withoutResult({ kind, message }: Exclude<JobOutcome, { kind: "succeeded" }>): RunOutcome {
-  return { kind, exitCode: null, message, output: null, artifacts: null };
+function withoutResult(outcome: Exclude<JobOutcome, { kind: "succeeded" }>, mask: Mask): RunOutcome {
+  const { kind, message } = outcome;
+  return { kind, exitCode: null, message: mask.hideText(message), output: null, artifacts: null };
 }
 
-/** Writes a job's log lines to its file and notes its progress. A replayed stream begins its file anew. */
-function createJobListener(world: World, jobId: number, attempt: number) {
-  let fd: number | null = null;
-  const open = (): number => {
-    const file = world.places.attemptLog(jobId, attempt);
-    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    return fs.openSync(file, "w", 0o600);
-  };
+/** Of a job that was handed over before: a log that has been packed away so far is not written a second time. */
+async function packedBytes({ places }: World, jobId: number, attempt: number): Promise<number> {
+  return liveStart(await listParts(places.attemptLog(jobId, attempt)));
+}
+
+/** Writes a job's log lines to its file and notes its progress. */
+function createJobListener(
+  world: World,
+  { jobId, attempt, correlation }: JobHandover,
+  { mask, from }: { readonly mask: Mask; readonly from: number },
+) {
+  const log = openRelayedLog(world.places.attemptLog(jobId, attempt), {
+    mask,
+    from,
+    onLoss: (error) =>
+      world.log.warn({ jobId, correlation, err: error }, "lines of a job's log could not be written"),
+  });
   return {
     hear(event: JobEvent): void {
-      if (event.type === "progress")
-        world.noteProgress(jobId, { fraction: event.fraction, text: event.text });
-      if (event.type !== "log") return;
-      try {
-        fd ??= open();
-        fs.writeSync(fd, event.text.endsWith("\n") ? event.text : `${event.text}\n`);
-      } catch (error) {
-        world.log.warn({ jobId, err: error }, "a line of a job's log could not be written");
-      }
+      if (event.type === "log") log.write(event.text);
+      if (event.type !== "progress") return;
+      const text = event.text === null ? null : mask.hideText(event.text);
+      world.noteProgress(jobId, { fraction: event.fraction, text });
     },
-    close(): void {
-      if (fd !== null) fs.closeSync(fd);
-    },
+    close: () => log.close(),
   };
 }

@@ -2,9 +2,11 @@ import http from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Context } from "../operations/context.ts";
+import { Correlation } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import { Failure, toFailure } from "../std/failure.ts";
-import { listenOn } from "./listen-on.ts";
+import type { Admit } from "./admit.ts";
+import { listenOn, type SocketPlace } from "./listen-on.ts";
 import type { IdentifyPeer } from "./peer-credentials.ts";
 import { readInput } from "./read-input.ts";
 import { type AnyOperation, createRouter, type Match } from "./router.ts";
@@ -15,15 +17,17 @@ export interface ApiServer {
 }
 
 export interface ServerOptions {
-  readonly socketPath: string;
+  readonly socket: SocketPlace;
   readonly operations: readonly AnyOperation[];
   readonly ctx: Context;
   readonly identifyPeer: IdentifyPeer | null;
-  /** The daemon's own user: the only one served, besides root, and whoever calls where peers cannot be identified. */
+  /** The daemon's own user: whoever calls where peers cannot be identified. */
   readonly owner: { readonly uid: number; readonly user: string };
+  readonly admit: Admit;
   readonly log: Logger;
 }
 
+const CORRELATION_HEADER = "x-correlation-id";
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 2_048;
@@ -48,8 +52,8 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", (socket) => callers.set(socket, identify(options, socket)));
-  await listenOn(server, options.socketPath);
-  const guard = guardSocket(server, options.socketPath, options.log);
+  await listenOn(server, options.socket);
+  const guard = guardSocket(server, options.socket, options.log);
   return {
     close: () =>
       new Promise((resolve) => {
@@ -80,11 +84,12 @@ async function respond(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const admitted = admit(options, caller);
+    const admitted = await options.admit(caller);
     const { path, query } = splitUrl(request.url ?? "");
     const match = route(request.method ?? "", path);
     const input = await readInput(request, query, match);
-    const answer = match.operation.run(options.ctx, input, admitted, signal);
+    const correlation = correlationIn(request, response);
+    const answer = match.operation.run(options.ctx, input, { ...admitted, correlation }, signal);
     if (answer instanceof Promise) sendJson(response, 200, await answer);
     else await sendStream(response, answer);
   } catch (error) {
@@ -92,18 +97,23 @@ async function respond(
   }
 }
 
+/** What the header says that the request belongs to; said again in the answer. @throws Failure request/malformed */
+function correlationIn(request: http.IncomingMessage, response: http.ServerResponse): string | undefined {
+  const given = request.headers[CORRELATION_HEADER];
+  if (given === undefined) return undefined;
+  const { success, data, error } = Correlation.safeParse(given);
+  if (!success) {
+    throw new Failure("request/malformed", `the header ${CORRELATION_HEADER} is not valid`, {
+      why: error.issues[0]?.message,
+    });
+  }
+  response.setHeader(CORRELATION_HEADER, data);
+  return data;
+}
+
 function splitUrl(url: string): { path: string; query: string } {
   const at = url.indexOf("?");
   return at < 0 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
-}
-
-/** Fails closed: nobody is served whom the kernel does not name. */
-function admit({ owner }: ServerOptions, caller: Caller | null): Caller {
-  if (caller !== null && (caller.uid === owner.uid || caller.uid === 0)) return caller;
-  throw new Failure("permission/denied", `this daemon belongs to ${owner.user}`, {
-    why: caller === null ? "the caller could not be identified" : `the caller is ${caller.user}`,
-    hint: "orch up starts a daemon of your own",
-  });
 }
 
 function sendJson(response: http.ServerResponse, status: number, body: unknown): void {

@@ -1,17 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exit, ProcessIdentity, Remains } from "../engine/engine.ts";
+import type { Mask } from "../log/mask.ts";
 import type { WorkerExit } from "../scheduler/events.ts";
-import type { StartStep, Worker } from "../scheduler/model.ts";
+import type { Worker } from "../scheduler/model.ts";
+import type { StartStep } from "../scheduler/worker-phase.ts";
 import { type Failure, toFailure } from "../std/failure.ts";
 import { saysOutOfMemory } from "../worker/out-of-memory.ts";
-import { waitUntilReady } from "../worker/readiness.ts";
 import { awaitMemory } from "./await-memory.ts";
 import { contactOf } from "./contact.ts";
+import { verifyContainerGpus } from "./container-gpus.ts";
 import type { Hand } from "./hands.ts";
 import { lastLines } from "./last-lines.ts";
+import { launchAs } from "./launch-as.ts";
 import { ranOutOfMemory } from "./memory-trouble.ts";
 import { type EventTail, followOneShot, oneShotResult } from "./one-shot.ts";
 import { prepareLaunch } from "./prepare-launch.ts";
+import { serveWorker } from "./serve-worker.ts";
+import { stopSurely } from "./stop-surely.ts";
 import type { World } from "./world.ts";
 
 const INSPECT_AGAIN_MS = 500;
@@ -26,8 +31,9 @@ export async function startWorker(world: World, workerId: number, inherited: boo
     if (!hand.inherited) await startProgram(world, worker, hand);
     else if (!(await adoptRemains(world, worker, hand))) return;
     hand.settle();
-    if (hand.identity !== null && worker.lane.spec.residency === "resident")
-      await awaitReady(world, worker, hand);
+    if (hand.identity === null) return;
+    if (worker.lane.spec.residency === "resident") await serveWorker(world, worker, hand);
+    else if (!hand.inherited) await verifyContainerGpus(world, worker, hand);
   } catch (error) {
     await giveUp(world, worker, hand, toFailure(error));
   }
@@ -39,21 +45,13 @@ async function giveUp(world: World, worker: Worker, hand: Hand, failure: Failure
   hand.settle();
   if (failure.code === "bug") world.log.error({ workerId, err: failure.cause }, failure.message);
   if (identity === null) {
-    const message = failure.sentence;
-    return endWithoutProgram(world, hand, {
-      type: "worker-start-failed",
-      workerId,
-      cause: "program",
-      message,
-    });
+    const message = hiddenOf(world, worker).hideText(failure.sentence);
+    const cause = failure.code === "engine/unprepared" ? "unprepared" : "program";
+    return endWithoutProgram(world, hand, { type: "worker-start-failed", workerId, cause, message });
   }
   if (failure.code === "interrupted" || hand.isGone) return;
   hand.note = failure.sentence;
-  await world.engine.ensureStopped(
-    world.places.workerDir(workerId),
-    identity,
-    worker.lane.spec.stopTimeoutMs,
-  );
+  await stopSurely(world, hand, worker.lane.spec.stopTimeoutMs);
 }
 
 type EndReport = Parameters<World["report"]>[0];
@@ -115,13 +113,13 @@ async function startProgram(world: World, worker: Worker, hand: Hand): Promise<v
   const { workerId } = hand;
   const step = (name: StartStep): void => world.report({ type: "worker-step", workerId, step: name });
   if (signal.aborted) return endStopped(world, hand);
-  // An environment may take minutes to build. Whoever stops the worker does not wait for it; the next start will find it.
+  // What takes minutes was made before the GPUs were granted; files and secrets may still be on a slow disk.
   const launch = await unlessAborted(
-    prepareLaunch(world, worker, () => step("environment")),
+    launchAs(world, worker, () => prepareLaunch(world, worker, () => step("environment"))),
     signal,
   );
   if (launch === null) return endStopped(world, hand);
-  // Last, since an environment may take minutes to build, and somebody else may take the memory meanwhile.
+  // Last, since somebody else may take the memory meanwhile.
   if (worker.leases.length > 0) {
     step("vram");
     if (!(await memoryIsFree(world, worker, hand))) return;
@@ -158,6 +156,7 @@ async function memoryIsFree(world: World, worker: Worker, hand: Hand): Promise<b
       workerId: worker.id,
       cause: "memory",
       message,
+      stuckGpus: wait.missing.filter(({ isStuck }) => isStuck).map(({ uuid }) => uuid),
     });
   }
   return false;
@@ -188,10 +187,17 @@ async function reportExit(
   hand.settle();
   const { workerId } = hand;
   forget(world, worker);
-  const told = withHostMemory(world, hand, exit);
+  await world.logs.settle(worker);
+  const told =
+    tail !== null && hand.note !== null ? stoppedFor(hand.note) : withHostMemory(world, hand, exit);
   const result = tail === null ? null : await oneShotResult(world, worker, told, tail);
   world.hands.drop(workerId);
   world.report({ type: "worker-exited", workerId, exit: withDetail(world, worker, hand, told), result });
+}
+
+/** A job that we ended for trouble that is not its own: its exit code would be that of our signal. */
+function stoppedFor(detail: string): Exit {
+  return { exitCode: null, detail };
 }
 
 function forget(world: World, worker: Worker): void {
@@ -207,8 +213,21 @@ function withHostMemory(world: World, hand: Hand, exit: Exit): Exit {
   return { ...exit, detail: "killed by the kernel for host memory" };
 }
 
-/** A resident worker that ends unasked is explained by its last words. */
 function withDetail(world: World, worker: Worker, hand: Hand, exit: Exit): WorkerExit {
+  const explained = explain(world, worker, hand, exit);
+  const { detail } = explained;
+  return detail === null ? explained : { ...explained, detail: hiddenOf(world, worker).hideText(detail) };
+}
+
+/** What is not to be shown of the words of a worker and its jobs. */
+function hiddenOf(world: World, { lane, jobs }: Worker): Mask {
+  const [job] = jobs;
+  const { runtime } = lane.spec;
+  return job ? world.secrets.ofJob({ id: job.id, runtime }) : world.secrets.ofRuntime(runtime);
+}
+
+/** A resident worker that ends unasked is explained by its last words. */
+function explain(world: World, worker: Worker, hand: Hand, exit: Exit): WorkerExit {
   const isExpected = worker.lane.spec.residency === "one-shot" || hand.abort.signal.aborted;
   if (hand.note !== null) return { ...exit, detail: hand.note, cause: causeOf(saysOutOfMemory(hand.note)) };
   if (isExpected || exit.exitCode === 0) return exit;
@@ -221,19 +240,4 @@ function withDetail(world: World, worker: Worker, hand: Hand, exit: Exit): Worke
 
 function causeOf(isOutOfMemory: boolean): WorkerExit["cause"] {
   return isOutOfMemory ? "out-of-memory" : undefined;
-}
-
-async function awaitReady(world: World, worker: Worker, hand: Hand): Promise<void> {
-  if (worker.phase.state !== "starting") return;
-  const contact = contactOf(world, worker.id);
-  const { endpoint } = contact;
-  const { timeouts } = world.runtimes.get(worker.lane.spec.runtime);
-  await waitUntilReady(world.protocolOf(contact), endpoint, {
-    deadlineMs: timeouts.readyMs,
-    signal: hand.abort.signal,
-    clock: world.clock,
-    isGone: () => hand.isGone,
-  });
-  world.measure(worker);
-  world.report({ type: "worker-ready", workerId: worker.id, endpoint });
 }

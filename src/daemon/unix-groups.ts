@@ -1,6 +1,6 @@
-import { execFile } from "node:child_process";
 import type { Groups } from "../operations/context.ts";
 import type { Clock } from "../std/clock.ts";
+import { askHost } from "./ask-host.ts";
 
 export interface UnixGroupsOptions {
   readonly clock: Clock;
@@ -11,8 +11,6 @@ export interface UnixGroupsOptions {
   readonly program?: string;
 }
 
-/** A directory on the network that is down may cost this much. */
-const timeoutMs = 1_000;
 /** What was found is used this long; while nothing is found, the host is asked again sooner. */
 const keepMs = 600_000;
 const missMs = 10_000;
@@ -30,7 +28,9 @@ export function createUnixGroups(options: UnixGroupsOptions): Groups {
   const known = new Map<string, Entry>();
   const running = new Map<string, Promise<void>>();
   const lookUp = async (user: string): Promise<void> => {
-    const found = await askHost(program, user);
+    // Names with a NUL after each, since a group of a directory may have blanks in its name.
+    const found =
+      (await askHost(program, ["-Gnz", "--", user]))?.split("\0").filter((name) => name !== "") ?? null;
     const names = found ?? known.get(user)?.names ?? [];
     known.set(user, { names, untilMs: clock.monotonicMs() + (found === null ? missMs : keepMs) });
     running.delete(user);
@@ -45,18 +45,4 @@ export function createUnixGroups(options: UnixGroupsOptions): Groups {
     },
     of: ({ user }) => known.get(user)?.names ?? [],
   };
-}
-
-/** `id -Gnz`: names with a NUL after each, since a group of a directory may have blanks in its name. */
-function askHost(program: string, user: string): Promise<readonly string[] | null> {
-  return new Promise((resolve) => {
-    execFile(
-      program,
-      ["-Gnz", "--", user],
-      { timeout: timeoutMs, killSignal: "SIGKILL" },
-      (error, stdout) => {
-        resolve(error === null ? stdout.split("\0").filter((name) => name !== "") : null);
-      },
-    );
-  });
 }

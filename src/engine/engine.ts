@@ -1,3 +1,7 @@
+import type { Limits } from "./cgroup.ts";
+import type { ContainerRef } from "./container-cli.ts";
+import type { RunAs } from "./run-as.ts";
+
 /** What to start, already decided: pure data, so that `--dry-run` can print it. */
 export interface Launch {
   readonly workerId: number;
@@ -9,6 +13,12 @@ export interface Launch {
   readonly dir: string;
   /** stdout and stderr go straight to this file, appended. Its folder is made by the engine. */
   readonly logPath: string;
+  /** Set when `argv` is the command line that runs a container: by what it is found and stopped. */
+  readonly container?: ContainerRef;
+  /** The user that the program runs as, with nothing of the daemon's but its labels; absent = the daemon's own. */
+  readonly runAs?: RunAs;
+  /** What its cgroup is limited to, where it gets one. */
+  readonly limits?: Limits;
 }
 
 /** Which program it is: never a bare pid, since pids are reused. Serialised into the database as JSON. */
@@ -50,6 +60,8 @@ export interface Engine {
    * while another is under way joins it and can only bring its deadline forward.
    */
   ensureStopped(dir: string, identity: ProcessIdentity, graceMs: number): Promise<Exit>;
+  /** Pids of the processes that are the worker's now; null where they cannot be told (in containers). */
+  members(dir: string, identity: ProcessIdentity): Promise<readonly number[] | null>;
   /**
    * What became of the worker whose control folder is `dir`. For one that never started it also makes sure that
    * it never will (a supervisor that is late finds its folder revoked and gives up), and of one that ended, that

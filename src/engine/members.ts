@@ -1,3 +1,4 @@
+import type { Cgroup } from "./cgroup.ts";
 import type { ProcessIdentity } from "./engine.ts";
 import { readBootId } from "./identity.ts";
 import type { Labels } from "./labels.ts";
@@ -12,29 +13,35 @@ export interface Belonging {
    * that its number may lead somebody else's group by now.
    */
   readonly supervisor: ProcessIdentity | null;
+  /** The worker's own, which nothing can leave; null where none could be made. */
+  readonly cgroup: Cgroup | null;
 }
 
 /**
  * The processes of one worker among `rows`, supervisor included: those that carry its labels (also after setsid or
- * a double fork), those in its session or group (programs like setproctitle overwrite their environment), and the
- * descendants of both.
+ * a double fork), those in its session or group (programs like setproctitle overwrite their environment), those in its
+ * cgroup (whatever they did), and the descendants of all.
  */
 export function membersOf(rows: readonly ProcessRow[], belonging: Belonging): ProcessRow[] {
   const group = belonging.supervisor === null ? null : groupOf(rows, belonging.supervisor);
+  const inCgroup = new Set(belonging.cgroup?.pids());
   const members = new Map<number, ProcessRow>();
   const add = (row: ProcessRow): void => {
     // The daemon itself may have been started from a worker of an outer orch; it never counts.
     if (row.pid !== process.pid && row.pid > 1) members.set(row.pid, row);
   };
   for (const row of rows) {
-    if (carries(row, belonging.labels) || (group !== null && isInGroup(row, group))) add(row);
+    const isInSession = group !== null && isInGroup(row, group);
+    if (carries(row, belonging) || isInSession || inCgroup.has(row.pid)) add(row);
   }
   if (members.size > 0) addDescendants(rows, members, add);
   return [...members.values()];
 }
 
-function carries(row: ProcessRow, labels: Labels | null): boolean {
+/** Another user can write any labels: what is theirs counts by the cgroup, where there is one. */
+function carries(row: ProcessRow, { labels, cgroup }: Belonging): boolean {
   if (labels === null || row.labels === null) return false;
+  if (cgroup !== null && row.uid !== process.getuid?.()) return false;
   return row.labels.workerId === labels.workerId && row.labels.instanceId === labels.instanceId;
 }
 

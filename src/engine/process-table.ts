@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
 import type { ProcessStat } from "./identity.ts";
@@ -10,6 +10,8 @@ import { readProcFile } from "./proc-file.ts";
 /** One running process whose environment we may read. */
 export interface ProcessRow extends ProcessStat {
   readonly labels: Labels | null;
+  /** Whose it is; null where nobody asks, since it has no labels. */
+  readonly uid: number | null;
 }
 
 /** Reads of the host's process table, shared by all who ask at the same time. */
@@ -77,6 +79,10 @@ function createPidFilter(wanted: ReadonlySet<number | null>): (pid: number) => b
     );
 }
 
+function uidOf(pid: number): number | null {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
+}
+
 async function readRows(isWanted: (pid: number) => boolean): Promise<ProcessRow[]> {
   const rows: ProcessRow[] = [];
   let untilTurn = SLICE;
@@ -91,7 +97,8 @@ async function readRows(isWanted: (pid: number) => boolean): Promise<ProcessRow[
     const environment = readProcFile(pid, "environ");
     const stat = environment === null ? null : readStat(pid);
     if (environment === null || stat === null || !isRunning(stat)) continue;
-    rows.push({ ...stat, labels: parseLabels(environment) });
+    const labels = parseLabels(environment);
+    rows.push({ ...stat, labels, uid: labels === null ? null : uidOf(pid) });
   }
   return rows;
 }

@@ -16,12 +16,21 @@ export interface PythonEnvironmentOptions {
    * is found by the next one, which builds anew in the same folder.
    */
   readonly instanceId: string;
+  /** Who builds it, where that is not the daemon's own user: what packages run while they are installed is theirs to choose. */
+  readonly runAs?: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly home: string;
+    readonly user: string;
+  };
   /** Lines that venv and pip print. */
   onLog(line: string): void;
 }
 
 const SYSTEM_PYTHON = "python3";
 const LAST_LINES = 8;
+/** A package index that never answers must not keep a runtime from being tried again for ever. */
+const BUILD_LIMIT_MS = 3_600_000;
 /** Workers are numbered from 1: what builds for all of them belongs to none. */
 const NO_WORKER = 0;
 /** Builds under way in this process, by folder: callers that come meanwhile join them. */
@@ -36,13 +45,30 @@ const builds = new Map<string, Promise<void>>();
 export async function ensurePythonEnvironment(
   options: PythonEnvironmentOptions,
 ): Promise<{ pythonPath: string }> {
+  const { requirementsPath } = options;
+  const place = await findPlace(options);
+  if (requirementsPath !== null && !place.isThere) await joinBuild(place.dir, requirementsPath, options);
+  return { pythonPath: place.pythonPath };
+}
+
+/**
+ * As `ensurePythonEnvironment`, but builds nothing: null when the environment is not there.
+ * @throws Failure file/missing for requirements.txt, engine/unavailable without Python
+ */
+export async function findPythonEnvironment(
+  options: PythonEnvironmentOptions,
+): Promise<{ pythonPath: string } | null> {
+  const { isThere, pythonPath } = await findPlace(options);
+  return isThere ? { pythonPath } : null;
+}
+
+async function findPlace({ requirementsPath, cacheDir, runtimeName }: PythonEnvironmentOptions) {
   const python = await findPython();
-  if (options.requirementsPath === null) return { pythonPath: python.path };
-  const requirements = await readRequirements(options.requirementsPath);
+  if (requirementsPath === null) return { isThere: true, dir: "", pythonPath: python.path };
+  const requirements = await readRequirements(requirementsPath);
   const hash = createHash("sha256").update(`${python.version}\n${requirements}`).digest("hex").slice(0, 16);
-  const dir = join(options.cacheDir, "venvs", `${options.runtimeName}-${hash}`);
-  if (!(await isComplete(dir))) await joinBuild(dir, options.requirementsPath, options);
-  return { pythonPath: join(dir, "bin", "python") };
+  const dir = join(cacheDir, "venvs", `${runtimeName}-${hash}`);
+  return { isThere: await isComplete(dir), dir, pythonPath: join(dir, "bin", "python") };
 }
 
 async function findPython(): Promise<{ path: string; version: string }> {
@@ -91,7 +117,9 @@ async function build(
   requirementsPath: string,
   options: PythonEnvironmentOptions,
 ): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
+  // As whoever builds: below a folder of somebody else's nothing is removed by root, who would follow a link put there.
+  if (options.runAs !== undefined) await runLogged("/bin/rm", ["-rf", "--", dir], options);
+  else await rm(dir, { recursive: true, force: true });
   await mkdir(join(dir, ".."), { recursive: true });
   await runLogged(SYSTEM_PYTHON, ["-m", "venv", dir], options);
   const install = [
@@ -104,13 +132,13 @@ async function build(
     requirementsPath,
   ];
   await runLogged(join(dir, "bin", "python"), install, options);
-  await writeFile(join(dir, ".complete"), "");
+  await writeFile(join(dir, ".complete"), "", { flag: "wx" });
 }
 
 async function runLogged(
   program: string,
   args: readonly string[],
-  { runtimeName, instanceId, onLog }: PythonEnvironmentOptions,
+  { runtimeName, instanceId, onLog, runAs }: PythonEnvironmentOptions,
 ): Promise<void> {
   const last: string[] = [];
   const subprocess = execa(program, args, {
@@ -118,7 +146,12 @@ async function runLogged(
     reject: false,
     stdin: "ignore",
     buffer: false,
-    env: labelEnvironment({ workerId: NO_WORKER, instanceId }),
+    timeout: BUILD_LIMIT_MS,
+    ...(runAs === undefined ? {} : { uid: runAs.uid, gid: runAs.gid, cwd: "/", extendEnv: false }),
+    env: {
+      ...(runAs === undefined ? {} : { PATH: process.env["PATH"] ?? "", HOME: runAs.home, USER: runAs.user }),
+      ...labelEnvironment({ workerId: NO_WORKER, instanceId }),
+    },
   });
   for await (const line of subprocess.iterable({ from: "all" })) {
     last.push(line);

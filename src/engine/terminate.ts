@@ -29,8 +29,9 @@ export async function killUntilGone(order: KillOrder, table: ProcessTable, clock
   for (;;) {
     // Null when /proc could not be read just now: that says nothing, so look again.
     const members = await findMembers(order, table).catch(() => null);
-    if (members?.length === 0) return;
+    if (members?.length === 0 && isEmpty(order.belonging)) return;
     if (clock.monotonicMs() >= order.killAtMs()) {
+      order.belonging.cgroup?.kill();
       for (const member of members ?? []) sendSignal(member, "SIGKILL");
     }
     await sleep(pollMs);
@@ -40,7 +41,18 @@ export async function killUntilGone(order: KillOrder, table: ProcessTable, clock
 
 /** One round of KILL to the processes of the worker that are there now. */
 export async function killOnce(order: Omit<KillOrder, "killAtMs">, table: ProcessTable): Promise<void> {
+  // The supervisor is not in it.
+  order.belonging.cgroup?.kill();
   for (const member of await findMembers(order, table).catch(() => [])) sendSignal(member, "SIGKILL");
+}
+
+/** Nothing was started between the look at the process table and now. */
+function isEmpty({ cgroup }: Belonging): boolean {
+  try {
+    return cgroup?.isPopulated() !== true;
+  } catch {
+    return false;
+  }
 }
 
 async function findMembers(

@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
+import { readCgroup } from "./cgroup.ts";
 import { readPidRecord } from "./control-folder.ts";
 import type { Exit, ProcessIdentity } from "./engine.ts";
 import { readExitRecord, recordExit, recordLost } from "./exit-record.ts";
@@ -67,6 +68,7 @@ export function track(options: TrackOptions): Tracked {
     const end = await supervisorEnd;
     const killAtMs = (): number => tracked.stopAtMs ?? 0;
     const isYoung = own !== null && clock.monotonicMs() - startMs < YOUNG_MS;
+    const { cgroup } = await belonging;
     const order = {
       belonging: await belonging,
       spare: null,
@@ -74,6 +76,7 @@ export function track(options: TrackOptions): Tracked {
       killAtMs,
     };
     await killUntilGone(order, table, clock);
+    cgroup?.remove();
     return untilReadable(() => readExitRecord(dir) ?? exitWithoutRecord(dir, end));
   };
   const tracked: Tracked = { identity, belonging, gone: Promise.resolve().then(wait), stopAtMs: null };
@@ -86,6 +89,7 @@ async function findBelonging(options: TrackOptions, isKnown: boolean): Promise<B
   return {
     labels: workerId === undefined ? null : { workerId, instanceId },
     supervisor: isKnown ? identity : null,
+    cgroup: await untilReadable(() => readCgroup(dir)),
   };
 }
 

@@ -8,6 +8,7 @@ import { refuseStranger } from "./rights.ts";
 export const cancel = operation({
   route: "POST /jobs/:job/cancel",
   summary: "Stop a running job, or drop a waiting one",
+  who: "owner",
   input: z.object({ job: JobId }).strict(),
   output: JobView,
   async run(ctx, input, caller) {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { JobId } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
+import type { LongWork } from "../scheduler/events.ts";
 import { Failure } from "../std/failure.ts";
 import type { Context } from "./context.ts";
 import { findJob } from "./job-view.ts";
@@ -17,6 +18,7 @@ const output = z.object({
 export const cancelArray = operation({
   route: "POST /arrays/:array/cancel",
   summary: "Cancel all jobs of an array that are left",
+  who: "owner",
   input,
   output,
   run: (ctx, { array }, caller) => changeAll(ctx, array, caller, "cancel"),
@@ -25,6 +27,7 @@ export const cancelArray = operation({
 export const holdArray = operation({
   route: "POST /arrays/:array/hold",
   summary: "Keep the waiting jobs of an array from being started",
+  who: "owner",
   input,
   output,
   run: (ctx, { array }, caller) => changeAll(ctx, array, caller, "hold"),
@@ -33,12 +36,16 @@ export const holdArray = operation({
 export const releaseArray = operation({
   route: "POST /arrays/:array/release",
   summary: "Let the held jobs of an array go",
+  who: "owner",
   input,
   output,
   run: (ctx, { array }, caller) => changeAll(ctx, array, caller, "release"),
 });
 
-/** One step and one transaction, however many jobs. The last job goes first: none takes the place of one that went. */
+/** Jobs in one step of the transaction: the event loop may stand still for 50 ms. */
+const SLICE = 100;
+
+/** One transaction, however many jobs. The last job goes first: none takes the place of one that went. */
 async function changeAll(
   ctx: Context,
   array: number,
@@ -52,17 +59,18 @@ async function changeAll(
     });
   }
   refuseStranger(ctx.host.uid, findJob(ctx, array), caller);
-  const answers = await Promise.allSettled(
-    ctx.queries.liveOfArray(array).map((jobId) => ctx.ask({ type, jobId })),
-  );
-  let changed = 0;
-  for (const answer of answers) {
-    if (answer.status === "fulfilled") changed += 1;
-    else if (!isStateOfJob(answer.reason)) throw answer.reason;
-  }
-  return { array, changed, skipped: answers.length - changed };
+  const ids = ctx.queries.liveOfArray(array);
+  if (type === "release") ids.reverse(); // In the order in which they are queued.
+  const changed = await ctx.askLong(changeEach(ids, type));
+  return { array, changed, skipped: ids.length - changed };
 }
 
-function isStateOfJob(error: unknown): boolean {
-  return error instanceof Failure && (error.code === "job/state" || error.code === "job/unknown");
+/** Gives the number of those that it was done to; of the others the state has changed, or forbids it. */
+function* changeEach(ids: readonly number[], type: "cancel" | "hold" | "release"): LongWork<number> {
+  let changed = 0;
+  for (let from = 0; from < ids.length; from += SLICE) {
+    const replies = yield ids.slice(from, from + SLICE).map((jobId) => ({ type, jobId }));
+    changed += replies.filter((reply) => reply?.ok).length;
+  }
+  return changed;
 }

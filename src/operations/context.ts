@@ -1,11 +1,12 @@
 import type { GpuSample } from "../gpu/sample.ts";
+import type { Mask } from "../log/mask.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { Registry } from "../runtime/discover.ts";
-import type { Request } from "../scheduler/events.ts";
+import type { LongWork, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Json } from "../std/json.ts";
-import type { Queries } from "../store/queries.ts";
+import type { JobRow, Queries } from "../store/queries.ts";
 
 /** How far a running job is, by its own word. */
 export interface Progress {
@@ -32,16 +33,41 @@ export interface Groups {
   of(caller: Pick<Caller, "user">): readonly string[];
 }
 
+/** What holds for the jobs of several users. */
+export interface UsersRule {
+  readonly allowRootJobs: boolean;
+  /** Who runs the workers of runtimes; null = nobody. */
+  readonly workerUser: string | null;
+  /** Looks the user up, of whom nothing was heard since a schedule was made, say. Rejects if that one is not served any more. */
+  know(uid: number): Promise<void>;
+  /** Whether a user may read a file, by the modes of it and of the folders above it. False for what is not there. */
+  mayReadFile(uid: number, path: string): boolean;
+}
+
 /** Where the files of jobs and workers are. */
 export interface Places {
   /** Folder of one job: its logs and output. */
   jobDir(jobId: number): string;
   /** What the job's current or last attempt wrote. */
   jobLog(jobId: number): string;
+  attemptLog(jobId: number, attempt: number): string;
   jobOutputDir(jobId: number): string;
   workerDir(workerId: number): string;
   workerLog(workerId: number): string;
+  /** What the daemon itself writes. */
+  readonly daemonLog: string;
+  /** Where viewers reach the terminal of a worker that has one. */
+  terminalSocket(workerId: number): string;
   all: Readonly<Record<string, string>>;
+}
+
+/** What is not to be shown of what programs write: the values of their secrets. */
+export interface Masks {
+  ofJob(job: Pick<JobRow, "id" | "runtime">): Mask;
+  /** Of the workers of a runtime. */
+  ofRuntime(name: string): Mask;
+  /** All that this daemon has given to programs of runtimes. */
+  ofAll(): Mask;
 }
 
 /** All that the operations may touch. The daemon makes it; nothing else in operations reaches the world. */
@@ -51,6 +77,10 @@ export interface Context {
    * @throws Failure when it is refused or cannot be made durable.
    */
   ask(request: Request): Promise<readonly number[]>;
+  /** As `ask`, for requests that are one whole but too many for one step: nobody has to wait long for the event loop. */
+  askLong<T>(work: LongWork<T>): Promise<T>;
+  /** How the daemon itself is: its longest stall since this was last asked, and the size of its write-ahead log. */
+  health(): { readonly longestStallMs: number; readonly walBytes: number };
   /** The scheduler's state, to look at only. */
   state(): State;
   readonly queries: Queries;
@@ -58,9 +88,14 @@ export interface Context {
   readonly feed: Feed;
   readonly clock: Clock;
   readonly places: Places;
+  readonly masks: Masks;
   /** Names that the config gives to priorities. */
   readonly priorities: Readonly<Record<string, number>>;
   readonly groups: Groups;
+  /** Whether whoever asks may see what a job, schedule or the like of this user does. See seen-by.ts. */
+  mayRead(owned: { readonly uid: number }): boolean;
+  /** Null when the daemon serves one user: all that it starts then runs as that one. */
+  readonly users: UsersRule | null;
   progressOf(jobId: number): Progress | null;
   /** The GPUs as last read; with `fresh` they and their processes are read now. */
   gpuSample(fresh: boolean): Promise<GpuSample>;
@@ -70,7 +105,15 @@ export interface Context {
   /** The orch worker that a process belongs to, by name; null for a stranger. */
   workerOfPid(pid: number): string | null;
   /** What a worker of this runtime would be started with, for a dry run. */
-  planLaunch(input: DryLaunch): { argv: readonly string[]; env: Readonly<Record<string, string>> };
+  planLaunch(input: DryLaunch): Promise<{ argv: readonly string[]; env: Readonly<Record<string, string>> }>;
+  /**
+   * Builds the image of a container runtime anew; gives its name.
+   * @throws Failure runtime/unknown, runtime/invalid, engine/unavailable, engine/failed, interrupted
+   */
+  buildImage(
+    runtime: string,
+    options: { readonly onLog: (line: string) => void; readonly signal: AbortSignal },
+  ): Promise<string>;
   /** Ends the daemon after the mode's work is done; resolves when that has been decided, not when it is over. */
   shutDown(mode: "leave" | "drain" | "kill"): Promise<void>;
   readonly host: {

@@ -2,7 +2,7 @@ import type { Submission as Asked } from "../protocol/inputs.ts";
 import { Submission } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import { DryRunView } from "../protocol/views.ts";
-import { checkParams } from "../runtime/check-params.ts";
+import { estimateKeyOf } from "../runtime/estimate-key.ts";
 import type { NewJob } from "../scheduler/events.ts";
 import { forecastSubmit, type StartForecast } from "../scheduler/forecast.ts";
 import type { LaneSpec, State } from "../scheduler/model.ts";
@@ -11,11 +11,13 @@ import type { Context } from "./context.ts";
 import { viewDecision, viewEta } from "./eta-view.ts";
 import { emptyPayload, laneSpecOf } from "./new-job.ts";
 import { operation } from "./operation.ts";
+import { checkOwnParams } from "./own-files.ts";
 import { treatmentOf } from "./treatment.ts";
 
 export const dryRun = operation({
   route: "POST /jobs/dry-run",
   summary: "What a submission would do: checked params, lease, place, time, who would make room, command",
+  who: "all",
   input: Submission,
   output: DryRunView,
   async run(ctx, input, caller) {
@@ -33,17 +35,17 @@ interface Started {
  * What would become of a job, by the scheduler's own forecast.
  * @param launchOn what would be started with these GPUs (UUIDs)
  */
-export function viewDryRun(
+export async function viewDryRun(
   ctx: Context,
   job: NewJob,
-  launchOn: (gpuUuids: readonly string[]) => Started,
-): DryRunView {
+  launchOn: (gpuUuids: readonly string[]) => Started | Promise<Started>,
+): Promise<DryRunView> {
   const nowMs = ctx.clock.nowMs();
   const state = ctx.state();
   const { lane: spec } = job;
   const forecast = forecastSubmit(state, nowMs, job);
-  const { argv, env } = launchOn(forecast.start?.decision?.gpus ?? someGpus(state, spec));
-  return {
+  const started = launchOn(forecast.start?.decision?.gpus ?? someGpus(state, spec));
+  const view = {
     runtime: spec.runtime,
     lane: spec.key,
     params: { ...job.payload.params },
@@ -54,22 +56,22 @@ export function viewDryRun(
     evicts: forecast.decisions
       .filter(({ forLaneKey }) => forLaneKey === spec.key)
       .map((decision) => viewDecision(decision, nowMs)),
-    command: [...argv],
-    env: { ...env },
   };
+  const { argv, env } = await started;
+  return { ...view, command: [...argv], env: { ...env } };
 }
 
 /** The job as it would be submitted; it is made of a runtime that has no engine here, too. */
 async function jobOf(ctx: Context, { runtime: name, params: given, options }: Asked, caller: Caller) {
   const runtime = ctx.runtimes.get(name);
-  const params = checkParams(runtime, given);
   await ctx.groups.know(caller);
+  const params = checkOwnParams(ctx, runtime, given, caller);
   const payload = { ...emptyPayload, params, summary: "", label: null, uid: caller.uid, user: caller.user };
   const job: NewJob = {
     ...treatmentOf(ctx, options, caller, runtime.timeouts.jobMs),
     lane: laneSpecOf(runtime, params, options),
     payload,
-    estimateKey: null,
+    estimateKey: estimateKeyOf(runtime, params),
   };
   return { runtime: runtime.name, params, job };
 }

@@ -10,6 +10,7 @@ const PAGE = 500;
 export const events = streamOperation({
   route: "GET /events",
   summary: "What happened, and what happens",
+  who: "all",
   input: z
     .object({
       follow: Flag.default(false),
@@ -24,7 +25,7 @@ export const events = streamOperation({
       let seq = input.after ?? Math.max(0, ctx.queries.lastEventSeq() - input.limit);
       while (!signal.aborted) {
         const rows = ctx.queries.events({ jobId: null, after: seq, limit: PAGE });
-        for (const row of rows) yield viewEvent(row);
+        for (const row of rows) yield viewEvent(ctx, row);
         seq = rows.at(-1)?.seq ?? seq;
         if (rows.length === PAGE) continue;
         if (!input.follow) return;

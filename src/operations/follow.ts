@@ -4,9 +4,11 @@ import { FollowLine } from "../protocol/views.ts";
 import { explainJob } from "../scheduler/explain.ts";
 import type { Context, Notice } from "./context.ts";
 import { findJob, viewJob } from "./job-view.ts";
-import { type LogReader, readLog } from "./log-reader.ts";
+import { jobSource, parseCursors, resumeAt } from "./log-sources.ts";
+import { createLogTail, type LogTail } from "./log-tail.ts";
 import { LOG_POLL_MS } from "./logs.ts";
 import { streamOperation } from "./operation.ts";
+import { refuseStranger } from "./rights.ts";
 import { createWaker } from "./waker.ts";
 
 const REASON_POLL_MS = 1_000;
@@ -14,10 +16,21 @@ const REASON_POLL_MS = 1_000;
 export const follow = streamOperation({
   route: "GET /follow",
   summary: "Follow jobs until all are finished: states, progress and, if wanted, what they write",
-  input: z.object({ jobs: List(JobId), logs: Flag.default(false) }).strict(),
+  who: "owner",
+  input: z
+    .object({
+      jobs: List(JobId),
+      logs: Flag.default(false),
+      resume: List(z.string().max(60))
+        .default([])
+        .describe("cursors from lines of an earlier stream: these logs go on from there"),
+    })
+    .strict(),
   output: FollowLine,
-  async *run(ctx, input, _caller, signal) {
-    const followed = new Map(input.jobs.map((id) => [id, createFollowed(ctx, id, input.logs)]));
+  async *run(ctx, input, caller, signal) {
+    for (const id of input.jobs) refuseStranger(ctx.host.uid, findJob(ctx, id), caller);
+    const openTail = input.logs ? tailsFrom(ctx, input.resume) : () => null;
+    const followed = new Map(input.jobs.map((id) => [id, createFollowed(ctx, id, openTail(id))]));
     const waker = createWaker(ctx.feed, (notice) => concerns(notice, followed), signal);
     try {
       while (followed.size > 0 && !signal.aborted) {
@@ -30,6 +43,7 @@ export const follow = streamOperation({
       if (!signal.aborted) yield { type: "end" as const };
     } finally {
       waker.close();
+      for (const job of followed.values()) job.close();
     }
   },
 });
@@ -53,24 +67,33 @@ function concerns(notice: Notice, followed: ReadonlyMap<number, Followed>): bool
 
 interface Followed {
   /** What changed since the last call. */
-  news(): Generator<z.input<typeof FollowLine>>;
+  news(): AsyncGenerator<z.input<typeof FollowLine>>;
   isOver(): boolean;
   /** It has not started. */
   isWaiting(): boolean;
   /** It waits for another reason than was told last. Costs no look into the database. */
   hasNewReason(): boolean;
+  close(): void;
 }
 
-function createFollowed(ctx: Context, id: number, withLogs: boolean): Followed {
-  findJob(ctx, id); // An unknown job is refused before the stream begins.
-  const log: LogReader | null = withLogs ? readLog(() => ctx.places.jobLog(id), null) : null;
+/** Opens the logs of jobs: from their first attempts on, or from where an earlier stream was. */
+function tailsFrom(ctx: Context, resume: readonly string[]): (id: number) => LogTail {
+  const cursors = parseCursors(resume);
+  const wish = { tail: null, sinceMs: null, untilMs: null, grep: null, lines: false, wholeLines: false };
+  return (id) => {
+    const { source, offset } = resumeAt(ctx, jobSource(ctx, id), cursors);
+    return createLogTail(source, offset, wish, ctx.clock);
+  };
+}
+
+function createFollowed(ctx: Context, id: number, log: LogTail | null): Followed {
   let lastJob = "";
   let lastProgress = "";
   let over = false;
   let waiting = true;
   let lastCode: string | undefined;
   return {
-    *news() {
+    async *news() {
       const row = findJob(ctx, id);
       over = row.finishedAtMs !== null;
       const job = viewJob(ctx, row);
@@ -83,13 +106,14 @@ function createFollowed(ctx: Context, id: number, withLogs: boolean): Followed {
         lastProgress = JSON.stringify(progress);
         yield { type: "progress", job: id, ...progress };
       }
-      for (let text = log?.next() ?? ""; text !== ""; text = log?.next() ?? "")
-        yield { type: "log", job: id, text };
+      if (log !== null)
+        for await (const { text, cursor } of log.news(false)) yield { type: "log", job: id, text, cursor };
       if (over && shown !== lastJob) yield { type: "job", job };
       lastJob = shown;
       lastCode = job.reason?.code;
     },
     isOver: () => over,
+    close: () => log?.close(),
     isWaiting: () => waiting,
     hasNewReason() {
       const state = ctx.state();

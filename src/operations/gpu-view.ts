@@ -1,7 +1,7 @@
 import type { GpuSample, SampledGpu, SampledProcess } from "../gpu/sample.ts";
 import type { GpuView } from "../protocol/views.ts";
 import type { Context } from "./context.ts";
-import { toTimestampOrNull } from "./job-view.ts";
+import { toTimestamp, toTimestampOrNull } from "./job-view.ts";
 
 /** The GPUs as callers see them: what the driver reports, and what orch has leased. */
 export function viewGpus(ctx: Context, sample: GpuSample): GpuView[] {
@@ -12,13 +12,22 @@ export function viewGpus(ctx: Context, sample: GpuSample): GpuView[] {
 
 function viewGpu(ctx: Context, sampled: SampledGpu, sample: GpuSample): GpuView {
   const { reading } = sampled;
-  const leases = [...(ctx.state().gpus.get(reading.uuid)?.leases ?? [])];
+  const known = ctx.state().gpus.get(reading.uuid);
+  const leases = [...(known?.leases ?? [])];
+  const quarantine = known?.quarantine ?? null;
   return {
     index: reading.index,
     uuid: reading.uuid,
     name: reading.name,
-    healthy: reading.health.ok,
+    vendor: reading.vendor ?? null,
+    parent: reading.parent ?? null,
+    healthy: reading.health.ok && quarantine === null,
     detail: reading.health.ok ? (sample.stale?.reason ?? null) : reading.health.detail,
+    quarantine: quarantine && {
+      code: quarantine.code,
+      text: quarantine.text,
+      since: toTimestamp(quarantine.sinceMs),
+    },
     memory: {
       ...reading.memory,
       reservedBytes: leases.reduce((sum, lease) => sum + lease.vramBytes, 0),
@@ -47,7 +56,7 @@ function viewProcess(ctx: Context, process: SampledProcess): GpuView["processes"
     user: process.user ?? (process.uid === null ? null : `uid ${process.uid}`),
     startedAt: toTimestampOrNull(process.startedAtMs),
     vramBytes: process.vramBytes,
-    worker: ctx.workerOfPid(process.pid),
+    worker: process.isHelp ? "orch (MPS)" : ctx.workerOfPid(process.pid),
     unknown: process.unknown,
   };
 }

@@ -7,6 +7,7 @@ import { operation } from "./operation.ts";
 export const gpus = operation({
   route: "GET /gpus",
   summary: "The GPUs: memory, sensors, leases, processes",
+  who: "all",
   input: z
     .object({ processes: Flag.default(false).describe("read the processes anew: slow on some drivers") })
     .strict(),

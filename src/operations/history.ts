@@ -12,6 +12,7 @@ const SpreadView = z
 export const history = operation({
   route: "GET /history",
   summary: "Waits, run times and switches of finished jobs, by runtime",
+  who: "all",
   input: z
     .object({
       limit: Count.max(100_000).default(10_000).describe("of so many of the newest finished jobs"),
@@ -87,6 +88,7 @@ const GIB = 2 ** 30;
 export const historyTrace = streamOperation({
   route: "GET /history/trace",
   summary: "Every finished job that ran, oldest first, as a trace to be replayed",
+  who: "admins",
   input: z.object({}).strict(),
   output: z.object({
     job: z.number().int(),

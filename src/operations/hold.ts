@@ -8,6 +8,7 @@ import { refuseStranger } from "./rights.ts";
 export const hold = operation({
   route: "POST /jobs/:job/hold",
   summary: "Keep a waiting job from being started",
+  who: "owner",
   input: z.object({ job: JobId }).strict(),
   output: JobView,
   async run(ctx, input, caller) {

@@ -4,10 +4,10 @@ import type { LaneSpec } from "../scheduler/model.ts";
 import { Failure } from "../std/failure.ts";
 import { laneSpecOf } from "./new-job.ts";
 
-/** The lanes whose workers this host keeps, by its runtimes; broken ones and containers keep none. */
+/** The lanes whose workers this host keeps, by its runtimes; broken ones keep none. */
 export function homeLanes(found: readonly FoundRuntime[]): LaneSpec[] {
   return found.flatMap((each) => {
-    if (!("runtime" in each) || each.runtime.engine !== "process") return [];
+    if (!("runtime" in each)) return [];
     const load = homeLoad(each.runtime);
     return load === null ? [] : laneUnlessGone(each.runtime, load);
   });

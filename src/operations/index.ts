@@ -1,14 +1,17 @@
+import { attach } from "./attach.ts";
 import { cancel } from "./cancel.ts";
 import { cancelArray, holdArray, releaseArray } from "./change-array.ts";
 import { dryRun } from "./dry-run.ts";
 import { dryRunCommand } from "./dry-run-command.ts";
 import { events } from "./events.ts";
+import { exec } from "./exec.ts";
 import { follow } from "./follow.ts";
+import { gpuClear } from "./gpu-clear.ts";
 import { gpus } from "./gpus.ts";
 import { hello } from "./hello.ts";
 import { history, historyTrace } from "./history.ts";
 import { hold } from "./hold.ts";
-import { logs } from "./logs.ts";
+import { logs, manyLogs } from "./logs.ts";
 import { ls } from "./ls.ts";
 import { openapiOf } from "./openapi.ts";
 import { plan } from "./plan.ts";
@@ -18,7 +21,9 @@ import { reservations, reserve, reserveRemove } from "./reserve.ts";
 import { retry } from "./retry.ts";
 import { run } from "./run.ts";
 import { runtime } from "./runtime.ts";
+import { runtimeBuild } from "./runtime-build.ts";
 import { runtimeForget } from "./runtime-forget.ts";
+import { runtimeReset } from "./runtime-reset.ts";
 import { runtimeValidate } from "./runtime-validate.ts";
 import { runtimes } from "./runtimes.ts";
 import { schedule, schedulePause, scheduleRemove, scheduleRunNow } from "./schedule.ts";
@@ -34,9 +39,11 @@ import { update } from "./update.ts";
 import { why } from "./why.ts";
 import { workerPin } from "./worker-pin.ts";
 import { workerPreload } from "./worker-preload.ts";
+import { workerSleep } from "./worker-sleep.ts";
 import { workerStart } from "./worker-start.ts";
 import { workerStop } from "./worker-stop.ts";
 import { workerSwitch } from "./worker-switch.ts";
+import { workerWake } from "./worker-wake.ts";
 import { workers } from "./workers.ts";
 
 const listed = [
@@ -61,6 +68,8 @@ const listed = [
   why,
   plan,
   logs,
+  manyLogs,
+  attach,
   follow,
   workers,
   workerStart,
@@ -68,11 +77,17 @@ const listed = [
   workerSwitch,
   workerPreload,
   workerPin,
+  workerSleep,
+  workerWake,
+  exec,
   gpus,
+  gpuClear,
   runtimes,
   runtime,
   runtimeValidate,
+  runtimeBuild,
   runtimeForget,
+  runtimeReset,
   status,
   events,
   history,

@@ -7,6 +7,7 @@ import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import type { JobRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
+import { correlationOf } from "./correlation.ts";
 
 /** The row of a job. @throws Failure job/unknown */
 export function findJob(ctx: Context, id: number): JobRow {
@@ -26,15 +27,16 @@ export function viewJob(ctx: Context, row: JobRow): JobView {
     id: row.id,
     runtime: row.runtime,
     state: row.state,
-    reason: reasonOf(ctx, row),
+    reason: ctx.mayRead(row) ? reasonOf(ctx, row) : codeAlone(reasonOf(ctx, row)),
     exitCode: row.exitCode,
     worker: row.workerName,
     gpus: row.workerId === null ? [] : ctx.queries.gpusOf(row.workerId),
     attempts: row.attempts,
     priority: row.priority,
-    progress: row.finishedAtMs === null ? ctx.progressOf(row.id) : null,
+    progress: row.finishedAtMs === null && ctx.mayRead(row) ? ctx.progressOf(row.id) : null,
     summary: row.summary,
     label: row.label,
+    correlation: correlationOf(ctx, row),
     array: row.arrayId === null ? null : { id: row.arrayId, index: row.arrayIndex ?? 0 },
     user: row.user,
     submittedAt: toTimestamp(row.submittedAtMs),
@@ -42,6 +44,11 @@ export function viewJob(ctx: Context, row: JobRow): JobView {
     finishedAt: toTimestampOrNull(row.finishedAtMs),
     artifacts: viewArtifacts(ctx, row),
   };
+}
+
+/** The sentence may hold last words of a program. */
+function codeAlone(reason: Reason | null): Reason | null {
+  return reason === null ? null : { code: reason.code, text: reason.code };
 }
 
 function reasonOf(ctx: Context, row: JobRow): Reason | null {

@@ -7,6 +7,7 @@ import { operation } from "./operation.ts";
 export const ls = operation({
   route: "GET /jobs",
   summary: "List jobs, newest first",
+  who: "all",
   input: z
     .object({
       states: List(z.enum(jobStates)).optional(),

@@ -1,11 +1,12 @@
 import fs from "node:fs";
 import path from "node:path";
+import { requireTerminals } from "../engine/pty-program.ts";
 import type { CommandSubmission } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { NewJob } from "../scheduler/events.ts";
 import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
-import { type ArrayMember, alone, forMember, refuseTooMuchText } from "./array-members.ts";
+import { type ArrayMember, alone, forMember } from "./array-members.ts";
 import type { Context } from "./context.ts";
 import { commandLane, emptyPayload, shorten } from "./new-job.ts";
 import { treatmentOf } from "./treatment.ts";
@@ -22,9 +23,10 @@ export function newCommandJobs(
   caller: Caller,
   members: readonly ArrayMember[],
 ): NewJob[] {
-  refuseBadPlace(submission.cwd);
+  // Whether another user has such a folder is not for root to tell: the job itself will say.
+  if (ctx.users === null) refuseBadPlace(submission.cwd);
   refuseBadLease(submission);
-  refuseTooMuchText(members, JSON.stringify([submission.command, submission.resumeCommand]));
+  if (submission.terminal !== null) refuseBadTerminal(members);
   const { gpus, mode, cpus, ramBytes, options } = submission;
   const treatment = treatmentOf(ctx, options, caller, null);
   const lane = commandLane({
@@ -45,6 +47,7 @@ export function newCommandJobs(
         params: member.values,
         command,
         resumeCommand: submission.resumeCommand?.map((word) => forMember(member, word)) ?? null,
+        terminal: submission.terminal,
         cwd: submission.cwd,
         env: submission.env,
         summary: shorten(command.join(" ")),
@@ -52,6 +55,7 @@ export function newCommandJobs(
         uid: caller.uid,
         user: caller.user,
         arrayIndex: member.index,
+        correlation: options.correlation ?? caller.correlation ?? null,
       },
       estimateKey,
     };
@@ -76,6 +80,16 @@ function refuseBadLease({ mode, gpus, vramBytes, resumeCommand, options }: Comma
       hint: "add --preemptible",
     });
   }
+}
+
+function refuseBadTerminal(members: readonly ArrayMember[]): void {
+  if (members.some((member) => member.index !== null)) {
+    throw new Failure("usage/invalid", "the jobs of an array have no terminals", {
+      why: "nobody could attach to all of them",
+      hint: "leave out --pty",
+    });
+  }
+  requireTerminals();
 }
 
 function refuseBadPlace(cwd: string): void {

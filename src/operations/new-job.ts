@@ -1,6 +1,6 @@
 import type { JobOptions, Submission } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
-import { checkParams } from "../runtime/check-params.ts";
+import { estimateKeyOf } from "../runtime/estimate-key.ts";
 import { isHomeLane } from "../runtime/home-load.ts";
 import { laneOf } from "../runtime/lane.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -10,15 +10,9 @@ import { must } from "../std/assert.ts";
 import { formatBytes, parseBytes } from "../std/bytes.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
-import {
-  type ArrayMember,
-  alone,
-  forMember,
-  isParticular,
-  nameMember,
-  refuseTooMuchText,
-} from "./array-members.ts";
+import { type ArrayMember, alone, forMember, isParticular, nameMember } from "./array-members.ts";
 import type { Context } from "./context.ts";
+import { checkOwnParams } from "./own-files.ts";
 import { treatmentOf } from "./treatment.ts";
 
 /** Stop grace of plain commands, as docker has it. */
@@ -48,16 +42,21 @@ export function newRuntimeJobs(
 ): NewJob[] {
   const runtime = usableRuntime(ctx, submission.runtime);
   const { options } = submission;
-  refuseTooMuchText(members, JSON.stringify(submission.params));
   const treatment = treatmentOf(ctx, options, caller, runtime.timeouts.jobMs);
   const work = (given: Submission["params"]) => {
-    const params = checkParams(runtime, given);
-    return { params, lane: laneSpecOf(runtime, params, options), summary: summaryOf(runtime, params) };
+    const params = checkOwnParams(ctx, runtime, given, caller);
+    const lane = laneSpecOf(runtime, params, options);
+    return {
+      params,
+      lane,
+      summary: summaryOf(runtime, params),
+      estimateKey: estimateKeyOf(runtime, params),
+    };
   };
   const areAlike = !members.some((member) => isParticular(member, Object.values(submission.params)));
   const common = areAlike ? work(submission.params) : null;
   return members.map((member) => {
-    const { params, lane, summary } =
+    const { params, lane, summary, estimateKey } =
       common ?? nameMember(member, () => work(paramsOf(member, submission.params)));
     return {
       ...treatment,
@@ -70,8 +69,9 @@ export function newRuntimeJobs(
         uid: caller.uid,
         user: caller.user,
         arrayIndex: member.index,
+        correlation: options.correlation ?? caller.correlation ?? null,
       },
-      estimateKey: null,
+      estimateKey,
     };
   });
 }
@@ -87,14 +87,13 @@ function paramsOf(member: ArrayMember, given: Submission["params"]): Submission[
 /** A runtime that workers can be started of. @throws Failure runtime/unknown, runtime/invalid, engine/unavailable */
 export function usableRuntime(ctx: Context, name: string): Runtime {
   const runtime = ctx.runtimes.get(name);
-  if (runtime.engine === "process") return runtime;
-  throw new Failure(
-    "engine/unavailable",
-    `${name} runs in a container, and this orch has no container engine yet`,
-    {
-      hint: `orch submit ${name} --dry-run shows what would be run`,
-    },
-  );
+  if (ctx.users !== null && ctx.users.workerUser === null) {
+    throw new Failure("engine/unavailable", "workers of runtimes have no user to run as", {
+      why: "the daemon is root and serves several users",
+      hint: "an admin sets workerUser: NAME in its config.yaml",
+    });
+  }
+  return runtime;
 }
 
 /** What the scheduler needs to know of a runtime with these params. */
@@ -121,6 +120,7 @@ export function laneSpecOf(
     gpuCount,
     mode: runtime.gpu.mode,
     vramBytes,
+    gpuVendor: runtime.gpu.vendor,
     cpuCores,
     ramBytes,
     slots: runtime.protocol === "exec" ? 1 : runtime.slots,
@@ -129,7 +129,20 @@ export function laneSpecOf(
     keepAliveMs: runtime.keepAliveMs,
     minResidencyMs: runtime.minResidencyMs,
     stopTimeoutMs: runtime.timeouts.stopMs,
+    sleep: sleepOf(runtime, gpuCount),
+    needsPreparation: needsPreparation(runtime),
   };
+}
+
+/** A job may ask for other GPUs than its runtime declares: what is frozen comes back onto one. */
+function sleepOf({ sleep }: Runtime, gpuCount: number): LaneSpec["sleep"] {
+  const isPossible = sleep?.level === "freeze" ? gpuCount === 1 : gpuCount > 0;
+  return isPossible ? sleep : null;
+}
+
+function needsPreparation({ engine, python }: Runtime): LaneSpec["needsPreparation"] {
+  if (engine === "container") return "image";
+  return python?.requirementsPath ? "environment" : null;
 }
 
 /** What a plain command asks of the host. */
@@ -158,6 +171,7 @@ export function commandLane(needs: CommandNeeds): LaneSpec {
     gpuCount,
     mode,
     vramBytes,
+    gpuVendor: null,
     cpuCores,
     ramBytes,
     slots: 1,
@@ -166,6 +180,8 @@ export function commandLane(needs: CommandNeeds): LaneSpec {
     keepAliveMs: 0,
     minResidencyMs: 0,
     stopTimeoutMs: COMMAND_STOP_MS,
+    sleep: null,
+    needsPreparation: null,
   };
 }
 

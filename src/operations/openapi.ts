@@ -10,6 +10,7 @@ export function openapiOf(operations: readonly Operation<Context, `GET /${string
   return operation({
     route: "GET /openapi.json",
     summary: "This API as an OpenAPI 3.1 document",
+    who: "all",
     input: z.object({}).strict(),
     output: z.record(z.string(), JsonValue),
     run: async (ctx) => describeApi(operations, ctx.host.version),

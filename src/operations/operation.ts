@@ -1,10 +1,19 @@
 import type { z } from "zod";
-import { type Caller, DEFAULT_MAX_BODY_BYTES, type Operation, type Route } from "../protocol/operation.ts";
+import {
+  type Caller,
+  DEFAULT_MAX_BODY_BYTES,
+  type Operation,
+  type Route,
+  type Who,
+} from "../protocol/operation.ts";
 import type { Context } from "./context.ts";
+import { refuseUnlessAllowed } from "./rights.ts";
+import { seenBy } from "./seen-by.ts";
 
 interface Declared<R extends Route, I extends z.ZodType, O extends z.ZodType> {
   readonly route: R;
   readonly summary: string;
+  readonly who: Who;
   readonly input: I;
   readonly output: O;
   readonly maxBodyBytes?: number;
@@ -16,7 +25,11 @@ export function operation<R extends Route, I extends z.ZodType, O extends z.ZodT
     run(ctx: Context, input: z.output<I>, caller: Caller, signal: AbortSignal): Promise<z.input<O>>;
   },
 ): Operation<Context, R, I, O> & { readonly stream: false } {
-  return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, stream: false };
+  const run: typeof declared.run = (ctx, input, caller, signal) => {
+    refuseUnlessAllowed(declared.who, declared.summary, caller);
+    return declared.run(seenBy(ctx, caller), input, caller, signal);
+  };
+  return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, run, stream: false };
 }
 
 /** Declares an operation that answers with a stream of lines. It ends early when `signal` aborts. */
@@ -25,5 +38,9 @@ export function streamOperation<R extends Route, I extends z.ZodType, O extends 
     run(ctx: Context, input: z.output<I>, caller: Caller, signal: AbortSignal): AsyncIterable<z.input<O>>;
   },
 ): Operation<Context, R, I, O> & { readonly stream: true } {
-  return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, stream: true };
+  const run: typeof declared.run = (ctx, input, caller, signal) => {
+    refuseUnlessAllowed(declared.who, declared.summary, caller);
+    return declared.run(seenBy(ctx, caller), input, caller, signal);
+  };
+  return { maxBodyBytes: DEFAULT_MAX_BODY_BYTES, ...declared, run, stream: true };
 }

@@ -10,6 +10,7 @@ const LIMIT = 20;
 export const plan = operation({
   route: "GET /plan",
   summary: "What the scheduler will do next, should nothing new come and all take as long as it did before",
+  who: "all",
   input: z
     .object({ limit: z.coerce.number<number | string>().int().min(1).max(1000).default(LIMIT) })
     .strict(),

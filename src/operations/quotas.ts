@@ -10,6 +10,7 @@ const HOUR_MS = 3_600_000;
 export const quotas = operation({
   route: "GET /quotas",
   summary: "What users and groups use of the GPUs, and what they may use",
+  who: "all",
   input: z.strictObject({}),
   output: z.object({
     halfLifeMs: z.number().describe("use that is this long past counts half"),

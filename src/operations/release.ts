@@ -8,6 +8,7 @@ import { refuseStranger } from "./rights.ts";
 export const release = operation({
   route: "POST /jobs/:job/release",
   summary: "Let a held job go",
+  who: "owner",
   input: z.object({ job: JobId }).strict(),
   output: JobView,
   async run(ctx, input, caller) {

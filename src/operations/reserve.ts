@@ -15,6 +15,7 @@ const Accounts = z.array(z.string().min(1).max(100)).max(100).default([]);
 export const reserve = operation({
   route: "POST /reservations",
   summary: "Keep GPUs for some users for a while",
+  who: "admins",
   input: z.strictObject({
     gpus: z
       .number()
@@ -54,6 +55,7 @@ export const reserve = operation({
 export const reservations = operation({
   route: "GET /reservations",
   summary: "List reservations, the next one first",
+  who: "all",
   input: z.strictObject({}),
   output: z.object({ reservations: z.array(ReservationView) }),
   async run(ctx) {
@@ -66,6 +68,7 @@ export const reservations = operation({
 export const reserveRemove = operation({
   route: "POST /reservations/:reservation/remove",
   summary: "Give a reservation up",
+  who: "owner",
   input: z.strictObject({ reservation: NameOrId }),
   output: ReservationView,
   async run(ctx, { reservation: asked }, caller) {

@@ -6,6 +6,7 @@ import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import type { JobRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
+import { correlationOf } from "./correlation.ts";
 import { findJob, viewJobById } from "./job-view.ts";
 import { operation } from "./operation.ts";
 import { refuseStranger } from "./rights.ts";
@@ -13,6 +14,7 @@ import { refuseStranger } from "./rights.ts";
 export const retry = operation({
   route: "POST /jobs/:job/retry",
   summary: "Queue a finished job again, as a new job",
+  who: "owner",
   input: z.object({ job: JobId }).strict(),
   output: JobView,
   async run(ctx, input, caller) {
@@ -46,6 +48,8 @@ function again(ctx: Context, row: JobRow): NewJob {
       retryOf: row.id,
       arrayIndex: row.arrayIndex,
       resumeCommand: row.resumeCommand,
+      correlation: correlationOf(ctx, row),
+      terminal: row.terminal,
     },
     ...ctx.queries.termsOf(row.id),
     hold: false,

@@ -8,6 +8,7 @@ import { submitOnce } from "./submit-once.ts";
 export const run = operation({
   route: "POST /jobs/run",
   summary: "Queue a command, with or without GPUs",
+  who: "all",
   input: CommandSubmission.extend({ idempotencyKey: IdempotencyKey }),
   output: SubmittedView,
   async run(ctx, input, caller) {

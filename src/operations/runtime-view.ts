@@ -41,7 +41,7 @@ export function viewFoundRuntime(ctx: Pick<Context, "state">, found: FoundRuntim
     slots: 0,
     replicas: { min: 0, max: 0 },
     keepAliveMs: null,
-    timeouts: { readyMs: 0, jobMs: null, stopMs: 0 },
+    timeouts: { readyMs: null, jobMs: null, stopMs: 0 },
     params: [],
     outputs: [],
     switchMs: null,

@@ -12,6 +12,7 @@ import { refuseOnceOnly, scheduledJobs } from "./scheduled-jobs.ts";
 export const scheduleAdd = operation({
   route: "POST /schedules",
   summary: "Submit a job again and again, by a cron line",
+  who: "all",
   input: z.strictObject({
     line: z.string().max(500),
     timeZone: z.string().nullable().default(null).describe("an IANA name; null = the host's own"),
@@ -68,6 +69,7 @@ export const scheduleNext = operation({
   // Not below /schedules, where it would hide a schedule of the name "next".
   route: "GET /cron-fires",
   summary: "When a cron line fires next",
+  who: "all",
   input: z.strictObject({
     line: z.string().max(500),
     timeZone: z.string().optional(),

@@ -13,14 +13,16 @@ import { refuseStranger } from "./rights.ts";
 
 /** A schedule as callers see it. */
 export function viewSchedule(ctx: Context, schedule: Schedule): z.input<typeof ScheduleView> {
-  const { id, name, line, timeZone, missed, overlap, paused, lastError, lastJobs, user } = schedule;
+  const { id, name, line, timeZone, missed, overlap, paused, lastJobs, user } = schedule;
+  const isReadable = ctx.mayRead(schedule);
+  const lastError = isReadable ? schedule.lastError : null;
   const last = lastJobs === null ? undefined : ctx.queries.job(lastJobs.lastId);
   return {
     ...{ id, name, line, timeZone, missed, overlap, paused, lastError, user },
     description: describeLine(line),
     next: toTimestampOrNull(schedule.nextAtMs),
     lastJob: last === undefined ? null : { id: last.id, state: last.state },
-    summary: summaryOf(scheduledOf(schedule)),
+    summary: isReadable ? summaryOf(scheduledOf(schedule)) : "",
     createdAt: toTimestamp(schedule.createdAtMs),
   };
 }

@@ -17,10 +17,12 @@ const input = z.strictObject({ schedule: NameOrId });
 export const schedule = operation({
   route: "GET /schedules/:schedule",
   summary: "Everything about one schedule",
+  who: "all",
   input,
   output: ScheduleView.extend({ scheduled: JsonValue }),
   async run(ctx, asked) {
     const found = findSchedule(ctx, asked.schedule);
+    if (!ctx.mayRead(found)) return { ...viewSchedule(ctx, found), scheduled: null };
     const { verb, submission } = scheduledOf(found);
     // The environment of a command may hold secrets of its owner, and is of no interest to others.
     const shown = verb === "run" ? { ...submission, env: undefined } : submission;
@@ -32,6 +34,7 @@ export const schedule = operation({
 export const schedulePause = operation({
   route: "POST /schedules/:schedule/pause",
   summary: "Stop a schedule from firing, or let it go on",
+  who: "owner",
   input: input.extend({ paused: z.boolean().default(true) }),
   output: ScheduleView,
   async run(ctx, { schedule: asked, paused }, caller) {
@@ -44,6 +47,7 @@ export const schedulePause = operation({
 export const scheduleRemove = operation({
   route: "POST /schedules/:schedule/remove",
   summary: "Remove a schedule; its jobs stay",
+  who: "owner",
   input,
   output: ScheduleView,
   async run(ctx, { schedule: asked }, caller) {
@@ -57,6 +61,7 @@ export const scheduleRemove = operation({
 export const scheduleRunNow = operation({
   route: "POST /schedules/:schedule/run-now",
   summary: "Submit the job of a schedule once, now; its timetable stays as it is",
+  who: "owner",
   input,
   output: z.object({ ids: z.array(z.number().int()) }),
   async run(ctx, { schedule: asked }, caller) {

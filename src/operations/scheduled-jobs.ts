@@ -13,6 +13,7 @@ export async function scheduledJobs(
   owner: Pick<Caller, "uid" | "user">,
 ): Promise<NewJob[]> {
   const caller: Caller = { uid: owner.uid, user: owner.user, pid: 0 };
+  await ctx.users?.know(caller.uid);
   await ctx.groups.know(caller);
   return [
     scheduled.verb === "run"

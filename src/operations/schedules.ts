@@ -6,6 +6,7 @@ import { viewSchedule } from "./schedule-view.ts";
 export const schedules = operation({
   route: "GET /schedules",
   summary: "List schedules",
+  who: "all",
   input: z.strictObject({}),
   output: z.object({ schedules: z.array(ScheduleView) }),
   async run(ctx) {

@@ -3,6 +3,7 @@ import { JobId } from "../protocol/inputs.ts";
 import { JobDetail } from "../protocol/views.ts";
 import type { EventRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
+import { correlationOf } from "./correlation.ts";
 import { findJob, toTimestamp, toTimestampOrNull, viewJob } from "./job-view.ts";
 import { operation } from "./operation.ts";
 
@@ -11,6 +12,7 @@ const TIMELINE_MAX = 1000;
 export const show = operation({
   route: "GET /jobs/:job",
   summary: "Everything about one job",
+  who: "all",
   input: z.object({ job: JobId }).strict(),
   output: JobDetail,
   async run(ctx, input) {
@@ -38,7 +40,9 @@ export const show = operation({
         startedAt: toTimestamp(startedAtMs),
         finishedAt: toTimestampOrNull(finishedAtMs),
       })),
-      timeline: queries.events({ jobId: row.id, after: 0, limit: TIMELINE_MAX }).map(viewEvent),
+      timeline: queries
+        .events({ jobId: row.id, after: 0, limit: TIMELINE_MAX })
+        .map((event) => viewEvent(ctx, event)),
     };
   },
 });
@@ -49,12 +53,14 @@ function beginOf(ctx: Context, jobId: number): string | null {
 }
 
 /** One line of the event log as callers see it. */
-export function viewEvent(row: EventRow) {
+export function viewEvent(ctx: Context, row: EventRow) {
   return {
     seq: row.seq,
     at: toTimestamp(row.atMs),
     type: row.type,
     job: row.jobId,
+    correlation:
+      row.jobId === null ? null : correlationOf(ctx, { id: row.jobId, correlation: row.correlation }),
     worker: row.worker,
     gpu: row.gpu,
     text: row.text,

@@ -10,6 +10,7 @@ const WORKERS_SHOWN = 1000;
 export const status = operation({
   route: "GET /status",
   summary: "The daemon, its GPUs, workers and job counts",
+  who: "all",
   input: z.object({}).strict(),
   output: StatusView,
   async run(ctx) {
@@ -22,6 +23,7 @@ export const status = operation({
       startedAt: toTimestamp(host.startedAtMs),
       uptimeMs: ctx.clock.nowMs() - host.startedAtMs,
       probe: host.probe,
+      ...ctx.health(),
       gpus: viewGpus(ctx, await ctx.gpuSample(false)),
       workers: ctx.queries.workers({ live: true, limit: WORKERS_SHOWN }).map((row) => viewWorker(ctx, row)),
       jobs: Object.fromEntries(jobStates.map((state) => [state, counts[state] ?? 0])) as Record<

@@ -3,7 +3,7 @@ import type { Caller } from "../protocol/operation.ts";
 import { ArrayView } from "../protocol/submission-views.ts";
 import type { NewJob } from "../scheduler/events.ts";
 import { must } from "../std/assert.ts";
-import { type ArrayMember, arrayMembers } from "./array-members.ts";
+import { type ArrayMember, arrayMembers, refuseTooMuchText } from "./array-members.ts";
 import type { Context } from "./context.ts";
 import { newCommandJobs } from "./new-command-job.ts";
 import { newRuntimeJobs } from "./new-job.ts";
@@ -16,36 +16,51 @@ const MAX_BODY_BYTES = 16 * 2 ** 20;
 export const submitArray = operation({
   route: "POST /jobs/array",
   summary: "Queue an array or a sweep of a runtime: all of its jobs or none",
+  who: "all",
   input: Submission.extend(ArrayRequest),
   output: ArrayView,
   maxBodyBytes: MAX_BODY_BYTES,
   run: (ctx, input, caller) =>
-    queueArray(ctx, caller, input, (members) => newRuntimeJobs(ctx, input, caller, members)),
+    queueArray(ctx, caller, input, {
+      words: [input.params],
+      mayDiffer: true,
+      jobsOf: (members) => newRuntimeJobs(ctx, input, caller, members),
+    }),
 });
 
 export const runArray = operation({
   route: "POST /jobs/run-array",
   summary: "Queue an array or a sweep of a command: all of its jobs or none",
+  who: "all",
   input: CommandSubmission.extend(ArrayRequest),
   output: ArrayView,
   maxBodyBytes: MAX_BODY_BYTES,
   run: (ctx, input, caller) =>
-    queueArray(ctx, caller, input, (members) => newCommandJobs(ctx, input, caller, members)),
+    queueArray(ctx, caller, input, {
+      words: [input.command, input.resumeCommand],
+      mayDiffer: false,
+      jobsOf: (members) => newCommandJobs(ctx, input, caller, members),
+    }),
 });
 
 type Asked = Parameters<typeof arrayMembers>[0] & { readonly idempotencyKey?: string | undefined };
 
-async function queueArray(
-  ctx: Context,
-  caller: Caller,
-  input: Asked,
-  jobsOf: (members: readonly ArrayMember[]) => readonly NewJob[],
-) {
+interface Kind {
+  /** What `{index}` and the names of a sweep are put into. */
+  readonly words: readonly unknown[];
+  readonly mayDiffer: boolean;
+  readonly jobsOf: (members: readonly ArrayMember[]) => readonly NewJob[];
+}
+
+async function queueArray(ctx: Context, caller: Caller, input: Asked, kind: Kind) {
   const { members, atOnce } = arrayMembers(input);
+  refuseTooMuchText(members, JSON.stringify(kind.words));
   const { ids, isRepeat } = await submitOnce(ctx, caller, {
     key: input.idempotencyKey,
     input,
-    jobs: () => jobsOf(members),
+    count: members.length,
+    mayDiffer: kind.mayDiffer,
+    jobs: (from, to) => kind.jobsOf(members.slice(from, to)),
     array: { maxActive: atOnce },
   });
   const first = must(ids[0], "an array has a job");

@@ -10,6 +10,7 @@ const MAX_JOBS = 10_000;
 export const submitBatch = operation({
   route: "POST /jobs/batch",
   summary: "Queue many jobs at once: all of them or none",
+  who: "all",
   input: z.strictObject({
     jobs: z.array(Submission).min(1).max(MAX_JOBS),
     idempotencyKey: IdempotencyKey,
@@ -20,13 +21,15 @@ export const submitBatch = operation({
     const { ids, isRepeat } = await submitOnce(ctx, caller, {
       key: input.idempotencyKey,
       input,
-      jobs: () =>
-        input.jobs.map((submission, index) => {
+      count: input.jobs.length,
+      mayDiffer: true,
+      jobs: (from, to) =>
+        input.jobs.slice(from, to).map((submission, index) => {
           try {
             return newRuntimeJob(ctx, submission, caller);
           } catch (error) {
             if (!(error instanceof Failure)) throw error;
-            throw new Failure(error.code, `job ${index + 1} of the batch: ${error.message}`, error);
+            throw new Failure(error.code, `job ${from + index + 1} of the batch: ${error.message}`, error);
           }
         }),
     });

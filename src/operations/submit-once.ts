@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Caller } from "../protocol/operation.ts";
 import type { NewJob } from "../scheduler/events.ts";
-import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import type { Context } from "./context.ts";
+import { submitSlices } from "./submit-slices.ts";
 
 interface Submitted {
   readonly ids: readonly number[];
@@ -16,7 +16,12 @@ interface OnceRequest {
   readonly key: string | undefined;
   /** What is asked for, for comparing: JSON values. */
   readonly input: object;
-  readonly jobs: () => readonly NewJob[];
+  /** One, when left out. */
+  readonly count?: number;
+  /** Makes the jobs `from` to `to`, counted from 0. */
+  readonly jobs: (from: number, to: number) => readonly NewJob[];
+  /** Whether each of them may be wrong in its own way. */
+  readonly mayDiffer?: boolean;
   readonly array?: { readonly maxActive: number | null };
 }
 
@@ -26,7 +31,7 @@ interface Running {
 }
 
 /** Requests with a key whose answer is not on disk yet. */
-const running = new WeakMap<Context, Map<string, Running>>();
+const running = new WeakMap<Context["feed"], Map<string, Running>>();
 
 /**
  * Submits jobs; those of a request whose key this user has given before are not queued again. The key is written in the
@@ -35,11 +40,9 @@ const running = new WeakMap<Context, Map<string, Running>>();
  */
 export async function submitOnce(ctx: Context, caller: Caller, request: OnceRequest): Promise<Submitted> {
   await ctx.groups.know(caller);
-  const { key } = request;
-  const array = request.array === undefined ? {} : { array: request.array };
-  if (key === undefined) {
-    return { ids: await ctx.ask({ type: "submit", jobs: request.jobs(), ...array }), isRepeat: false };
-  }
+  const { key, count = 1, jobs: make, mayDiffer = false, array } = request;
+  const slices = { count, make, mayDiffer, array };
+  if (key === undefined) return { ids: await submitSlices(ctx, slices), isRepeat: false };
   const digest = digestOf(request.input);
   const known = runningOf(ctx);
   const name = `${caller.uid} ${key}`;
@@ -56,11 +59,14 @@ export async function submitOnce(ctx: Context, caller: Caller, request: OnceRequ
       isRepeat: true,
     };
   }
-  const [first, ...others] = request.jobs();
-  const payload = must(first, "a submission has a job").payload;
-  const submissionKey = { key, digest, jobs: others.length + 1 };
-  const keyed = { ...must(first, "a submission has a job"), payload: { ...payload, submissionKey } };
-  const ids = ctx.ask({ type: "submit", jobs: [keyed, ...others], ...array });
+  const submissionKey = { key, digest, jobs: count };
+  const ids = submitSlices(ctx, {
+    ...slices,
+    make: (from, to) =>
+      make(from, to).map((job, index) =>
+        from + index === 0 ? { ...job, payload: { ...job.payload, submissionKey } } : job,
+      ),
+  });
   known.set(name, { digest, ids });
   try {
     return { ids: await ids, isRepeat: false };
@@ -70,8 +76,9 @@ export async function submitOnce(ctx: Context, caller: Caller, request: OnceRequ
 }
 
 function runningOf(ctx: Context): Map<string, Running> {
-  const known = running.get(ctx) ?? new Map<string, Running>();
-  running.set(ctx, known);
+  // By what is the same in the contexts of all callers.
+  const known = running.get(ctx.feed) ?? new Map<string, Running>();
+  running.set(ctx.feed, known);
   return known;
 }
 
@@ -84,10 +91,15 @@ function refuseOther(key: string, isSame: boolean, firstJob: number | null): voi
   });
 }
 
-/** Without times, which are often "in two hours" and so differ each time, and without the environment. */
+/** Without times, which are often "in two hours" and so differ each time, without the environment and without the id of the one call. */
 function comparable(input: object): object {
   const { env: _env, idempotencyKey: _key, options, jobs, ...others } = input as Record<string, unknown>;
-  const { begin: _begin, deadline: _deadline, ...lasting } = (options ?? {}) as Record<string, unknown>;
+  const {
+    begin: _begin,
+    deadline: _deadline,
+    correlation: _id,
+    ...lasting
+  } = (options ?? {}) as Record<string, unknown>;
   return {
     ...others,
     options: lasting,

@@ -8,6 +8,7 @@ import { submitOnce } from "./submit-once.ts";
 export const submit = operation({
   route: "POST /jobs",
   summary: "Queue a job of a runtime",
+  who: "all",
   input: Submission.extend({ idempotencyKey: IdempotencyKey }),
   output: SubmittedView,
   async run(ctx, input, caller) {

@@ -28,7 +28,7 @@ export async function summonWorker(ctx: Context, asked: Asked, signal: AbortSign
   const waker = createWaker(ctx.feed, (notice) => notice.type === "events", signal);
   try {
     const known = new Set(workersOf(ctx, lane));
-    const gpu = asked.gpu === null ? null : uuidOf(ctx, asked.gpu);
+    const gpu = asked.gpu === null ? null : gpuUuidOf(ctx, asked.gpu);
     const [running] = await ctx.ask({ type: "start-worker", lane, gpu, evict: asked.evict });
     if (running !== undefined) return viewWorkerById(ctx, running);
     for (;;) {
@@ -74,8 +74,8 @@ function refuseIfGivenUp(ctx: Context, spec: LaneSpec): void {
   });
 }
 
-/** @throws Failure gpu/unknown */
-function uuidOf(ctx: Context, asked: string): string {
+/** The UUID of a GPU that was named by it or by its index. @throws Failure gpu/unknown */
+export function gpuUuidOf(ctx: Context, asked: string): string {
   for (const gpu of ctx.state().gpus.values()) {
     if (gpu.uuid === asked || String(gpu.index) === asked) return gpu.uuid;
   }

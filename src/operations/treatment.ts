@@ -5,6 +5,7 @@ import type { Condition } from "../scheduler/job-model.ts";
 import { reservedAccounts } from "../scheduler/reserved.ts";
 import { Failure } from "../std/failure.ts";
 import type { Context } from "./context.ts";
+import { refuseRootsJobs } from "./own-files.ts";
 
 type Treated = Omit<NewJob, "lane" | "payload" | "estimateKey">;
 
@@ -18,6 +19,7 @@ export function treatmentOf(
   caller: Caller,
   defaultLimitMs: number | null,
 ): Treated {
+  refuseRootsJobs(ctx, caller);
   const { begin, deadline } = options;
   if (begin !== null && deadline !== null && deadline <= begin) {
     throw new Failure("job/deadline", "its deadline is before its begin", {

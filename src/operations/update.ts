@@ -13,6 +13,7 @@ const { priority, retries, timeLimitMs, begin, deadline } = Treatment.pick(field
 export const update = operation({
   route: "POST /jobs/:job/update",
   summary: "Change the priority, limits or times of a waiting job",
+  who: "owner",
   input: z.strictObject({
     job: JobId,
     priority: priority.unwrap().optional(),

@@ -17,6 +17,7 @@ const LaneBefore = z.object({ lane: z.string(), jobs: z.number().int().describe(
 export const why = operation({
   route: "GET /jobs/:job/why",
   summary: "Why a job waits and when it is expected to start, or why it ended as it did",
+  who: "all",
   input: z.object({ job: JobId }).strict(),
   output: z.object({
     job: JobView,

@@ -6,6 +6,7 @@ import { findWorkerId, viewWorkerById } from "./worker-view.ts";
 export const workerPin = operation({
   route: "POST /workers/:worker/pin",
   summary: "Keep a worker on its GPU whatever else waits, or no longer",
+  who: "admins",
   input: z.object({ worker: z.string(), pinned: z.boolean() }).strict(),
   output: WorkerView,
   async run(ctx, input) {

@@ -10,6 +10,7 @@ import { viewWorkerById } from "./worker-view.ts";
 export const workerPreload = operation({
   route: "POST /workers/preload",
   summary: "Say that a runtime will be wanted soon: it is loaded once nobody waits for a GPU",
+  who: "admins",
   input: z.object({ runtime: z.string(), params: Params.default({}) }).strict(),
   output: z.object({
     lane: z.string(),

@@ -7,6 +7,7 @@ import { summonWorker } from "./summon.ts";
 export const workerStart = operation({
   route: "POST /workers/start",
   summary: "Start a worker of a runtime as soon as there is room, without stopping busy ones",
+  who: "admins",
   input: z.object({ runtime: z.string(), params: Params.default({}) }).strict(),
   output: WorkerView,
   run: (ctx, input, _caller, signal) => summonWorker(ctx, { ...input, gpu: null, evict: false }, signal),

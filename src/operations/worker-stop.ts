@@ -7,6 +7,7 @@ import { findWorkerId, viewWorkerById } from "./worker-view.ts";
 export const workerStop = operation({
   route: "POST /workers/:worker/stop",
   summary: "Stop a worker once its jobs are done, or at once with force",
+  who: "admins",
   input: z
     .object({ worker: z.string(), force: Flag.default(false).describe("cancel its running jobs") })
     .strict(),

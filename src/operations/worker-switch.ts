@@ -7,6 +7,7 @@ import { summonWorker } from "./summon.ts";
 export const workerSwitch = operation({
   route: "POST /workers/switch",
   summary: "Make a runtime resident now: others finish what they have in hand and make room",
+  who: "admins",
   input: z
     .object({
       runtime: z.string(),

@@ -9,6 +9,7 @@ const WORKERS_SHOWN = 1000;
 export const workers = operation({
   route: "GET /workers",
   summary: "List workers, newest first",
+  who: "all",
   input: z.object({ all: Flag.default(false).describe("also those that are gone") }).strict(),
   output: z.object({ workers: z.array(WorkerView) }),
   async run(ctx, input) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CORRELATION_PATTERN } from "../std/correlation.ts";
 import { JsonValue } from "./json-value.ts";
 
 // Inputs arrive as JSON in bodies and as text in paths and queries: these schemas take both.
@@ -33,6 +34,14 @@ export const Moment = z.union([
 
 const JobIds = z.array(z.number().int().positive()).max(1000).default([]);
 
+/** An id of the caller's for what belongs together. */
+export const Correlation = z
+  .string()
+  .regex(
+    CORRELATION_PATTERN,
+    "expected 1 to 128 letters, digits or . _ : / @ + = -, a letter or digit first",
+  );
+
 /** How a job is to be treated, whatever it does. */
 export const Treatment = z.strictObject({
   priority: z
@@ -61,6 +70,9 @@ export const Treatment = z.strictObject({
     .describe("may be stopped and queued again for a job of higher priority"),
   hold: z.boolean().default(false),
   label: z.string().max(200).nullable().default(null),
+  correlation: Correlation.nullable()
+    .default(null)
+    .describe("an id of the caller's that goes with the job into its environment, logs and events"),
 });
 export type Treatment = z.output<typeof Treatment>;
 
@@ -97,6 +109,22 @@ export const ArrayRequest = {
   idempotencyKey: IdempotencyKey,
 };
 
+const TerminalSide = z.number().int().min(1).max(10_000);
+
+/** The terminal that a command is to run in. */
+const TerminalInput = z.strictObject({
+  columns: TerminalSide.default(80),
+  rows: TerminalSide.default(24),
+  leaveAfterMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .nullable()
+    .default(null)
+    .describe("hung up when nobody has been attached for so long, unless the last one left on purpose"),
+});
+
 /** A command to be queued. */
 export const CommandSubmission = z.strictObject({
   command: z.array(z.string()).min(1),
@@ -113,6 +141,7 @@ export const CommandSubmission = z.strictObject({
     .nullable()
     .default(null)
     .describe("run instead of the command once the job has been preempted"),
+  terminal: TerminalInput.nullable().default(null).describe("run it in a terminal, to which people attach"),
   options: Treatment.prefault({}),
 });
 export type CommandSubmission = z.output<typeof CommandSubmission>;

@@ -13,6 +13,16 @@ export const LaneView = z
     home: z.number().int().describe("workers that are kept while there is room"),
     startMs: z.number().nullable().describe("smoothed time from the grant to readiness; null = not measured"),
     stopMs: z.number().nullable().describe("smoothed time from the stop order to the exit"),
+    sleep: z
+      .object({
+        sleepMs: z.number().nullable().describe("until its VRAM is given back"),
+        wakeMs: z.number().nullable().describe("from the order to wake until it is ready"),
+        residueBytes: z.number().describe("what stays on each GPU: measured, else as declared"),
+        isMeasured: z.boolean().describe("whether the residue was measured"),
+        off: z.string().nullable().describe("why it is not put to sleep now"),
+      })
+      .nullable()
+      .describe("null = its runtime declares no sleep"),
     run: Measured.nullable(),
     switchMs: z.number().describe("what is reckoned for making it resident and ending that, measured or not"),
     quantumMs: z.number().describe("how long it is served while others wait for its GPU"),
@@ -30,5 +40,10 @@ export const LaneView = z
   .describe("what was learned of a runtime with one set of load params");
 export type LaneView = z.infer<typeof LaneView>;
 
-export const RuntimeDetail = RuntimeView.extend({ lanes: z.array(LaneView) });
+export const RuntimeDetail = RuntimeView.extend({
+  lanes: z.array(LaneView),
+  groups: z
+    .array(z.object({ group: z.string(), run: Measured }))
+    .describe("run times by the params named in estimateBy, as far as jobs have run"),
+});
 export type RuntimeDetail = z.infer<typeof RuntimeDetail>;

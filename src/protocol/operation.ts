@@ -5,7 +5,19 @@ export interface Caller {
   readonly uid: number;
   readonly user: string;
   readonly pid: number;
+  /** May see and change everything: root, the daemon's own user, members of the group `admins`. Absent = may not. */
+  readonly isAdmin?: boolean;
+  /** What the request says it belongs to (header x-correlation-id): jobs that it submits bear it. */
+  readonly correlation?: string | undefined;
 }
+
+/**
+ * Who may call an operation, of those whom the daemon serves.
+ * - `all`: everybody. What belongs to others is seen as far as scheduling needs it: see operations/seen-by.ts.
+ * - `owner`: the user to whom the job, array, schedule or reservation belongs, and admins.
+ * - `admins`: admins alone.
+ */
+export type Who = "all" | "owner" | "admins";
 
 /** "GET /jobs/:job": method and path under /api/v1. */
 export type Route = `${"GET" | "POST"} /${string}`;
@@ -17,6 +29,7 @@ export type Route = `${"GET" | "POST"} /${string}`;
 export interface Operation<Context, R extends Route, I extends z.ZodType, O extends z.ZodType> {
   readonly route: R;
   readonly summary: string;
+  readonly who: Who;
   readonly input: I;
   readonly output: O;
   readonly stream: boolean;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { JsonValue } from "./json-value.ts";
+import { decisionKinds, workerStates } from "./worker-states.ts";
 
 // What callers see. Names are stable: `--json` prints these objects as they are.
 
@@ -12,7 +13,6 @@ export const jobStates = [
   "failed",
   "cancelled",
 ] as const;
-export const workerStates = ["starting", "ready", "busy", "draining", "stopping", "gone", "failed"] as const;
 
 const Timestamp = z.iso.datetime().describe("RFC 3339, UTC");
 
@@ -41,6 +41,7 @@ export const JobView = z.object({
   progress: z.object({ fraction: z.number(), text: z.string().nullable() }).nullable(),
   summary: z.string().describe("the command, or the first text parameter"),
   label: z.string().nullable(),
+  correlation: z.string().describe("goes with the job into its environment, logs and events"),
   array: z
     .object({ id: z.number().int(), index: z.number().int() })
     .nullable()
@@ -58,6 +59,7 @@ export const EventView = z.object({
   at: Timestamp,
   type: z.string(),
   job: z.number().int().nullable(),
+  correlation: z.string().nullable().describe("of the job"),
   worker: z.string().nullable(),
   gpu: z.string().nullable(),
   text: z.string(),
@@ -116,8 +118,18 @@ export const GpuView = z.object({
   index: z.number().int(),
   uuid: z.string(),
   name: z.string(),
-  healthy: z.boolean(),
+  vendor: z.enum(["nvidia", "amd"]).nullable().describe("null for GPUs on paper"),
+  parent: z.string().nullable().describe("UUID of the board that it is a MIG instance of; null for a board"),
+  healthy: z.boolean().describe("whether it may be used: the driver says so, and it is not in quarantine"),
   detail: z.string().nullable(),
+  quarantine: z
+    .object({
+      code: z.enum(["lost", "reset-required", "xid", "memory", "stuck"]),
+      text: z.string(),
+      since: Timestamp,
+    })
+    .nullable()
+    .describe("why it is kept out of use until somebody clears it"),
   memory: z.object({
     totalBytes: z.number(),
     usedBytes: z.number(),
@@ -129,11 +141,11 @@ export const GpuView = z.object({
   temperatureCelsius: z.number().nullable(),
   powerWatts: z.number().nullable(),
   numaNode: z.number().int().nullable().describe("null where the host does not tell"),
-  nvlinkPeers: z.array(z.string()).describe("UUIDs of the GPUs that it reaches over NVLink"),
+  nvlinkPeers: z.array(z.string()).describe("UUIDs of the GPUs that it reaches over NVLink or XGMI"),
   leases: z.array(
     z.object({
       worker: z.string(),
-      mode: z.enum(["exclusive", "shared"]),
+      mode: z.enum(["exclusive", "shared", "residue"]).describe("residue: what a worker holds in its sleep"),
       vramBytes: z.number().nullable(),
       usedBytes: z.number().nullable().describe("what the worker holds on this GPU now; null = unknown"),
       fence: z.number().int(),
@@ -146,7 +158,7 @@ export const GpuView = z.object({
       user: z.string().nullable().describe('an account, or "uid 1234" where the host has no name for it'),
       startedAt: Timestamp.nullable(),
       vramBytes: z.number().nullable(),
-      worker: z.string().nullable().describe("the orch worker it belongs to; null = foreign"),
+      worker: z.string().nullable().describe("the orch worker it belongs to, or orch (MPS); null = foreign"),
       unknown: z
         .enum(["hidden", "elsewhere"])
         .nullable()
@@ -186,7 +198,7 @@ export const RuntimeView = z.object({
   slots: z.number().int(),
   replicas: z.object({ min: z.number().int(), max: z.number().int() }),
   keepAliveMs: z.number().nullable(),
-  timeouts: z.object({ readyMs: z.number(), jobMs: z.number().nullable(), stopMs: z.number() }),
+  timeouts: z.object({ readyMs: z.number().nullable(), jobMs: z.number().nullable(), stopMs: z.number() }),
   params: z.array(ParamView),
   outputs: z.array(z.string()),
   switchMs: z.number().nullable().describe("measured start and stop of its costliest lane; null = not yet"),
@@ -200,7 +212,11 @@ export const StatusView = z.object({
   instance: z.string(),
   startedAt: Timestamp,
   uptimeMs: z.number(),
-  probe: z.string().describe("how GPUs are seen: nvml, nvidia-smi, virtual or none"),
+  probe: z.string().describe("how GPUs are seen: nvml, nvidia-smi, amd, virtual or none"),
+  longestStallMs: z
+    .number()
+    .describe("how long the event loop stood still at most since this was last asked"),
+  walBytes: z.number().int().describe("size of the database's write-ahead log"),
   gpus: z.array(GpuView),
   workers: z.array(WorkerView),
   jobs: z.record(z.enum(jobStates), z.number().int()).describe("number of jobs by state"),
@@ -228,7 +244,7 @@ export type EtaView = z.infer<typeof EtaView>;
 export const DecisionView = z.object({
   at: Timestamp,
   inMs: z.number(),
-  kind: z.enum(["start-worker", "drain-worker", "stop-worker", "start-job", "end-job"]),
+  kind: z.enum(decisionKinds),
   worker: z.string().nullable(),
   job: z.number().int().nullable(),
   lane: z.string(),
@@ -264,7 +280,12 @@ export const FollowLine = z.discriminatedUnion("type", [
     fraction: z.number(),
     text: z.string().nullable(),
   }),
-  z.object({ type: z.literal("log"), job: z.number().int(), text: z.string() }),
+  z.object({
+    type: z.literal("log"),
+    job: z.number().int(),
+    text: z.string(),
+    cursor: z.string().describe("what `resume` takes to go on after this piece"),
+  }),
   z.object({ type: z.literal("end") }),
 ]);
 export type FollowLine = z.infer<typeof FollowLine>;

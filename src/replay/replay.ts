@@ -58,6 +58,9 @@ export function replay(jobs: readonly TraceJob[], host: ReplayHost, policy: Poli
     durations: {
       startMs: (worker) => (worker.lane.spec.residency === "one-shot" ? 0 : host.switchMs),
       stopMs: () => host.stopMs,
+      // No lane of a trace sleeps.
+      sleepMs: () => 0,
+      wakeMs: () => 0,
       runMs: (job) => jobOf(jobs, job.id).runMs,
     },
     observer: recorder.observer,

@@ -55,6 +55,9 @@ export function laneOf(job: TraceJob, host: ReplayHost): LaneSpec {
     keepAliveMs: FOR_EVER_MS,
     minResidencyMs: 0,
     stopTimeoutMs: host.stopMs,
+    sleep: null,
+    needsPreparation: null,
+    gpuVendor: null,
   };
 }
 

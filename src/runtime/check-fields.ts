@@ -1,6 +1,8 @@
 import { isAbsolute } from "node:path";
 import { suggest } from "../std/suggest.ts";
+import { checkContainer } from "./container-shape.ts";
 import { placeholdersOf } from "./expand-command.ts";
+import { gpuVariables } from "./gpu-environment.ts";
 import type { Problem } from "./read-yaml.ts";
 import type { Param } from "./runtime.ts";
 import { paramNamePattern, type RuntimeFields } from "./schema.ts";
@@ -11,7 +13,7 @@ const reservedName = "run";
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /** orch decides which GPU a worker sees and who it is; a runtime file may not. */
-const reservedEnvironment = /^(?:ORCH_.*|CUDA_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|NVIDIA_VISIBLE_DEVICES)$/;
+const isReserved = (name: string): boolean => gpuVariables.includes(name) || /^(?:ORCH|CUDA_MPS)_/.test(name);
 
 /**
  * Upper-case names only: nearly every token holds a lower-case letter, so a value pasted by mistake is refused.
@@ -24,11 +26,13 @@ export function checkFields(fields: RuntimeFields, folderName: string): Problem[
   return [
     ...checkName(fields, folderName),
     ...checkEngine(fields),
-    ...checkServer(fields),
+    ...checkContainer(fields),
     ...checkResources(fields),
+    ...checkSleep(fields),
     ...checkEnvironment(fields),
     ...checkMounts(fields),
     ...checkParamNames(fields),
+    ...checkEstimateBy(fields),
   ];
 }
 
@@ -58,22 +62,48 @@ function checkEngine(fields: RuntimeFields): Problem[] {
   return [];
 }
 
-/** A `server` block is for servers that were not written for orch, and a process among them is told how to start. */
-function checkServer({ engine, protocol, server, command }: RuntimeFields): Problem[] {
-  const isServer = protocol !== "orch" && protocol !== "exec";
-  if (!isServer && server !== undefined)
-    return [keyProblem(["server"], "is for the protocols openai, cog and http")];
-  if (isServer && engine === "process" && command === undefined)
-    return [valueProblem(["command"], `protocol ${protocol} needs a command, the program that serves`)];
+/**
+ * Only a warm worker on a GPU has something to give back. Only the protocols orch and openai can ask for it; the driver can
+ * freeze any, on one GPU.
+ */
+function checkSleep({ sleep, gpu, protocol, keepAlive }: RuntimeFields): Problem[] {
+  if (sleep === null) return [];
+  if (gpu.count === 0)
+    return [keyProblem(["sleep"], "is for runtimes with a GPU: there is no VRAM to give back")];
+  const why = sleep.level === "freeze" ? whyNoFreeze(gpu, protocol) : whyNoOwnSleep(protocol);
+  if (why !== null) return [keyProblem(["sleep"], why)];
+  if (keepAlive === 0)
+    return [keyProblem(["sleep"], "makes no sense with keepAlive: 0, which stops idle workers at once")];
   return [];
 }
 
-function checkResources({ gpu, replicas, protocol, slots }: RuntimeFields): Problem[] {
+function whyNoOwnSleep(protocol: RuntimeFields["protocol"]): string | null {
+  if (protocol === "orch" || protocol === "openai") return null;
+  const why = `is for the protocols orch and openai; workers of ${protocol} cannot sleep`;
+  return protocol === "exec" ? why : `${why} by themselves (freeze may do)`;
+}
+
+function whyNoFreeze(gpu: RuntimeFields["gpu"], protocol: RuntimeFields["protocol"]): string | null {
+  if (protocol === "exec") return "is for workers that stay; programs of protocol exec end with each job";
+  if (gpu.count !== 1 || gpu.mode === "shared")
+    return "freeze is for workers with one GPU of their own (count: 1, mode: exclusive)";
+  return gpu.vendor === "amd" ? "freeze is what the driver of NVIDIA does; AMD's cannot" : null;
+}
+
+function checkResources({ gpu, replicas, protocol, slots, engine }: RuntimeFields): Problem[] {
   const problems: Problem[] = [];
   if (gpu.mode === "shared" && gpu.vram === null) {
     problems.push(
       valueProblem(["gpu", "vram"], "mode shared needs an amount, so that others know what is left"),
     );
+  }
+  if (
+    gpu.mps !== null &&
+    gpu.mps !== false &&
+    (gpu.mode !== "shared" || gpu.vendor === "amd" || engine === "container")
+  ) {
+    const text = "is for processes with mode shared on GPUs of NVIDIA";
+    problems.push(keyProblem(["gpu", "mps"], text));
   }
   if (gpu.count === 0 && gpu.vram !== null) {
     problems.push(valueProblem(["gpu", "vram"], "a runtime without a GPU (count: 0) can reserve no VRAM"));
@@ -91,7 +121,7 @@ function checkEnvironment({ env, secrets }: RuntimeFields): Problem[] {
   const badNames = Object.keys(env).flatMap((name): Problem[] => {
     if (!environmentName.test(name))
       return [keyProblem(["env", name], "is not a name of an environment variable")];
-    return reservedEnvironment.test(name) ? [keyProblem(["env", name], "is set by orch itself")] : [];
+    return isReserved(name) ? [keyProblem(["env", name], "is set by orch itself")] : [];
   });
   const badValues = Object.entries(env).flatMap(([name, value]) =>
     String(value).includes("\0") ? [valueProblem(["env", name], "must not hold a NUL character")] : [],
@@ -103,7 +133,7 @@ function checkEnvironment({ env, secrets }: RuntimeFields): Problem[] {
         valueProblem(path, "must be a name in capitals like HF_TOKEN; a value never goes into this file"),
       ];
     }
-    if (reservedEnvironment.test(secret)) return [valueProblem(path, "is set by orch itself")];
+    if (isReserved(secret)) return [valueProblem(path, "is set by orch itself")];
     return Object.hasOwn(env, secret) ? [valueProblem(path, "is also under env; keep one of them")] : [];
   });
   return [...badNames, ...badValues, ...badSecrets];
@@ -142,6 +172,23 @@ function checkParamNames({ params }: RuntimeFields): Problem[] {
     return twin === undefined
       ? []
       : [keyProblem(["params", name], `is too like "${twin}" to be told apart as a flag`)];
+  });
+}
+
+/** Run times are learned by few groups, so only params with few or ordered values can make them. */
+function checkEstimateBy({ estimateBy, params }: RuntimeFields): Problem[] {
+  return estimateBy.flatMap((name, index): Problem[] => {
+    const param = Object.hasOwn(params, name) ? params[name] : undefined;
+    if (param === undefined) {
+      const near = suggest(name, Object.keys(params));
+      const also = near === undefined ? "" : `; did you mean "${near}"?`;
+      return [valueProblem(["estimateBy", index], `no param "${name}"${also}`)];
+    }
+    const isGroupable = param.type !== "file" && (param.type !== "string" || param.choices !== undefined);
+    if (isGroupable) return [];
+    return [
+      valueProblem(["estimateBy", index], `"${name}" is text without choices: each job would be a group`),
+    ];
   });
 }
 

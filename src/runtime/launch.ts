@@ -1,7 +1,8 @@
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { assert, must } from "../std/assert.ts";
 import type { Json } from "../std/json.ts";
 import { expandCommand } from "./expand-command.ts";
+import { gpuEnvironment, type VisibleGpu } from "./gpu-environment.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What is known of a worker before its program is started. */
@@ -10,6 +11,8 @@ export interface LaunchContext {
   readonly load: Readonly<Record<string, Json>>;
   /** GPUs that the worker's lease covers; empty = none. */
   readonly gpuUuids: readonly string[];
+  /** What shows them to the program; left out: as NVIDIA's are shown. */
+  readonly gpuEnv?: Readonly<Record<string, string>> | undefined;
   /** Bytes of its lease on each GPU; null = not known yet, or no GPU. */
   readonly vramBytes: number | null;
   /** Where a worker of protocol `orch` listens; null for all others. */
@@ -57,7 +60,17 @@ export function planLaunch(runtime: Runtime, context: LaunchContext): LaunchPlan
   const command = expandForJob(runtime, context);
   const argv = withInterpreter(command, context.pythonPath);
   const env = { ...context.baseEnv, ...runtime.env, ...orchEnv(runtime, context) };
-  return { argv, env, cwd: runtime.dir };
+  return { argv, env: withFolderFirst(env, context.pythonPath), cwd: runtime.dir };
+}
+
+/** As in an activated environment: its programs are found by name, also by a server that starts others. */
+function withFolderFirst(
+  env: Readonly<Record<string, string>>,
+  pythonPath: string | null,
+): Record<string, string> {
+  if (pythonPath === null) return env;
+  const folders = [dirname(pythonPath), env["PATH"] ?? ""].filter((folder) => folder !== "");
+  return { ...env, PATH: folders.join(":") };
 }
 
 /**
@@ -82,10 +95,7 @@ export function orchEnv(runtime: Runtime, context: LaunchContext): Record<string
   const { job, socketPath } = context;
   const paths = [context.sdkDir, runtime.env["PYTHONPATH"] ?? ""].filter((path) => path !== "");
   return {
-    // Bus order makes CUDA's numbering that of nvidia-smi; UUIDs are right under any numbering.
-    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
-    // Empty hides every GPU; unset would show them all.
-    CUDA_VISIBLE_DEVICES: context.gpuUuids.join(","),
+    ...(context.gpuEnv ?? gpuEnvironment(context.gpuUuids.map(asNvidia), new Set())),
     PYTHONPATH: paths.join(":"),
     PYTHONUNBUFFERED: "1",
     // The folder of a runtime may belong to others or be read-only; what pip compiled is still used.
@@ -101,6 +111,10 @@ export function orchEnv(runtime: Runtime, context: LaunchContext): Record<string
     ...(runtime.protocol === "orch" ? { ORCH_SOCKET: must(socketPath, "a worker needs a socket") } : {}),
     ...(job === null ? {} : jobEnv(job)),
   };
+}
+
+function asNvidia(uuid: string): VisibleGpu {
+  return { vendor: "nvidia", visibleAs: uuid };
 }
 
 function jobEnv(job: ExecJob): Record<string, string> {

@@ -1,11 +1,15 @@
 import { basename, join, resolve } from "node:path";
 import { Failure } from "../std/failure.ts";
 import { checkCommand, checkFields } from "./check-fields.ts";
+import { checkServer } from "./check-server.ts";
+import { checkWarmUp } from "./check-warm-up.ts";
+import { makeContainer } from "./container-shape.ts";
 import { explainIssues } from "./explain-issue.ts";
 import { makeParam } from "./make-param.ts";
 import { type Path, type Problem, readYaml, type YamlSource, YamlSyntaxProblem } from "./read-yaml.ts";
 import type { Param, Runtime } from "./runtime.ts";
 import { type RuntimeFields, RuntimeShape } from "./schema.ts";
+import { makeServer } from "./server-shape.ts";
 
 /** A runtime.yaml is a page; 256 KB is far beyond any real one. */
 export const maxRuntimeFileBytes = 256 * 1024;
@@ -34,6 +38,8 @@ export function parseRuntime(text: string, place: RuntimePlace): Runtime {
     ...checkFields(fields, basename(place.dir)),
     ...made.flatMap((one) => one.problems),
     ...checkCommand(fields, params),
+    ...checkServer(fields, params),
+    ...checkWarmUp(fields, params),
   ];
   if (problems.length > 0) throw firstFailure(problems, source, place);
   return makeRuntime(fields, params, place);
@@ -97,28 +103,50 @@ function makeRuntime(fields: RuntimeFields, params: Record<string, Param>, place
     origin: place.origin,
     engine: fields.engine,
     image: fields.image ?? null,
-    build: fields.build ?? null,
+    build: fields.build === undefined ? null : resolve(place.dir, fields.build),
+    container: fields.engine === "container" ? makeContainer(fields.container) : null,
     protocol: fields.protocol,
     server: serverOf(fields),
     command: fields.command ?? defaultCommand,
     python: fields.python ? { requirementsPath } : null,
-    gpu: { count: fields.gpu.count, vramBytes: fields.gpu.vram, mode: fields.gpu.mode },
+    gpu: {
+      count: fields.gpu.count,
+      vramBytes: fields.gpu.vram,
+      mode: fields.gpu.mode,
+      vendor: fields.gpu.vendor,
+      mps: mpsOf(fields.gpu.mps),
+    },
     slots: fields.slots,
     replicas: fields.replicas,
     keepAliveMs: fields.keepAlive,
     minResidencyMs: fields.minResidency,
+    sleep: sleepOf(fields),
     cpus: fields.cpus,
     ramBytes: fields.ram,
     timeouts: { readyMs: fields.timeouts.ready, jobMs: fields.timeouts.job, stopMs: fields.timeouts.stop },
+    checkEveryMs: fields.checkEvery,
+    warmUp: fields.warmUp,
     mounts: fields.mounts,
     secrets: fields.secrets,
     env: Object.fromEntries(Object.entries(fields.env).map(([name, value]) => [name, String(value)])),
     params,
+    estimateBy: fields.estimateBy,
     outputs: fields.outputs,
   };
 }
 
+function sleepOf({ sleep }: RuntimeFields): Runtime["sleep"] {
+  if (sleep === null) return null;
+  const { level, residue, ram, timeout } = sleep;
+  return { level, residueBytes: residue, ramBytes: ram ?? null, timeoutMs: timeout };
+}
+
 function serverOf({ protocol, server }: RuntimeFields): Runtime["server"] {
   if (protocol === "orch" || protocol === "exec") return null;
-  return { port: server?.port ?? null, readyPath: server?.ready ?? null, model: server?.model ?? null };
+  return makeServer(server);
+}
+
+function mpsOf(mps: RuntimeFields["gpu"]["mps"]): Runtime["gpu"]["mps"] {
+  if (mps === null || typeof mps === "boolean") return mps === null ? null : { isOn: mps, threads: null };
+  return { isOn: true, threads: mps.threads };
 }

@@ -1,4 +1,6 @@
 import type { Json } from "../std/json.ts";
+import type { ContainerOptions } from "./container-shape.ts";
+import type { Server } from "./server-shape.ts";
 
 /** One declared parameter of a runtime. */
 export interface Param {
@@ -23,16 +25,6 @@ export interface PythonEnvironment {
   readonly requirementsPath: string | null;
 }
 
-/** A server that was not written for orch (protocols `openai`, `cog`, `http`). */
-export interface Server {
-  /** Where it listens; null = where orch tells it to, as {port} in its command and PORT in its environment. */
-  readonly port: number | null;
-  /** Path that answers 200 once jobs can be served; null = the protocol's own. */
-  readonly readyPath: string | null;
-  /** The name by which it knows its model; null = the one it lists first. */
-  readonly model: string | null;
-}
-
 /** A runtime as declared in `runtimes/<name>/runtime.yaml`, checked, with every default filled in. */
 export interface Runtime {
   readonly name: string;
@@ -43,7 +35,10 @@ export interface Runtime {
   readonly origin: "project" | "user" | "system" | "shipped";
   readonly engine: "process" | "container";
   readonly image: string | null;
+  /** Folder with the Dockerfile of the image, absolute; null = the image is pulled. */
   readonly build: string | null;
+  /** Null for engine process. */
+  readonly container: ContainerOptions | null;
   readonly protocol: "orch" | "exec" | "openai" | "cog" | "http";
   /** How its server is reached; null for `orch` and `exec`. */
   readonly server: Server | null;
@@ -55,6 +50,10 @@ export interface Runtime {
     /** Per GPU; null = all of it. */
     readonly vramBytes: number | null;
     readonly mode: "exclusive" | "shared";
+    /** Whose GPUs it runs on; null = any. */
+    readonly vendor: "nvidia" | "amd" | null;
+    /** Whether it shares by NVIDIA's MPS, and with how many percent of the threads; null = as the config says. */
+    readonly mps: { readonly isOn: boolean; readonly threads: number | null } | null;
   };
   /** CPU cores a worker holds; null = one for a job without a GPU, else none are counted. */
   readonly cpus: number | null;
@@ -66,11 +65,32 @@ export interface Runtime {
   readonly keepAliveMs: number | null;
   /** A ready worker is left this long at least before lanes of equal priority may evict it. */
   readonly minResidencyMs: number;
-  readonly timeouts: { readonly readyMs: number; readonly jobMs: number | null; readonly stopMs: number };
-  readonly mounts: readonly { readonly host: string; readonly path: string }[];
+  /** How its idle workers give their VRAM back without ending; null = they do not. */
+  readonly sleep: {
+    readonly level: 1 | 2 | "freeze";
+    /** Expected to stay on each GPU until it is measured. */
+    readonly residueBytes: number;
+    /** Taken of the host's memory while they sleep; null = what they held of the GPUs, nothing with level 2. */
+    readonly ramBytes: number | null;
+    /** How long falling asleep may take, and waking. */
+    readonly timeoutMs: number;
+  } | null;
+  /** `readyMs` null = learned from its own starts. */
+  readonly timeouts: {
+    readonly readyMs: number | null;
+    readonly jobMs: number | null;
+    readonly stopMs: number;
+  };
+  /** How often a ready worker is asked whether it still answers; null = never. */
+  readonly checkEveryMs: number | null;
+  /** Params of a job that every worker runs before it counts as ready; null = none. Of `orch`; others have it in `server`. */
+  readonly warmUp: Readonly<Record<string, Json>> | null;
+  readonly mounts: readonly { readonly host: string; readonly path: string; readonly readOnly: boolean }[];
   readonly secrets: readonly string[];
   /** Extra environment of the worker, from the owner of the runtime file. */
   readonly env: Readonly<Record<string, string>>;
   readonly params: Readonly<Record<string, Param>>;
+  /** Params that decide how long a job runs: run times are learned by groups of their values. */
+  readonly estimateBy: readonly string[];
   readonly outputs: readonly string[];
 }

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { parseBytes } from "../std/bytes.ts";
 import { parseDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
+import { ContainerShape } from "./container-shape.ts";
+import { ServerShape, serverKeysAt } from "./server-shape.ts";
 
 /** A runtime's name: it is a folder, a lane and a word on the command line. */
 export const runtimeNamePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
@@ -69,16 +71,28 @@ function readRamBytes(value: unknown): number {
   throw new Failure("usage/invalid", "an amount of memory is needed", { hint: "write it like 16GiB" });
 }
 
+/** The shortest is a second: a check takes up to five, and must not become the work itself. */
+function readCheckEveryMs(value: unknown): number | null {
+  return value === 0 || value === "0" ? null : readDurationMs(value, 1_000);
+}
+
 function readJobMs(value: unknown): number | null {
   return value === null ? null : readDurationMs(value, 1);
 }
 
 const EnvValue = z.union([Text, z.number(), z.boolean()], { error: "must be text, a number or true/false" });
 
+const MpsShape = z.strictObject({ threads: z.number().int().min(1).max(100).nullable().default(null) });
+
 export const GpuShape = z.strictObject({
   count: z.number().int().min(0).max(64).default(1),
   mode: z.enum(["exclusive", "shared"]).default("exclusive"),
   vram: readWith(readVramBytes).default(null),
+  vendor: z.enum(["nvidia", "amd"]).nullable().default(null),
+  mps: z
+    .union([z.boolean(), MpsShape], { error: "must be true, false or { threads: 50 }" })
+    .nullable()
+    .default(null),
 });
 
 export const ReplicasShape = z.strictObject({
@@ -87,21 +101,45 @@ export const ReplicasShape = z.strictObject({
 });
 
 export const TimeoutsShape = z.strictObject({
-  ready: readWith((value) => readDurationMs(value, 1)).default(600_000),
+  ready: readWith(readJobMs).default(null),
   job: readWith(readJobMs).default(null),
   stop: readWith((value) => readDurationMs(value, 0)).default(20_000),
 });
 
-/** How a server is reached that was not written for orch (protocols openai, cog, http). */
-export const ServerShape = z.strictObject({
-  port: z.number().int().min(1).max(65_535).optional(),
-  ready: Text.regex(/^\/[!-~]*$/, "must be a path like /health").optional(),
-  model: Text.min(1).optional(),
+/** A CUDA context and what engines keep beside it take some hundred MiB. */
+const DEFAULT_RESIDUE_BYTES = 2 ** 30;
+
+export const SleepShape = z.strictObject({
+  level: z
+    .union([z.literal(1), z.literal(2), z.literal("freeze")], {
+      error: "must be 1 (weights to memory), 2 (weights dropped) or freeze (by the driver)",
+    })
+    .default(1),
+  residue: readWith(readRamBytes).default(DEFAULT_RESIDUE_BYTES),
+  ram: readWith(readRamBytes).optional(),
+  timeout: readWith((value) => readDurationMs(value, 1)).default(60_000),
 });
+
+/** `true` and `freeze` are short for maps; what is wrong within a map is said of its keys. */
+function spellOutSleep(value: unknown, ctx: z.RefinementCtx): unknown {
+  if (value === false) return null;
+  if (value === true) return {};
+  if (value === "freeze") return { level: "freeze" };
+  if (typeof value === "object" && value !== null) return value;
+  ctx.addIssue({
+    code: "custom",
+    message: "must be true, false, freeze or a map with level, residue, ram, timeout",
+  });
+  return z.NEVER;
+}
 
 export const PythonShape = z.strictObject({ requirements: Text.min(1).optional() });
 
-export const MountShape = z.strictObject({ host: Text.min(1), path: Text.min(1) });
+export const MountShape = z.strictObject({
+  host: Text.min(1),
+  path: Text.min(1),
+  readOnly: z.boolean().default(false),
+});
 
 export const ParamShape = z.strictObject({
   type: z.enum(["string", "integer", "number", "boolean", "file"]),
@@ -131,6 +169,7 @@ export const RuntimeShape = z.strictObject({
   engine: z.enum(["process", "container"]).default("process"),
   image: Text.min(1).optional(),
   build: Text.min(1).optional(),
+  container: ContainerShape.optional(),
   protocol: z.enum(["orch", "exec", "openai", "cog", "http"]).default("orch"),
   server: ServerShape.optional(),
   command: z.array(Text).min(1).max(256).optional(),
@@ -142,11 +181,15 @@ export const RuntimeShape = z.strictObject({
   replicas: ReplicasShape.prefault({}),
   keepAlive: readWith(readKeepAliveMs).default(300_000),
   minResidency: readWith((value) => readDurationMs(value, 0)).default(0),
+  sleep: z.preprocess(spellOutSleep, SleepShape.nullable()).default(null),
   timeouts: TimeoutsShape.prefault({}),
+  checkEvery: readWith(readCheckEveryMs).default(30_000),
+  warmUp: z.record(z.string(), EnvValue).nullable().default(null),
   mounts: z.array(MountShape).default([]),
   secrets: z.array(z.string()).default([]),
   env: z.record(z.string(), EnvValue).default({}),
   params: z.record(z.string(), ParamShape).default({}),
+  estimateBy: z.array(z.string()).max(8).default([]),
   outputs: z.array(Text).default([]),
 });
 export type RuntimeFields = z.infer<typeof RuntimeShape>;
@@ -156,9 +199,12 @@ export function keysAllowedAt(path: readonly (string | number)[]): readonly stri
   const [first] = path;
   if (path.length === 0) return Object.keys(RuntimeShape.shape);
   if (path.length === 1 && first === "gpu") return Object.keys(GpuShape.shape);
+  if (path.length === 2 && first === "gpu" && path[1] === "mps") return Object.keys(MpsShape.shape);
   if (path.length === 1 && first === "replicas") return Object.keys(ReplicasShape.shape);
   if (path.length === 1 && first === "timeouts") return Object.keys(TimeoutsShape.shape);
-  if (path.length === 1 && first === "server") return Object.keys(ServerShape.shape);
+  if (path.length === 1 && first === "sleep") return Object.keys(SleepShape.shape);
+  if (first === "server") return serverKeysAt(path);
+  if (path.length === 1 && first === "container") return Object.keys(ContainerShape.shape);
   if (path.length === 1 && first === "python") return Object.keys(PythonShape.shape);
   if (path.length === 2 && first === "mounts") return Object.keys(MountShape.shape);
   if (path.length === 2 && first === "params") return Object.keys(ParamShape.shape);

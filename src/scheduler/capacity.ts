@@ -1,4 +1,17 @@
-import type { Gpu, Lane, LaneSpec, Policy } from "./model.ts";
+import type { Gpu, Lane, LaneSpec, Policy, Worker } from "./model.ts";
+
+/** What a worker of the lane is expected to hold on each of its GPUs while it sleeps: what was measured last, else declared. Bytes. */
+export function residueBytesOf({ spec, learned }: Pick<Lane, "spec" | "learned">): number {
+  return learned.residueBytes ?? spec.sleep?.residueBytes ?? 0;
+}
+
+/** Bytes that workers which are asleep hold on the GPU, but for `except`. */
+export function sleepersBytes(gpu: Gpu, except: Worker | null = null): number {
+  let sum = 0;
+  for (const { mode, vramBytes, worker } of gpu.leases)
+    if (mode === "residue" && worker !== except) sum += vramBytes;
+  return sum;
+}
 
 /** Memory a GPU can give to us at all: what it has, less the reserve and what strangers hold. Bytes. */
 export function usableBytes(policy: Policy, gpu: Gpu): number {
@@ -28,11 +41,18 @@ export function vramOf(lane: Pick<Lane, "spec" | "learned">): number | null {
  * Bytes of one lease of `lane` on `gpu`. A lease of the whole GPU is booked as all that it has, but what has to be
  * free before it is granted is less (see `neededBytes`): drivers keep some for themselves. What was learned never asks
  * for more than the GPU has: then it gets all of it.
+ * @param sleepingBytes held by workers that sleep there: all of a GPU means all but that
  */
-export function leaseBytes(policy: Policy, lane: Pick<Lane, "spec" | "learned">, gpu: Gpu): number {
-  const wholeBytes = Math.max(0, gpu.totalBytes - policy.vramReserveBytes);
+export function leaseBytes(
+  policy: Policy,
+  lane: Pick<Lane, "spec" | "learned">,
+  gpu: Gpu,
+  sleepingBytes = 0,
+): number {
+  const roomBytes = Math.max(0, gpu.totalBytes - policy.vramReserveBytes);
   const bytes = vramOf(lane);
-  return bytes === null ? wholeBytes : Math.min(bytes, Math.max(lane.spec.vramBytes ?? 0, wholeBytes));
+  const wanted = bytes === null ? roomBytes : Math.min(bytes, Math.max(lane.spec.vramBytes ?? 0, roomBytes));
+  return sleepingBytes === 0 ? wanted : Math.max(0, Math.min(wanted, roomBytes - sleepingBytes));
 }
 
 /** Share of a GPU that a whole-GPU lease asks to be free: the rest may be held by the driver or a desktop. */
@@ -45,9 +65,18 @@ export function neededBytes(policy: Policy, lane: Pick<Lane, "spec" | "learned">
   return bytes === null ? wholeBytes : Math.min(bytes, Math.max(lane.spec.vramBytes ?? 0, wholeBytes));
 }
 
+/**
+ * Whether a GPU is of the kind that the lane's programs can use. A CUDA program sees one instance of a board at most, so
+ * instances are never taken together (NVIDIA, "MIG User Guide", CUDA_VISIBLE_DEVICES).
+ */
+export function suits({ gpuVendor, gpuCount }: LaneSpec, { vendor, parent }: Gpu): boolean {
+  const isOfVendor = gpuVendor === null || vendor === null || vendor === gpuVendor;
+  return isOfVendor && (gpuCount < 2 || parent === null);
+}
+
 /** Whether a worker of `spec` could ever run on `gpu`, were nobody else on it. */
 export function fitsEmpty(policy: Policy, spec: LaneSpec, gpu: Gpu): boolean {
-  return (spec.vramBytes ?? 0) <= gpu.totalBytes - policy.vramReserveBytes;
+  return suits(spec, gpu) && (spec.vramBytes ?? 0) <= gpu.totalBytes - policy.vramReserveBytes;
 }
 
 /** Bytes of all leases on `gpu`. */

@@ -1,4 +1,4 @@
-import { longestRunMs, runMs, startMs, stopMs } from "./estimate.ts";
+import { leaveMs, longestRunMs, readyMs, runMs, startMs, stopMs, wakeMs } from "./estimate.ts";
 import type { Job } from "./job-model.ts";
 import type { Gpu, Lane, State, Worker } from "./model.ts";
 import type { Offer } from "./placement.ts";
@@ -63,7 +63,7 @@ function hasRoom(gpu: Gpu): boolean {
 /** How long a worker of the lane would hold a GPU for this job alone, at most. Null = unknown. Milliseconds. */
 export function holdMs(lane: Lane, job: Job): number | null {
   const runMs = longestRunMs(job);
-  return runMs === null ? null : startMs(lane) + runMs + stopMs(lane);
+  return runMs === null ? null : readyMs(lane) + runMs + leaveMs(lane);
 }
 
 /** When the offer's GPU is expected to be free for `lane`. */
@@ -72,7 +72,8 @@ export function expectedFreeMs(state: State, lane: Lane, offer: Offer, nowMs: nu
   const isShared = lane.spec.mode === "shared";
   let last = nowMs;
   let first = Number.POSITIVE_INFINITY;
-  for (const { worker } of offer.gpu.leases) {
+  for (const { worker, mode } of offer.gpu.leases) {
+    if (mode === "residue") continue;
     const goneMs = expectedGoneMs(state, worker, nowMs);
     last = Math.max(last, goneMs);
     first = Math.min(first, goneMs);
@@ -83,10 +84,12 @@ export function expectedFreeMs(state: State, lane: Lane, offer: Offer, nowMs: nu
 
 /** When a worker is expected to be gone, should it get no more work. */
 function expectedGoneMs(state: State, worker: Worker, nowMs: number): number {
-  let workMs =
-    worker.phase.state === "starting" ? Math.max(0, startMs(worker.lane) - (nowMs - worker.createdAtMs)) : 0;
+  const { phase, lane } = worker;
+  let workMs = 0;
+  if (phase.state === "starting") workMs = Math.max(0, startMs(lane) - (nowMs - worker.createdAtMs));
+  if (phase.state === "waking") workMs = Math.max(0, wakeMs(lane) - (nowMs - phase.sinceMs));
   for (const job of worker.jobs) workMs = Math.max(workMs, remainingMs(state, job, nowMs));
-  return nowMs + workMs + stopMs(worker.lane);
+  return nowMs + workMs + (phase.state === "stopping" ? stopMs(lane) : leaveMs(lane));
 }
 
 /**

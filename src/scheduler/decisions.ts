@@ -1,13 +1,16 @@
 import { formatDurationMs } from "../std/duration.ts";
 import { runMs } from "./estimate.ts";
 import type { Job } from "./job-model.ts";
-import type { State, StopReason, Worker } from "./model.ts";
+import type { State, Worker } from "./model.ts";
 import type { Step } from "./step.ts";
+import type { StopReason } from "./worker-phase.ts";
+
+type WorkerDecision = "start-worker" | "wake-worker" | "drain-worker" | "sleep-worker" | "stop-worker";
 
 /** One thing that a step decides or brings about. */
 export interface Decision {
   readonly atMs: number;
-  readonly kind: "start-worker" | "drain-worker" | "stop-worker" | "start-job" | "end-job";
+  readonly kind: WorkerDecision | "start-job" | "end-job";
   readonly worker: string | null;
   readonly jobId: number | null;
   readonly laneKey: string;
@@ -32,12 +35,15 @@ export function decisionsOf(state: State, taken: Step, atMs: number, known: Set<
   const starts: Decision[] = [];
   for (const worker of workers) {
     const { phase } = worker;
-    if (phase.state === "ready" || phase.sinceMs !== atMs || !isNews(known, `${phase.state} ${worker.id}`))
-      continue;
+    if (phase.state === "ready" || phase.state === "asleep" || phase.sinceMs !== atMs) continue;
+    if (!isNews(known, `${phase.state} ${worker.id} ${worker.fence}`)) continue;
     if (phase.state === "starting") {
       if (worker.createdAtMs === atMs && isNews(known, `start ${worker.id}`))
         starts.push(aboutWorker("start-worker", worker, atMs, startReason(state, worker), null));
-    } else if (isNews(known, `leave ${worker.id}`)) stops.push(leaving(state, worker, phase.reason, atMs));
+    } else if (phase.state === "waking")
+      starts.push(aboutWorker("wake-worker", worker, atMs, startReason(state, worker), null));
+    else if (isNews(known, `leave ${worker.id} ${worker.fence}`))
+      stops.push(leaving(state, worker, phase.reason, atMs));
   }
   return [
     ...ended.map(({ job, state: end }) => aboutJob("end-job", job, atMs, end === "succeeded" ? "done" : end)),
@@ -71,7 +77,7 @@ function aboutJob(kind: "start-job" | "end-job", job: Job, atMs: number, why: st
 }
 
 function aboutWorker(
-  kind: "start-worker" | "drain-worker" | "stop-worker",
+  kind: WorkerDecision,
   worker: Worker,
   atMs: number,
   why: string,
@@ -104,12 +110,17 @@ function startReason(state: State, worker: Worker): string {
 }
 
 function leaving(state: State, worker: Worker, reason: StopReason, atMs: number): Decision {
-  const kind = worker.phase.state === "draining" ? "drain-worker" : "stop-worker";
+  const kind = leavingKinds[worker.phase.state] ?? "stop-worker";
   const isMoved = reason === "evicted" || reason === "preempted";
   const other = isMoved ? newcomerTo(state, worker) : undefined;
   const why = other ? `${leaveReasons[reason]} for ${other.spec.title}` : leaveReasons[reason];
   return aboutWorker(kind, worker, atMs, why, other?.spec.key ?? null);
 }
+
+const leavingKinds: Readonly<Partial<Record<Worker["phase"]["state"], WorkerDecision>>> = {
+  draining: "drain-worker",
+  "falling-asleep": "sleep-worker",
+};
 
 const leaveReasons: Readonly<Record<StopReason, string>> = {
   evicted: "makes room",
@@ -119,9 +130,12 @@ const leaveReasons: Readonly<Record<StopReason, string>> = {
   switched: "a person switched",
   "job-ended": "its job has ended",
   "job-stuck": "its job does not stop by itself",
+  unresponsive: "its program hangs",
   shutdown: "the daemon stops",
   "out-of-memory": "it needs a larger lease",
   "start-failed": "its start failed",
+  "sleep-failed": "it neither sleeps nor works",
+  "ram-needed": "others need the memory in which it sleeps",
   "gpu-lost": "its GPU is lost",
 };
 

@@ -1,5 +1,6 @@
 import type { Reply, Request } from "./events.ts";
 import type { Lane } from "./model.ts";
+import { prepare } from "./preparation.ts";
 import { laneFor } from "./state.ts";
 import { log, type Transition } from "./transition.ts";
 
@@ -14,6 +15,7 @@ export function declareHome(tx: Transition, { lanes }: Extract<Request, { type: 
     const { lane, isNew } = laneFor(tx.state, spec);
     if (isNew) tx.changes.lanes.add(lane);
     declared.add(lane);
+    prepare(tx, lane);
   }
   for (const lane of tx.state.lanes.values()) {
     if (lane.spec.minReplicas === 0 || declared.has(lane)) continue;

@@ -3,15 +3,16 @@ import type { Deadline } from "./deadlines.ts";
 import { endEarly } from "./end-early.ts";
 import { urgentAtMs } from "./estimate.ts";
 import { isHome } from "./home.ts";
-import { isKeptBack } from "./idle.ts";
+import { isKeptBack, isWanted, keptUntilMs } from "./idle.ts";
 import { missedDeadline } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
 import { endJob, enqueue, extrasOf, lookAgainBy, releaseHold, unqueue } from "./job-transitions.ts";
 import type { Worker } from "./model.ts";
 import { applyReservationDue } from "./reservations.ts";
 import { applyScheduleDue } from "./schedules.ts";
+import { isWakeable } from "./sleep.ts";
 import type { Transition } from "./transition.ts";
-import { stop } from "./worker-transitions.ts";
+import { retire, stop } from "./worker-transitions.ts";
 
 /** Does what has come due by now. A deadline that no longer means anything is dropped. */
 export function applyDue(tx: Transition): void {
@@ -103,12 +104,13 @@ function applyJobLimit(tx: Transition, job: Job): void {
 }
 
 function applyKeepAlive(tx: Transition, worker: Worker): void {
-  const { keepAliveMs } = worker.lane.spec;
-  if (worker.phase.state !== "ready" || worker.jobs.size > 0 || worker.pinned || keepAliveMs === null) return;
+  // Its owner has declared its lane anew meanwhile.
+  if (worker.phase.state === "asleep" && !isWakeable(worker)) return stop(tx, worker, "switched");
+  const untilMs = keptUntilMs(worker);
+  if (untilMs === null || worker.pinned) return;
   if (isHome(worker) && !tx.state.stopping) return;
-  const stopAtMs = worker.phase.idleSinceMs + keepAliveMs;
-  if (stopAtMs > tx.nowMs) lookAgainBy(tx.state, stopAtMs);
-  else if (worker.lane.queue.size === 0 || isKeptBack(worker) || tx.state.stopping) stop(tx, worker, "idle");
+  if (untilMs > tx.nowMs) lookAgainBy(tx.state, untilMs);
+  else if (!isWanted(worker) || isKeptBack(worker) || tx.state.stopping) retire(tx, worker, "idle");
   // The plan gives it a job, unless another worker takes it or something keeps it back: the longer, the less often one looks.
-  else lookAgainBy(tx.state, tx.nowMs + Math.max(1, tx.nowMs - stopAtMs));
+  else lookAgainBy(tx.state, tx.nowMs + Math.max(1, tx.nowMs - untilMs));
 }

@@ -1,4 +1,5 @@
 import type { Job } from "./job-model.ts";
+import { activeWorkers, hasSleeper } from "./lane-workers.ts";
 import { deviationMs, type RunStats } from "./learned.ts";
 import type { Lane, State } from "./model.ts";
 
@@ -18,14 +19,64 @@ function meanOr({ count, meanMs }: RunStats, otherwiseMs: number): number {
   return count > 0 ? meanMs : otherwiseMs;
 }
 
+/** Expected time until what the lane's programs need is made. Milliseconds; 0 until measured. */
+export function prepareMs({ learned, prior }: Lane): number {
+  return learned.prepareMs ?? prior.prepareMs ?? 0;
+}
+
 /** Expected time from the stop order to the exit. Milliseconds; 0 until measured. */
 export function stopMs(lane: Lane): number {
   return lane.learned.stopMs ?? lane.prior.stopMs ?? meanOr(lane.pooled.stop, 0);
 }
 
-/** Expected cost of making the lane resident and of ending that again. Milliseconds. */
-export function switchCostMs(lane: Lane): number {
+/** Until it is measured, waking is taken to last this share of a start: engines are said to need a tenth to a hundredth. */
+const UNKNOWN_WAKE_SHARE = 0.1;
+
+/** Expected time from the order to wake until a worker of the lane is ready. Milliseconds. */
+export function wakeMs(lane: Lane): number {
+  return lane.learned.wakeMs ?? lane.prior.wakeMs ?? UNKNOWN_WAKE_SHARE * startMs(lane);
+}
+
+/** Expected time from the order to sleep until the VRAM is given back. Milliseconds. */
+export function sleepMs(lane: Lane): number {
+  return lane.learned.sleepMs ?? lane.prior.sleepMs ?? UNKNOWN_WAKE_SHARE * startMs(lane);
+}
+
+/** Expected time until the lane has its next worker: one that sleeps is woken. Milliseconds. */
+export function readyMs(lane: Lane): number {
+  return hasSleeper(lane) ? wakeMs(lane) : startMs(lane);
+}
+
+/** Expected time from when a worker of the lane has to make room until it has. Milliseconds. */
+export function leaveMs(lane: Lane): number {
+  return isWarm(lane) ? sleepMs(lane) : stopMs(lane);
+}
+
+/** Expected cost of starting a worker of the lane and of stopping it again. Milliseconds. */
+export function coldSwitchMs(lane: Lane): number {
   return startMs(lane) + stopMs(lane);
+}
+
+/** What is added to a switch to the lane if its worker is stopped instead of put to sleep. Milliseconds. */
+export function coldPenaltyMs(lane: Lane): number {
+  return Math.max(0, coldSwitchMs(lane) - wakeMs(lane) - sleepMs(lane));
+}
+
+/**
+ * Expected cost of making the lane resident and of ending that again: waking and sleeping where a worker sleeps or has been
+ * seen to. Milliseconds.
+ */
+export function switchCostMs(lane: Lane): number {
+  return isWarm(lane) ? wakeMs(lane) + sleepMs(lane) : coldSwitchMs(lane);
+}
+
+/** Whether the next switch to the lane, or from it and back, is a matter of sleeping and waking. */
+export function isWarm(lane: Lane): boolean {
+  if (lane.spec.sleep === null) return false;
+  if (hasSleeper(lane)) return true;
+  const { wakeMs: measuredMs, noSleepUntilMs } = lane.learned;
+  if (measuredMs === null || noSleepUntilMs !== null) return false;
+  return activeWorkers(lane).count > 0;
 }
 
 /** Expected run of one of the lane's jobs: the mean of its own runs, else of its runtime's, else of all. Milliseconds. */

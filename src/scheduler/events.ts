@@ -1,8 +1,9 @@
 import type { Json } from "../std/json.ts";
 import type { Condition } from "./job-model.ts";
-import type { LaneSpec, StartStep } from "./model.ts";
+import type { GpuVendor, LaneSpec } from "./model.ts";
 import type { TermsRow } from "./terms.ts";
 import type { ReservationRequest, ScheduleRequest } from "./timetable.ts";
+import type { StartStep } from "./worker-phase.ts";
 
 /** A job as it is asked for. `payload` is what only the doing needs: stored, never looked at here. */
 export interface NewJob extends TermsRow {
@@ -32,6 +33,14 @@ export interface SubmissionKey {
   readonly jobs: number;
 }
 
+/** The terminal that a command runs in. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  /** Hung up when nobody has been attached for so long, unless the last one left on purpose; null = never. */
+  readonly leaveAfterMs: number | null;
+}
+
 /** What is stored with a job and handed on as it is. */
 export interface Payload {
   readonly params: Readonly<Record<string, Json>>;
@@ -47,6 +56,10 @@ export interface Payload {
   readonly arrayIndex: number | null;
   /** What a command runs instead once it has been preempted. */
   readonly resumeCommand?: readonly string[] | null | undefined;
+  /** Of a command that runs in a terminal. */
+  readonly terminal?: Terminal | null | undefined;
+  /** An id of the caller's that goes with the job; null or none = one of its own. */
+  readonly correlation?: string | null | undefined;
   /** Of the first job of a request that is to count only once: see `submission_keys` in the database. */
   readonly submissionKey?: SubmissionKey | undefined;
 }
@@ -77,8 +90,18 @@ export interface SeenGpu {
   readonly totalBytes: number;
   readonly foreignBytes: number;
   readonly healthy: boolean;
+  /** The driver says that something is wrong with it which does not pass by itself. */
+  readonly fault?: GpuFault | null | undefined;
   readonly nvlinkPeers?: readonly string[];
   readonly numaNode?: number | null;
+  readonly vendor?: GpuVendor | null;
+  readonly parent?: string | null;
+}
+
+/** What the driver says of a GPU that needs a person. */
+export interface GpuFault {
+  readonly code: "lost" | "reset-required" | "xid";
+  readonly text: string;
 }
 
 /** Most memory that a worker's programs hold on one of its GPUs now. */
@@ -93,7 +116,8 @@ export type Request =
   | {
       readonly type: "submit";
       readonly jobs: readonly NewJob[];
-      readonly array?: { readonly maxActive: number | null } | undefined;
+      readonly array?: ArrayTerms | undefined;
+      readonly part?: Part | undefined;
     }
   | { readonly type: "cancel"; readonly jobId: number }
   | { readonly type: "hold"; readonly jobId: number }
@@ -122,8 +146,14 @@ export type Request =
   | { readonly type: "declare-home"; readonly lanes: readonly LaneSpec[] }
   /** What was measured of a runtime holds no longer. */
   | { readonly type: "forget-learned"; readonly runtime: string }
+  /** Its failed starts and crashes are over: it is tried at once. */
+  | { readonly type: "reset-runtime"; readonly runtime: string }
+  /** A GPU in quarantine was looked at and is in order. */
+  | { readonly type: "clear-gpu"; readonly gpu: string }
   | { readonly type: "stop-worker"; readonly workerId: number; readonly force: boolean }
   | { readonly type: "pin-worker"; readonly workerId: number; readonly pinned: boolean }
+  | { readonly type: "sleep-worker"; readonly workerId: number }
+  | { readonly type: "wake-worker"; readonly workerId: number }
   | { readonly type: "shut-down"; readonly mode: "leave" | "drain" | "kill" }
   | ScheduleRequest
   | ReservationRequest;
@@ -136,19 +166,53 @@ export type Report =
       readonly gpus: readonly SeenGpu[];
       readonly workers?: readonly SeenWorker[] | undefined;
     }
+  | { readonly type: "lane-prepared"; readonly laneKey: string }
+  | { readonly type: "lane-prepare-failed"; readonly laneKey: string; readonly message: string }
   | { readonly type: "worker-step"; readonly workerId: number; readonly step: StartStep }
   | { readonly type: "worker-spawned"; readonly workerId: number; readonly identity: Json }
-  | { readonly type: "worker-ready"; readonly workerId: number; readonly endpoint: string | null }
+  /** `loadMs`: since its program was started; left out where an earlier daemon started it. */
+  | {
+      readonly type: "worker-ready";
+      readonly workerId: number;
+      readonly endpoint: string | null;
+      readonly loadMs?: number | undefined;
+    }
   /**
    * Nothing of it is running. `memory`: the GPU did not come free; `program`: it could not be started at all;
-   * `interrupted`: the daemon ended before it started the program, which says nothing about either.
+   * `interrupted`: the daemon ended before it started the program, which says nothing about either; `unprepared`: what
+   * was prepared is not there any more. `stuckGpus`: those whose memory nobody is seen to hold.
    */
   | {
       readonly type: "worker-start-failed";
       readonly workerId: number;
-      readonly cause: "memory" | "program" | "interrupted";
+      readonly cause: "memory" | "program" | "interrupted" | "unprepared";
+      readonly message: string;
+      readonly stuckGpus?: readonly string[] | undefined;
+    }
+  /**
+   * It has given its VRAM back. The fence tells this sleep from earlier ones. `residueBytes`: most that it still holds on
+   * one of its GPUs; null = the driver does not tell.
+   */
+  | {
+      readonly type: "worker-asleep";
+      readonly workerId: number;
+      readonly fence: number;
+      readonly residueBytes: number | null;
+    }
+  | { readonly type: "worker-woken"; readonly workerId: number; readonly fence: number }
+  /**
+   * It did not fall asleep or wake up, and may be anything in between. `unable`: its program cannot sleep at all;
+   * `memory`: its GPUs did not come free.
+   */
+  | {
+      readonly type: "worker-sleep-failed";
+      readonly workerId: number;
+      readonly fence: number;
+      readonly cause: "unable" | "memory" | "program";
       readonly message: string;
     }
+  /** It was killed long ago and is still there. */
+  | { readonly type: "worker-stuck"; readonly workerId: number; readonly message: string }
   | {
       readonly type: "worker-exited";
       readonly workerId: number;
@@ -167,6 +231,19 @@ export type Report =
 /** One thing that happened, with the time it happened at. */
 export type Event = { readonly atMs: number } & (Request | Report);
 
+/** How a request's jobs belong together. */
+export interface ArrayTerms {
+  readonly maxActive: number | null;
+}
+
+/** The jobs are part of a whole that takes several steps of one transaction, with nothing else between them. */
+export interface Part {
+  /** So many jobs of it were in earlier requests. */
+  readonly before: number;
+  /** So many come in later ones, of the same accounts. */
+  readonly toCome: number;
+}
+
 /** Answer to a request; requests that are refused change nothing. */
 export type Reply =
   | { readonly ok: true; readonly ids: readonly number[] }
@@ -177,12 +254,19 @@ export type Reply =
       readonly hint: string | null;
     };
 
+/**
+ * Requests that are one whole but too many for one step: yields some at a time, is given their replies, and returns what
+ * the asker gets once all of it is on disk. If it throws a Failure, nothing of it has happened.
+ */
+export type LongWork<T> = Generator<readonly Request[], T, readonly (Reply | null)[]>;
+
 export type RefusalCode =
   | "job/unknown"
   | "job/state"
   | "worker/unknown"
   | "worker/state"
   | "gpu/unknown"
+  | "gpu/state"
   | "gpu/too-many"
   | "gpu/too-large"
   | "host/too-large"

@@ -1,9 +1,12 @@
 import { unreachable } from "../std/assert.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { formatDurationMs } from "../std/duration.ts";
+import { suits } from "./capacity.ts";
 import type { HoldPhase, Job } from "./job-model.ts";
 import type { Lane, State, Verdict, Worker } from "./model.ts";
+import { preparationText } from "./preparation.ts";
 import { stepText } from "./reports.ts";
+import { failuresOf } from "./start-failures.ts";
 
 /** Why a job waits: the same code and sentence in every view. */
 export interface Explanation {
@@ -101,10 +104,10 @@ function sentenceOf(state: State, lane: Lane, verdict: Verdict, nowMs: number): 
       return `it needs ${formatBytes(lane.spec.ramBytes)} of memory, and too much of ${formatBytes(state.policy.ramBytes)} is in use; "orch top" shows by whom`;
     case "quota":
       return quotaText(verdict, nowMs);
-    case "start-failed": {
-      const waitMs = Math.max(0, (verdict.untilMs ?? nowMs) - nowMs);
-      return `its worker failed to start (${lane.lastStartError ?? "unknown"}); next try in ${formatDurationMs(waitMs)}`;
-    }
+    case "preparing":
+      return preparingText(lane, nowMs);
+    case "start-failed":
+      return startFailedText(lane, verdict, nowMs);
     case "stopping":
       return 'the daemon is stopping; the job waits for the next one ("orch up")';
     default:
@@ -128,10 +131,24 @@ function pinnedText({ name }: Worker): string {
 
 function unavailableText(state: State, lane: Lane): string {
   let healthy = 0;
-  for (const gpu of state.gpus.values()) if (gpu.healthy) healthy += 1;
+  for (const gpu of state.gpus.values()) if (gpu.healthy && suits(lane.spec, gpu)) healthy += 1;
   const { gpuCount } = lane.spec;
   const needs = `it needs ${gpuCount === 1 ? "a healthy GPU" : `${gpuCount} healthy GPUs`}`;
   return `${needs}, and there ${healthy === 1 ? "is 1" : `are ${healthy}`}; "orch gpus" says what is wrong`;
+}
+
+function preparingText(lane: Lane, nowMs: number): string {
+  const { preparation } = lane;
+  const sinceMs = preparation.state === "running" ? preparation.sinceMs : nowMs;
+  return `${preparationText(lane)} (${formatDurationMs(Math.max(0, nowMs - sinceMs))}); no GPU is held meanwhile`;
+}
+
+function startFailedText(lane: Lane, { untilMs }: Verdict, nowMs: number): string {
+  const next = `next try in ${formatDurationMs(Math.max(0, (untilMs ?? nowMs) - nowMs))}`;
+  const error = lane.lastStartError ?? "unknown";
+  const count = failuresOf(lane);
+  if (count < 2) return `its worker failed to start (${error}); ${next}`;
+  return `its workers failed ${count} times in a row (${error}); ${next}, or "orch runtimes reset ${lane.spec.runtime}"`;
 }
 
 function quotaText({ account, untilMs }: Verdict, nowMs: number): string {
@@ -147,7 +164,13 @@ export function workerDetail(worker: Worker): string {
     case "ready":
       return worker.jobs.size === 0 ? "idle" : `running job ${jobList(worker)}`;
     case "draining":
-      return `finishing job ${jobList(worker)}, then stops (${worker.phase.reason})`;
+      return `finishing job ${jobList(worker)}, then ${worker.phase.sleeps === true ? "sleeps" : "stops"} (${worker.phase.reason})`;
+    case "falling-asleep":
+      return `falling asleep (${worker.phase.reason})`;
+    case "asleep":
+      return "its VRAM is given back";
+    case "waking":
+      return "it is woken";
     case "stopping":
       return `stopping (${worker.phase.reason})`;
     default:

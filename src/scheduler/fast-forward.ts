@@ -1,5 +1,6 @@
 import { assert, unreachable } from "../std/assert.ts";
 import type { Effect } from "./effects.ts";
+import { prepareMs } from "./estimate.ts";
 import type { Event, Reply, Report, RunOutcome } from "./events.ts";
 import type { Job } from "./job-model.ts";
 import type { State, Worker } from "./model.ts";
@@ -14,6 +15,9 @@ export interface Durations {
   startMs(worker: Worker): number;
   /** From the order to stop until its program is gone. */
   stopMs(worker: Worker): number;
+  /** From the order to sleep until the VRAM is given back, and from the order to wake until it is ready. */
+  sleepMs(worker: Worker): number;
+  wakeMs(worker: Worker): number;
   /** From the job's start, also of a job that runs already. */
   runMs(job: Job): number;
 }
@@ -135,6 +139,7 @@ function tell(run: Run, events: readonly Event[], taken: Step): void {
 }
 
 function tellOrder({ observer, nowMs, state }: Run, effect: Effect): void {
+  if (effect.type === "prepare-lane") return;
   const worker = state.workers.get(effect.workerId);
   if (worker === undefined) return;
   if (effect.type === "start-worker") observer?.onWorker?.(worker, "starting", nowMs);
@@ -148,6 +153,7 @@ function tellOrder({ observer, nowMs, state }: Run, effect: Effect): void {
 /** Enters what comes of an order. Orders of the past are counted from when they were given. */
 function perform(run: Run, effect: Effect): void {
   const { state, durations } = run;
+  if (effect.type === "prepare-lane") return finishPreparing(run, effect.laneKey);
   const worker = state.workers.get(effect.workerId);
   if (worker === undefined) return;
   switch (effect.type) {
@@ -156,6 +162,18 @@ function perform(run: Run, effect: Effect): void {
     case "stop-worker": {
       const sinceMs = worker.phase.state === "stopping" ? worker.phase.sinceMs : run.nowMs;
       return exit(run, worker, sinceMs + durations.stopMs(worker), cancelled);
+    }
+    case "sleep-worker": {
+      const { phase, fence } = worker;
+      if (phase.state !== "falling-asleep") return;
+      const asleep = { type: "worker-asleep", workerId: worker.id, fence, residueBytes: null } as const;
+      return enter(run, phase.sinceMs + durations.sleepMs(worker), asleep);
+    }
+    case "wake-worker": {
+      const { phase, fence } = worker;
+      if (phase.state !== "waking") return;
+      const woken = { type: "worker-woken", workerId: worker.id, fence } as const;
+      return enter(run, phase.sinceMs + durations.wakeMs(worker), woken);
     }
     case "run-job": {
       const job = state.jobs.get(effect.jobId);
@@ -172,6 +190,12 @@ function perform(run: Run, effect: Effect): void {
     default:
       return unreachable(effect);
   }
+}
+
+function finishPreparing(run: Run, laneKey: string): void {
+  const lane = run.state.lanes.get(laneKey);
+  if (lane?.preparation.state !== "running") return;
+  enter(run, lane.preparation.sinceMs + prepareMs(lane), { type: "lane-prepared", laneKey });
 }
 
 function start(run: Run, worker: Worker): void {

@@ -1,7 +1,7 @@
 import { remainingMs } from "./claims.ts";
 import { copyState } from "./copy-state.ts";
 import { type Decision, decisionsOf } from "./decisions.ts";
-import { laneRunMs, startMs, stopMs } from "./estimate.ts";
+import { laneRunMs, sleepMs, startMs, stopMs, wakeMs } from "./estimate.ts";
 import type { NewJob, Reply } from "./events.ts";
 import { type Explanation, explainJob } from "./explain.ts";
 import { type Durations, fastForward } from "./fast-forward.ts";
@@ -121,6 +121,8 @@ function expectedDurations(state: State, nowMs: number): Durations {
   return {
     startMs: (worker: Worker) => lasts(startMs(worker.lane), worker.createdAtMs),
     stopMs: (worker: Worker) => lasts(stopMs(worker.lane), stoppingSinceMs(worker, nowMs)),
+    sleepMs: (worker: Worker) => lasts(sleepMs(worker.lane), worker.phase.sinceMs),
+    wakeMs: (worker: Worker) => lasts(wakeMs(worker.lane), worker.phase.sinceMs),
     runMs(job: Job) {
       const startedAtMs = job.phase.state === "running" ? job.phase.startedAtMs : nowMs;
       const ranMs = Math.max(0, nowMs - startedAtMs);

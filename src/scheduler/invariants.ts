@@ -82,10 +82,11 @@ function checkTimetable(state: State): void {
 
 function checkGpu(gpu: Gpu): void {
   const leases = [...gpu.leases];
-  const exclusive = leases.filter((lease) => lease.mode === "exclusive");
+  const awake = leases.filter((lease) => lease.mode !== "residue");
+  const exclusive = awake.filter((lease) => lease.mode === "exclusive");
   assert(exclusive.length <= 1, `GPU ${gpu.index} has ${exclusive.length} exclusive leases`);
   assert(
-    exclusive.length === 0 || leases.length === 1,
+    exclusive.length === 0 || awake.length === 1,
     `GPU ${gpu.index} is leased exclusively and shared at once`,
   );
   const bytes = leases.reduce((sum, lease) => sum + lease.vramBytes, 0);
@@ -97,8 +98,14 @@ function checkWorker(state: State, worker: Worker): void {
   for (const lease of worker.leases) {
     assert(lease.gpu.leases.has(lease), `${worker.name} believes in a lease its GPU does not know`);
     assert(lease.fence === worker.fence, `${worker.name} has a lease with another fence`);
+    if (worker.phase.state === "asleep")
+      assert(lease.mode === "residue", `${worker.name} sleeps and has GPU ${lease.gpu.index} for itself`);
+    else if (worker.phase.state !== "stopping")
+      assert(lease.mode !== "residue", `${worker.name} is ${worker.phase.state} on what it had asleep`);
   }
   assert(worker.phase.state !== "draining" || worker.jobs.size > 0, `${worker.name} drains nothing`);
+  const mayWork = worker.phase.state !== "asleep" && worker.phase.state !== "falling-asleep";
+  assert(mayWork || worker.jobs.size === 0, `${worker.name} sleeps and has jobs`);
   for (const job of worker.jobs) {
     assert(state.jobs.get(job.id) === job, `${worker.name} runs job ${job.id}, which is over`);
     const onIt =

@@ -105,6 +105,8 @@ export interface Extras {
   isUrgent: boolean;
   /** Retried with a larger lease after it ran out of memory. */
   hadOutOfMemory: boolean;
+  /** It was lost together with others of its worker, and runs alone from then on. */
+  isSuspect: boolean;
   preemptions: number;
 }
 

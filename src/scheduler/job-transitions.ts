@@ -69,6 +69,7 @@ export const noExtras: Extras = {
   array: null,
   isUrgent: false,
   hadOutOfMemory: false,
+  isSuspect: false,
   preemptions: 0,
 };
 

@@ -1,4 +1,4 @@
-import { laneRunMs, switchCostMs } from "./estimate.ts";
+import { isWarm, laneRunMs, switchCostMs } from "./estimate.ts";
 import type { Learned } from "./learned.ts";
 import type { Lane, LaneSpec, State } from "./model.ts";
 
@@ -10,6 +10,8 @@ export interface LaneView {
   readonly queueVersion: number;
   readonly learned: Learned;
   readonly spec: LaneSpec;
+  /** Whether a switch is a matter of sleeping and waking. */
+  readonly isWarm: boolean;
   /** Runs of all lanes that the guess for one without runs of its own was made from. */
   readonly guessedFrom: number;
   readonly size: number;
@@ -52,6 +54,7 @@ export function viewOf(state: State, lane: Lane): LaneView {
     view.queueVersion === lane.queue.version &&
     view.learned === lane.learned &&
     view.spec === lane.spec &&
+    view.isWarm === isWarm(lane) &&
     view.guessedFrom === guessedFrom(lane);
   if (isFresh) return view;
   lane.view = look(state, lane);
@@ -72,6 +75,7 @@ function look(state: State, lane: Lane): LaneView {
     queueVersion: queue.version,
     learned,
     spec,
+    isWarm: isWarm(lane),
     guessedFrom: guessedFrom(lane),
     size: queue.size,
     rank: queue.size > 0 ? queue.headRank() : Number.NEGATIVE_INFINITY,

@@ -2,6 +2,7 @@ import { fairFactors } from "./fair-share.ts";
 import { rankOf } from "./job.ts";
 import { type Outlook, outlookAt, stayValue, switchIndex } from "./lane-index.ts";
 import { priorityOf, viewOf } from "./lane-view.ts";
+import { isComing, isServing } from "./lane-workers.ts";
 import type { Lane, State, Worker } from "./model.ts";
 import { type ServiceBound, serviceBoundAt } from "./service-bound.ts";
 
@@ -125,9 +126,11 @@ export function mayEvictFor(
 ): MayEvict {
   return (worker) => {
     // Commands share a lane with whatever needs the same lease: there one may preempt the other.
+    // What sleeps is in nobody's service; but one more worker is not worth what its lane waits for.
+    if (worker.phase.state === "asleep")
+      return worker.pinned || (grows && worker.lane.queue.size > 0) ? null : "drain";
     if (worker.pinned || (worker.lane === lane && lane.spec.residency === "resident")) return null;
-    const { phase } = worker;
-    if (phase.state !== "ready" && phase.state !== "starting") return null;
+    if (!isServing(worker)) return null;
     const canPreempt = !grows && lane.summons === null && mayPreempt(worker, rank);
     if (worker.lane.spec.residency === "one-shot") return canPreempt ? "preempt" : null;
     if (canPreempt) return "preempt";
@@ -145,10 +148,10 @@ function mayPreempt(worker: Worker, rank: number): boolean {
 function mayDrain(standing: Standing, lane: Lane, worker: Worker, nowMs: number, grows: boolean): boolean {
   const { phase } = worker;
   if (lane.summons?.evict === true) return true;
-  if (phase.state === "starting" && worker.lane.summoned === worker) return false;
+  if (phase.state !== "ready" && worker.lane.summoned === worker) return false;
   if (worker.jobs.size === 0 && worker.lane.queue.size === 0) return true;
   if (grows) return false;
-  if (worker.backfillUntilMs !== null) return true;
+  if (worker.backfillUntilMs !== null) return phase.sinceMs < nowMs || !isComing(worker);
   if (phase.state !== "ready" || worker.lane.queue.size === 0) return false;
   if (priorityOf(lane) > priorityOf(worker.lane)) return true;
   if (lane.summons !== null) return standing.hasHadTurn(worker, lane);

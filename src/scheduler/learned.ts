@@ -10,11 +10,23 @@ export interface Learned {
   /** Smoothed time from the grant to readiness, and from the stop order to the exit. */
   readonly startMs: number | null;
   readonly stopMs: number | null;
+  /** Starts from the program's own start to readiness, for how long the next may take. */
+  readonly load: RunStats;
+  /** Smoothed time that making its environment or image takes, or seeing that it is there. */
+  readonly prepareMs: number | null;
   readonly run: RunStats;
   /** Largest memory that one of its workers was seen to hold on one GPU. */
   readonly vramPeakBytes: number | null;
   /** After a job ran out of memory: its lease is at least this. */
   readonly vramFloorBytes: number | null;
+  /** Smoothed time from the order to sleep until it sleeps, and from the order to wake until it is ready. */
+  readonly sleepMs: number | null;
+  readonly wakeMs: number | null;
+  /** Most that one of its workers still held on one GPU while it slept last. */
+  readonly residueBytes: number | null;
+  /** Sleeps that failed since one succeeded, and until when none is tried again; null = it may be tried. */
+  readonly sleepFailures: number;
+  readonly noSleepUntilMs: number | null;
   /** How far past answers to "when will it start" were off, and how far ahead they looked. */
   readonly eta: RunStats;
   readonly etaAhead: RunStats;
@@ -25,9 +37,16 @@ export const noRuns: RunStats = { count: 0, meanMs: 0, squares: 0 };
 export const nothingLearned: Learned = {
   startMs: null,
   stopMs: null,
+  load: noRuns,
+  prepareMs: null,
   run: noRuns,
   vramPeakBytes: null,
   vramFloorBytes: null,
+  sleepMs: null,
+  wakeMs: null,
+  residueBytes: null,
+  sleepFailures: 0,
+  noSleepUntilMs: null,
   eta: noRuns,
   etaAhead: noRuns,
 };

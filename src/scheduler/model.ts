@@ -6,9 +6,13 @@ import type { LaneQueue } from "./lane-queue.ts";
 import type { LaneView } from "./lane-view.ts";
 import type { Learned } from "./learned.ts";
 import type { Reservation, Schedule } from "./timetable.ts";
+import type { SleepSpec, WorkerPhase } from "./worker-phase.ts";
 
 /** How an exclusive or shared claim on a GPU is made. */
 export type LeaseMode = "exclusive" | "shared";
+
+/** `residue`: what a worker that is asleep still holds; it stands beside leases of either mode. */
+export type HeldMode = LeaseMode | "residue";
 
 /** What every worker of a lane needs and how it is treated: plain data, stored with the lane. */
 export interface LaneSpec {
@@ -26,6 +30,8 @@ export interface LaneSpec {
   readonly mode: LeaseMode;
   /** Bytes on each GPU; null = all of it (exclusive only). */
   readonly vramBytes: number | null;
+  /** Null = any. */
+  readonly gpuVendor: GpuVendor | null;
   /** What each of its workers takes of the host besides GPUs; 0 = not counted. */
   readonly cpuCores: number;
   readonly ramBytes: number;
@@ -38,7 +44,13 @@ export interface LaneSpec {
   /** A ready worker is not evicted by lanes of equal priority before this. */
   readonly minResidencyMs: number;
   readonly stopTimeoutMs: number;
+  /** Null = its workers cannot sleep: whoever makes room is stopped. */
+  readonly sleep: SleepSpec | null;
+  /** What has to be made before any of its programs can start; GPUs are granted only after that. */
+  readonly needsPreparation: "environment" | "image" | null;
 }
+
+export type GpuVendor = "nvidia" | "amd";
 
 /** A lane: the queue of one runtime with one set of load params, and what was learned of it. */
 export interface Lane {
@@ -52,8 +64,11 @@ export interface Lane {
   prior: Learned;
   /** The same of all lanes together: what is expected of one of which nothing else is known. */
   readonly pooled: Pooled;
-  /** Consecutive failed starts, and when the next one may be tried. */
+  /** Whether what its programs need is there; forgotten by a restart, since a look tells. */
+  preparation: Preparation;
+  /** Consecutive failed starts, workers that ended unasked since a job succeeded, and when the next start may be tried. */
   startFailures: number;
+  crashes: number;
   retryAtMs: number;
   lastStartError: string | null;
   /** A person asked for a worker of this lane, with or without jobs waiting. */
@@ -75,6 +90,11 @@ export interface Lane {
   /** Why its waiting jobs wait, as the last plan saw it. */
   verdict: Verdict;
 }
+
+/** Where the making of an environment or image stands. */
+export type Preparation =
+  | { readonly state: "needed" | "done" }
+  | { readonly state: "running"; readonly sinceMs: number };
 
 /** A lane's wait for a worker; the slacks are renewed by every plan (service-bound.ts). */
 export interface LaneWait {
@@ -114,6 +134,7 @@ export type VerdictCode =
   | "cpu-busy"
   | "ram-busy"
   | "quota"
+  | "preparing"
   | "start-failed"
   | "stopping";
 
@@ -132,37 +153,18 @@ export interface Verdict {
 export interface Lease {
   readonly gpu: Gpu;
   readonly worker: Worker;
-  readonly mode: LeaseMode;
+  readonly mode: HeldMode;
   readonly vramBytes: number;
+  /** A new one with every grant, which waking is too. */
   readonly fence: number;
 }
-
-export type StartStep = "vram" | "environment" | "spawn" | "load";
-
-export type WorkerPhase =
-  | { readonly state: "starting"; readonly step: StartStep; readonly sinceMs: number }
-  | { readonly state: "ready"; readonly sinceMs: number; readonly idleSinceMs: number }
-  | { readonly state: "draining"; readonly sinceMs: number; readonly reason: StopReason }
-  | { readonly state: "stopping"; readonly sinceMs: number; readonly reason: StopReason };
-
-export type StopReason =
-  | "evicted"
-  | "idle"
-  | "asked"
-  | "switched"
-  | "job-ended"
-  | "job-stuck"
-  | "shutdown"
-  | "preempted"
-  | "out-of-memory"
-  | "start-failed"
-  | "gpu-lost";
 
 export interface Worker {
   readonly id: number;
   readonly name: string;
   readonly lane: Lane;
-  readonly fence: number;
+  /** The one of its latest grant. */
+  fence: number;
   readonly createdAtMs: number;
   leases: readonly Lease[];
   readonly jobs: Set<Job>;
@@ -178,11 +180,29 @@ export interface Gpu {
   totalBytes: number;
   /** Memory held by programs that are not ours, as the driver last said. */
   foreignBytes: number;
+  /** Whether it may be used: the driver says so, and it is not in quarantine. */
   healthy: boolean;
+  /** Set until a person clears it. */
+  quarantine: Quarantine | null;
+  /** Starts in a row for which its memory did not come free, nobody knows why. */
+  memoryFailures: number;
   /** GPUs it has a fast link to, and the NUMA node it hangs on, where the driver tells. */
   nvlinkPeers: readonly string[];
   numaNode: number | null;
+  /** Null = not told, as of GPUs on paper: then it suits everybody. */
+  vendor: GpuVendor | null;
+  /** The board that it is an instance of (MIG); null for a board. */
+  parent: string | null;
   readonly leases: Set<Lease>;
+}
+
+/** Why a GPU is kept out of use: `stuck` = by a program that cannot be killed. */
+export type QuarantineCode = "lost" | "reset-required" | "xid" | "memory" | "stuck";
+
+export interface Quarantine {
+  readonly code: QuarantineCode;
+  readonly text: string;
+  readonly sinceMs: number;
 }
 
 /** Settings the plan depends on; part of the state so that a replay needs nothing else. */

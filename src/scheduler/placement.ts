@@ -1,7 +1,9 @@
-import { leaseBytes, leasedBytes, neededBytes, usableBytes, vramOf } from "./capacity.ts";
-import { startMs, switchCostMs } from "./estimate.ts";
-import type { Eviction, MayEvict } from "./lanes.ts";
+import { leasedBytes, neededBytes, suits, usableBytes, vramOf } from "./capacity.ts";
+import { fits, isLeaving, type Left, leftOf } from "./fits.ts";
+import { isSleeper } from "./lane-workers.ts";
+import type { MayEvict } from "./lanes.ts";
 import type { Gpu, Lane, State, Worker } from "./model.ts";
+import { cheapestVictims, reloadCostMs, type Victim } from "./victims.ts";
 
 /**
  * How soon a GPU could take a worker of a lane, cheapest first:
@@ -18,11 +20,6 @@ export interface Offer {
   readonly costMs: number;
 }
 
-export interface Victim {
-  readonly worker: Worker;
-  readonly how: Eviction;
-}
-
 const RANKS = { free: 0, emptying: 1, evictable: 2, preemptible: 3, busy: 4 } as const;
 
 export interface Wish {
@@ -32,6 +29,8 @@ export interface Wish {
   readonly mayEvict: MayEvict;
   /** Whether the GPU may be used at all: it is not promised to others, or the work ends before they need it. */
   readonly mayUse: (gpu: Gpu) => boolean;
+  /** Set: not a new worker is to be placed, but this one that sleeps is to be woken where it is. */
+  readonly waking?: Worker | null;
 }
 
 /**
@@ -45,6 +44,8 @@ export function offersFor(wish: Wish): Offer[] {
   const asked = lane.summons?.gpu ?? null;
   for (const gpu of state.gpus.values()) {
     if (!gpu.healthy || !wish.mayUse(gpu)) continue;
+    if (!suits(lane.spec, gpu)) continue;
+    if (wish.waking && !isOn(wish.waking, gpu)) continue;
     if (neededBytes(state.policy, lane, gpu) > usableBytes(state.policy, gpu)) continue;
     if (gpu.uuid !== asked && isOutgrown(state, lane, gpu)) continue;
     const offer = offerOf(wish, gpu);
@@ -55,17 +56,30 @@ export function offersFor(wish: Wish): Offer[] {
   return offers;
 }
 
+function isOn({ leases }: Worker, gpu: Gpu): boolean {
+  return leases.some((lease) => lease.gpu === gpu);
+}
+
 /**
- * Whether the lane was seen to need more than the GPU has, and enough others have more. Where none has enough the
- * largest ones do.
+ * Whether the lane was seen to need more than the GPU has, and enough others that go together have more. Where none have
+ * enough the largest ones do.
  */
 function isOutgrown({ gpus, policy }: State, lane: Lane, gpu: Gpu): boolean {
   const learned = vramOf(lane);
   const roomOf = (any: Gpu): number => any.totalBytes - policy.vramReserveBytes;
   if (learned === null || learned <= roomOf(gpu)) return false;
-  const rooms = [...gpus.values()].filter((any) => any.healthy).map(roomOf);
-  rooms.sort((left, right) => right - left);
-  return Math.min(learned, rooms[lane.spec.gpuCount - 1] ?? 0) > roomOf(gpu);
+  const asked = gpus.get(lane.summons?.gpu ?? "");
+  const rooms = new Map<Gpu["vendor"], number[]>();
+  for (const any of gpus.values()) {
+    if (!any.healthy || !suits(lane.spec, any) || (asked && asked.vendor !== any.vendor)) continue;
+    rooms.set(any.vendor, [...(rooms.get(any.vendor) ?? []), roomOf(any)]);
+  }
+  let most = 0;
+  for (const alike of rooms.values()) {
+    alike.sort((left, right) => right - left);
+    most = Math.max(most, alike[lane.spec.gpuCount - 1] ?? 0);
+  }
+  return Math.min(learned, most) > roomOf(gpu);
 }
 
 function compareOffers(asked: string | null, left: Offer, right: Offer): number {
@@ -86,14 +100,34 @@ function compareOffers(asked: string | null, left: Offer, right: Offer): number 
  */
 export function chooseTogether(offers: readonly Offer[], count: number, keepsFirst = false): Offer[] {
   if (count === 1) return offers.slice(0, 1);
-  let best = gather(offers, 0, count);
   const [first] = offers;
+  const alike = ofOneVendor(offers, count, keepsFirst);
+  if (alike.length < offers.length) return chooseTogether(alike, count, keepsFirst);
+  let best = gather(offers, 0, count);
   if (keepsFirst || first === undefined) return best;
   for (let index = 1; index < offers.length && isAsGood(offers[index], first); index++) {
     const other = gather(offers, index, count);
     if (closenessOf(other) > closenessOf(best)) best = other;
   }
   return best;
+}
+
+/**
+ * The offers of the vendor that has `count` of them soonest: a program runs on the GPUs of one vendor. All, where no
+ * vendor has enough or there is one only.
+ */
+function ofOneVendor(offers: readonly Offer[], count: number, keepsFirst: boolean): readonly Offer[] {
+  const asked = keepsFirst ? offers[0]?.gpu.vendor : undefined;
+  const byVendor = new Map<Gpu["vendor"], Offer[]>();
+  for (const offer of offers) {
+    const { vendor } = offer.gpu;
+    if (asked !== undefined && vendor !== asked) continue;
+    const group = byVendor.get(vendor) ?? [];
+    byVendor.set(vendor, group);
+    // They come best first: the group that is full first has the soonest GPUs.
+    if (group.push(offer) === count) return offers.filter(({ gpu }) => gpu.vendor === vendor);
+  }
+  return byVendor.size > 1 || asked !== undefined ? [...(byVendor.values().next().value ?? [])] : offers;
 }
 
 function isAsGood(offer: Offer | undefined, first: Offer): boolean {
@@ -135,86 +169,38 @@ function closeness(chosen: readonly Offer[], gpu: Gpu): number {
  */
 function isFullOfOwn(state: State, lane: Lane, gpu: Gpu): boolean {
   if (lane.spec.residency === "one-shot") return false;
-  return !fits(state, lane, gpu, (worker) => worker.lane !== lane || isLeaving(worker));
-}
-
-function isLeaving(worker: Worker): boolean {
-  return worker.phase.state === "draining" || worker.phase.state === "stopping";
+  return !fits(state, lane, gpu, (worker) =>
+    worker.lane !== lane || isSleeper(worker) ? "nothing" : leftOf(worker),
+  );
 }
 
 function offerOf(wish: Wish, gpu: Gpu): Offer {
   const { state, lane } = wish;
   const spareBytes = usableBytes(state.policy, gpu) - leasedBytes(gpu);
   const base = { gpu, spareBytes, victims: [], costMs: 0 };
-  if (fits(state, lane, gpu, () => false)) return { ...base, rank: "free" };
-  if (fits(state, lane, gpu, isLeaving)) return { ...base, rank: "emptying" };
+  const isAwake = wish.waking?.phase.state !== "falling-asleep";
+  const after = (left: (worker: Worker) => Left) => (worker: Worker) =>
+    worker === wish.waking ? "nothing" : left(worker);
+  if (
+    isAwake &&
+    fits(
+      state,
+      lane,
+      gpu,
+      after(() => "lease"),
+    )
+  )
+    return { ...base, rank: "free" };
+  if (fits(state, lane, gpu, after(leftOf))) return { ...base, rank: "emptying" };
   const candidates: Victim[] = [];
   for (const { worker } of gpu.leases) {
-    if (isLeaving(worker)) continue;
+    if (worker === wish.waking || isLeaving(worker)) continue;
     const how = wish.mayEvict(worker);
-    if (how !== null) candidates.push({ worker, how });
+    if (how !== null) candidates.push({ worker, how, sleeps: false });
   }
   const victims = cheapestVictims(wish, gpu, candidates);
   if (victims === null) return { ...base, rank: "busy" };
   const isGentle = victims.every(({ how }) => how === "drain");
   const costMs = victims.reduce((sum, { worker }) => sum + reloadCostMs(worker, wish.nowMs), 0);
   return { ...base, victims, costMs, rank: isGentle ? "evictable" : "preemptible" };
-}
-
-/**
- * Whom to stop so that the lane fits: the cheapest single worker that is big enough, else the cheapest ones together,
- * without those that turn out needless. Null when not even all of them are enough.
- */
-function cheapestVictims({ state, lane, nowMs }: Wish, gpu: Gpu, candidates: Victim[]): Victim[] | null {
-  if (candidates.length > 1) candidates.sort((left, right) => compareVictims(left, right, nowMs));
-  const fitsWithout = (victims: readonly Victim[]): boolean =>
-    fits(
-      state,
-      lane,
-      gpu,
-      (worker) => isLeaving(worker) || victims.some((victim) => victim.worker === worker),
-    );
-  const single = candidates.find((victim) => victim.how === "drain" && fitsWithout([victim]));
-  if (single) return [single];
-  if (candidates.length === 0 || !fitsWithout(candidates)) return null;
-  let kept = [...candidates];
-  for (const victim of [...candidates].reverse()) {
-    const without = kept.filter((each) => each !== victim);
-    if (fitsWithout(without)) kept = without;
-  }
-  return kept;
-}
-
-/** Drained before preempted, cheap to bring back before dear. */
-function compareVictims(left: Victim, right: Victim, nowMs: number): number {
-  return (
-    Number(left.how === "preempt") - Number(right.how === "preempt") ||
-    reloadCostMs(left.worker, nowMs) - reloadCostMs(right.worker, nowMs) ||
-    left.worker.id - right.worker.id
-  );
-}
-
-/**
- * What evicting a worker is expected to cost: its reload, weighed by how likely it is wanted soon. A worker idle for
- * t is taken to be wanted again within its reload time r with probability r / (r + t): the longer it was idle, the
- * longer it will be. Milliseconds.
- */
-export function reloadCostMs(worker: Worker, nowMs: number): number {
-  const costMs = switchCostMs(worker.lane);
-  if (worker.jobs.size > 0 || worker.phase.state !== "ready") return costMs + startMs(worker.lane);
-  if (worker.lane.queue.size > 0) return costMs;
-  const idleMs = Math.max(0, nowMs - worker.phase.idleSinceMs);
-  return (costMs * costMs) / (costMs + idleMs);
-}
-
-/** Whether a lease of `lane` fits on `gpu` once the workers for which `isGone` holds are gone. */
-function fits(state: State, lane: Lane, gpu: Gpu, isGone: (worker: Worker) => boolean): boolean {
-  let leased = 0;
-  for (const lease of gpu.leases) {
-    if (isGone(lease.worker)) continue;
-    if (lane.spec.mode === "exclusive" || lease.mode === "exclusive") return false;
-    leased += lease.vramBytes;
-  }
-  if (lane.spec.mode === "exclusive") return true;
-  return leased + leaseBytes(state.policy, lane, gpu) <= usableBytes(state.policy, gpu);
 }

@@ -1,14 +1,16 @@
+import { wakeableOf } from "./choose-place.ts";
 import { holdMs } from "./claims.ts";
-import { endEarly } from "./end-early.ts";
-import { laneRunMs, longestRunMs, startMs } from "./estimate.ts";
+import { laneRunMs, longestRunMs, readyMs } from "./estimate.ts";
 import { placeHome } from "./home.ts";
 import { rankOf } from "./job.ts";
 import type { Job } from "./job-model.ts";
 import { notePeak } from "./lane-index.ts";
-import { activeWorkers, firstWorker, hasReady, startingWorker } from "./lane-workers.ts";
+import { activeWorkers, firstWorker, hasReady, startingWorker, wasJustEvicted } from "./lane-workers.ts";
 import { mayEvictFor } from "./lanes.ts";
+import { makeRoom } from "./make-room.ts";
 import type { Gpu, Lane, State, Worker } from "./model.ts";
-import { chooseTogether, type Offer, offersFor } from "./placement.ts";
+import type { Offer } from "./placement.ts";
+import { isPrepared, prepareWaiting } from "./preparation.ts";
 import {
   activeReservations,
   isKeptOut,
@@ -30,10 +32,15 @@ import {
   rightsAt,
 } from "./round.ts";
 import { isUnserved, noteWaits } from "./service-bound.ts";
+import { hostUse } from "./sleep.ts";
+import { wake } from "./sleep-transitions.ts";
+import { isOnTrial } from "./start-failures.ts";
+import { mayShare } from "./suspects.ts";
+import { placeWithin, takeHost } from "./take-host.ts";
 import type { Reservation } from "./timetable.ts";
 import type { Transition } from "./transition.ts";
 import { reservedVerdict, shortfall, verdict, waitingVerdict } from "./verdicts.ts";
-import { addWorker, dispatch, drain, startOneShot } from "./worker-transitions.ts";
+import { addWorker, dispatch, startOneShot } from "./worker-transitions.ts";
 
 /**
  * Decides what can be done now. Lanes are taken in order of rank; each is placed on GPUs or promised the ones it will
@@ -51,12 +58,14 @@ export function plan(tx: Transition): void {
     for (const lane of tx.touched) if (growthPays(state, lane)) tx.needsPlan = true;
     if (!tx.needsPlan) return;
   }
+  prepareWaiting(tx);
   const rights = rightsAt(state, tx.nowMs);
   noteWaits(
     state,
     tx.nowMs,
     (lane) =>
       lane.retryAtMs <= tx.nowMs &&
+      isPrepared(lane) &&
       !isQuotaBlocked(lane, rights) &&
       !isKeptOut(state, lane, rights, tx.nowMs),
   );
@@ -67,7 +76,7 @@ export function plan(tx: Transition): void {
     lendOrTakeBack(round);
     for (const { lane } of state.workers.values()) if (lane.queue.size > 0) serve(round, lane);
   }
-  placeHome(tx, round.claims, (lane) => takeHost(round, lane));
+  placeHome(tx, round.claims, (lane) => takeHost(round, lane, wakeableOf(lane).length > 0));
 }
 
 /** Those that GPUs are reserved for take them before anybody else has a turn. */
@@ -107,6 +116,7 @@ function notePassedOver(round: Round, lane: Lane): void {
   const starting = startingWorker(lane);
   if (starting) lane.verdict = verdict("worker-starting", { workerId: starting.id });
   else if (lane.retryAtMs > nowMs) lane.verdict = verdict("start-failed", { untilMs: lane.retryAtMs });
+  else if (!isPrepared(lane)) lane.verdict = verdict("preparing");
   else if (isQuotaBlocked(lane, round.rights)) lane.verdict = quotaVerdict(round, lane);
   else if (isUnserved(lane)) {
     round.reserved ??= verdict("gpu-reserved", { gpus: [...state.gpus.keys()] });
@@ -123,7 +133,7 @@ function serve(round: Round, lane: Lane): void {
     while (worker.phase.state === "ready" && worker.jobs.size < lane.spec.slots && lane.queue.size > 0) {
       const { job, against } = nextJobOn(tx.state, worker, round.rights, tx.nowMs);
       if (against !== null) inTheWay = against;
-      if (job === undefined || !endsInTime(worker, job, tx.nowMs)) break;
+      if (job === undefined || !endsInTime(worker, job, tx.nowMs) || !mayShare(worker, job)) break;
       dispatch(tx, worker, job);
     }
   }
@@ -160,7 +170,7 @@ function growthPays(state: State, lane: Lane): boolean {
   const { count, freeSlots } = activeWorkers(lane);
   if (count === 0 || count >= lane.spec.maxReplicas || lane.queue.size <= freeSlots) return false;
   const backlogMs = (lane.queue.size - freeSlots) * laneRunMs(state, lane);
-  return backlogMs / (count * lane.spec.slots) > startMs(lane);
+  return backlogMs / (count * lane.spec.slots) > readyMs(lane);
 }
 
 /** Tries to start one worker of the lane. @returns whether it did, so that there may be room for another. */
@@ -173,66 +183,72 @@ function placeOne(round: Round, lane: Lane): boolean {
     lane.verdict = verdict("start-failed", { untilMs: lane.retryAtMs });
     return false;
   }
+  if (!isPrepared(lane)) {
+    lane.verdict = verdict("preparing");
+    return false;
+  }
+  if (starting && isOnTrial(lane)) return false;
   const job = nextToPlace(round, lane);
   if (job !== undefined && round.within === null && round.promised.has(job)) return false;
   if (job === undefined && lane.summons === null) {
     lane.verdict = quotaVerdict(round, lane);
     return false;
   }
-  if (!takeHost(round, lane)) return false;
+  const sleepers = wakeableOf(lane);
+  if (!takeHost(round, lane, sleepers.length > 0)) return false;
   return lane.spec.gpuCount === 0
     ? start(tx, lane, job, [])
-    : placeOnGpus(round, lane, job, starting !== undefined);
+    : placeOnGpus(round, lane, job, starting !== undefined, sleepers);
 }
 
-/** Sets cores and memory aside for the lane, also if there are too few yet: those after it may not take them. */
-function takeHost(round: Round, lane: Lane): boolean {
-  const { cpuCores, ramBytes } = lane.spec;
-  if (cpuCores === 0 && ramBytes === 0) return true;
-  const hasCores = cpuCores === 0 || round.cpuCores >= cpuCores;
-  const hasRam = ramBytes === 0 || round.ramBytes >= ramBytes;
-  round.cpuCores -= cpuCores;
-  round.ramBytes -= ramBytes;
-  if (!hasCores || !hasRam) lane.verdict = verdict(hasCores ? "ram-busy" : "cpu-busy");
-  return hasCores && hasRam;
-}
-
-function placeOnGpus(round: Round, lane: Lane, job: Job | undefined, isStarting: boolean): boolean {
+function placeOnGpus(
+  round: Round,
+  lane: Lane,
+  job: Job | undefined,
+  isStarting: boolean,
+  sleepers: readonly Worker[],
+): boolean {
   const { tx, claims, within } = round;
   const lengthMs = job === undefined ? null : holdMs(lane, job);
   const { state, nowMs } = tx;
   const hasWorker = activeWorkers(lane).count > 0 && !lacksOpenWorker(round, lane);
   const grows = hasWorker && lane.spec.residency === "resident" && lane.summons === null;
   const mayEvict = mayEvictFor(round.standing, lane, nowMs, grows, job && rankOf(job));
-  const offers = offersFor({
+  const wish = {
     state,
     lane,
     nowMs,
     mayEvict: within === null ? mayEvict : mayEvictWithin(within, lane, round.rights, mayEvict),
-    mayUse: (gpu) =>
+    mayUse: (gpu: Gpu) =>
       claims.allow(gpu, lengthMs) &&
       (within?.gpus.includes(gpu.uuid) ?? isOpenTo(state, lane, job, gpu, nowMs)),
-  });
-  const chosen = chooseTogether(
-    offers,
-    lane.spec.gpuCount,
-    lane.summons !== null && lane.summons.gpu !== null,
-  );
+  };
+  const { offers: chosen, waking, lacksRam } = placeWithin(round, wish, sleepers);
   if (chosen.length < lane.spec.gpuCount) {
     const inTheWay = job === undefined ? null : reservationInTheWay(state, lane, job, nowMs);
-    if (!isStarting)
-      lane.verdict = inTheWay ? reservedVerdict(inTheWay) : shortfall(state, lane, (gpu) => claims.has(gpu));
+    if (isStarting) return false;
+    if (inTheWay) lane.verdict = reservedVerdict(inTheWay);
+    else lane.verdict = lacksRam ? verdict("ram-busy") : shortfall(state, lane, (gpu) => claims.has(gpu));
     return false;
   }
   const gpus = chosen.map((offer) => offer.gpu);
-  if (chosen.every((offer) => offer.rank === "free")) return start(tx, lane, job, gpus, claims.dueMs(gpus));
+  if (waking === null && sleepers.length > 0) round.ramBytes -= lane.spec.ramBytes;
+  const dueMs = claims.dueMs(gpus);
+  if (chosen.every((offer) => offer.rank === "free")) {
+    // Whoever had to make way for others just now is not brought back at once for as long as they wait.
+    if (dueMs !== null && wasJustEvicted(lane, nowMs)) return false;
+    if (waking === null) return start(tx, lane, job, gpus, dueMs);
+    wake(tx, waking, dueMs);
+    lane.verdict = verdict("worker-starting", { workerId: waking.id, gpus: gpus.map((gpu) => gpu.uuid) });
+    return true;
+  }
   // Borrowed GPUs are only worth it at once; and what is wanted on top is worth no promise that others wait for.
-  if (claims.dueMs(gpus) !== null) return false;
+  if (dueMs !== null) return false;
   const isReachable = chosen.every((offer) => offer.rank !== "busy");
   if (grows && !isReachable) return false;
   claims.promise(lane, chosen);
   if (within !== null && job !== undefined) round.promised.add(job);
-  if (isReachable) evict(tx, chosen);
+  if (isReachable) evict(round, chosen);
   if (!isStarting) lane.verdict = waitingVerdict(chosen);
   return false;
 }
@@ -253,13 +269,11 @@ function start(
   return true;
 }
 
-function evict(tx: Transition, chosen: readonly Offer[]): void {
-  for (const { victims } of chosen) {
-    for (const { worker, how } of victims) {
-      if (how === "preempt") for (const job of [...worker.jobs]) endEarly(tx, job, "preempted");
-      drain(tx, worker, how === "preempt" ? "preempted" : "evicted");
-    }
-  }
+/** Moves others out of the way; what falls asleep at once takes memory of the host from now on. */
+function evict({ tx, slept }: Round, chosen: readonly Offer[]): void {
+  const beforeBytes = hostUse(tx.state).ramBytes;
+  makeRoom(tx, chosen);
+  slept.ramBytes += hostUse(tx.state).ramBytes - beforeBytes;
 }
 
 /** Workers on borrowed GPUs learn how long they may stay; those whose GPUs nobody waits for any more may stay for good. */

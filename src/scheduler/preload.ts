@@ -1,5 +1,7 @@
 import type { Reply, Request } from "./events.ts";
+import { isServing } from "./lane-workers.ts";
 import type { Lane } from "./model.ts";
+import { prepare } from "./preparation.ts";
 import { refuse, tooLarge } from "./refusals.ts";
 import { laneFor } from "./state.ts";
 import { log, type Transition } from "./transition.ts";
@@ -22,10 +24,9 @@ export function preload(tx: Transition, request: Extract<Request, { type: "prelo
   if (refusal) return refusal;
   const { lane, isNew } = laneFor(state, request.lane);
   if (isNew) tx.changes.lanes.add(lane);
-  for (const worker of lane.workers)
-    if (worker.phase.state === "ready" || worker.phase.state === "starting")
-      return { ok: true, ids: [worker.id] };
+  for (const worker of lane.workers) if (isServing(worker)) return { ok: true, ids: [worker.id] };
   lane.hintUntilMs = tx.nowMs + HINT_LIFE_MS;
+  prepare(tx, lane);
   tx.needsPlan = true;
   log(tx, "worker-hinted", `a worker for ${lane.spec.title} is loaded when nobody waits for a GPU`);
   return { ok: true, ids: [] };

@@ -1,5 +1,5 @@
 import { formatBytes } from "../std/bytes.ts";
-import { fitsEmpty } from "./capacity.ts";
+import { fitsEmpty, suits } from "./capacity.ts";
 import type { RefusalCode, Reply } from "./events.ts";
 import type { Gpu, LaneSpec, State } from "./model.ts";
 
@@ -23,11 +23,36 @@ export function tooLarge(state: State, spec: LaneSpec): Reply | undefined {
       "orch gpus",
     );
   }
+  const kind = wrongKind(spec, gpus);
+  if (kind !== undefined) return kind;
   const fitting = gpus.filter((gpu) => fitsEmpty(state.policy, spec, gpu));
-  if (fitting.length >= spec.gpuCount) return undefined;
+  if (mostOfOneVendor(fitting) >= spec.gpuCount) return undefined;
   const needs = formatBytes(spec.vramBytes ?? 0);
   const how = spec.gpuCount === 1 ? `${needs} on one GPU` : `${needs} on each of ${spec.gpuCount} GPUs`;
   return refuse("gpu/too-large", `${spec.title} needs ${how}; ${inventory(gpus)}`, "orch gpus");
+}
+
+/** Enough GPUs, and too few of the kind that the programs of `spec` can use together. */
+function wrongKind(spec: LaneSpec, gpus: readonly Gpu[]): Reply | undefined {
+  const suitable = gpus.filter((gpu) => suits(spec, gpu));
+  if (mostOfOneVendor(suitable) >= spec.gpuCount) return undefined;
+  const { title, gpuCount, gpuVendor } = spec;
+  const isSplit = suitable.length < gpus.length && gpus.some(({ parent }) => parent !== null);
+  const whose = gpuVendor === null ? "of one vendor" : `of ${vendorNames[gpuVendor]}`;
+  const why = isSplit && gpuCount > 1 ? "; a program uses one MIG instance at most" : "";
+  return refuse(
+    "gpu/too-many",
+    `${title} needs ${gpuCount} GPU(s) ${whose}${why}; ${inventory(gpus)}`,
+    "orch gpus",
+  );
+}
+
+const vendorNames = { nvidia: "NVIDIA", amd: "AMD" } as const;
+
+function mostOfOneVendor(gpus: readonly Gpu[]): number {
+  const counts = new Map<Gpu["vendor"], number>();
+  for (const { vendor } of gpus) counts.set(vendor, (counts.get(vendor) ?? 0) + 1);
+  return Math.max(0, ...counts.values());
 }
 
 function inventory(gpus: readonly Gpu[]): string {
@@ -39,7 +64,24 @@ function inventory(gpus: readonly Gpu[]): string {
 /** As `tooLarge`, for one GPU that was asked for. */
 export function tooLargeFor(state: State, spec: LaneSpec, uuid: string | null): Reply | undefined {
   const gpu = uuid === null ? undefined : state.gpus.get(uuid);
-  if (gpu === undefined || fitsEmpty(state.policy, spec, gpu)) return undefined;
+  if (gpu === undefined) return undefined;
+  const alike = [...state.gpus.values()].filter(({ vendor }) => vendor === gpu.vendor);
+  if (fitsEmpty(state.policy, spec, gpu))
+    return alike.filter((any) => fitsEmpty(state.policy, spec, any)).length >= spec.gpuCount
+      ? undefined
+      : refuse(
+          "gpu/too-many",
+          `${spec.title} needs ${spec.gpuCount} GPUs like GPU ${gpu.index}; ${inventory(alike)}`,
+          "orch gpus",
+        );
+  if (!suits(spec, gpu)) {
+    const what = gpu.parent === null ? `of ${vendorNames[gpu.vendor ?? "nvidia"]}` : "a MIG instance";
+    return refuse(
+      "gpu/too-large",
+      `${spec.title} cannot run on GPU ${gpu.index}, which is ${what}`,
+      "orch gpus",
+    );
+  }
   const has = `GPU ${gpu.index} has ${formatBytes(gpu.totalBytes)}`;
   return refuse(
     "gpu/too-large",

@@ -1,21 +1,21 @@
 import { unreachable } from "../std/assert.ts";
 import { noteEta } from "./eta.ts";
 import type { Report, RunOutcome } from "./events.ts";
-import { cancelledEnd, endingOf } from "./job-ends.ts";
+import { endingOf } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
-import { endAttempt, endJob, enqueue, markRunning, settleWaiting } from "./job-transitions.ts";
+import { endAttempt, endJob, enqueue, markRunning } from "./job-transitions.ts";
+import { isSleeper } from "./lane-workers.ts";
 import { smooth, withRun } from "./learned.ts";
 import type { Lane, Worker } from "./model.ts";
+import { lanePrepared, makeAnew, prepareFailed } from "./preparation.ts";
+import { noteFreeMemory, noteStuckMemory, workerStuck } from "./quarantine.ts";
 import { seeGpus, seeWorkers } from "./see-gpus.ts";
 import { raiseFloor, settleJob } from "./settle-job.ts";
+import { asleep, sleepFailed, stopUnmeasured, summonAgain } from "./sleep-reports.ts";
+import { noteSleepFailure } from "./sleep-transitions.ts";
+import { noteCrash, noteFailedStart, notStarted } from "./start-failures.ts";
 import { log, type Transition } from "./transition.ts";
 import { onlyJob, removeWorker, settleIdle } from "./worker-transitions.ts";
-
-/** A failed start is tried again after 1, 2, 4 … s, at most a minute. */
-const RETRY_BASE_MS = 1_000;
-const RETRY_MAX_MS = 60_000;
-/** After this many failed starts in a row the lane's first job fails with the reason, so that its caller learns it. */
-const STARTS_PER_JOB = 3;
 
 type ReportOf<T extends Report["type"]> = Extract<Report, { type: T }>;
 
@@ -27,14 +27,26 @@ export function applyReport(tx: Transition, report: Report): void {
     case "gpus-seen":
       seeGpus(tx, report.gpus);
       return seeWorkers(tx, report.workers ?? []);
+    case "lane-prepared":
+      return lanePrepared(tx, report);
+    case "lane-prepare-failed":
+      return prepareFailed(tx, report);
     case "worker-step":
       return withWorker(tx, report.workerId, (worker) => advance(tx, worker, report));
     case "worker-spawned":
       return withWorker(tx, report.workerId, (worker) => spawned(tx, worker, report));
     case "worker-ready":
       return withWorker(tx, report.workerId, (worker) => ready(tx, worker, report));
+    case "worker-asleep":
+      return withWorker(tx, report.workerId, (worker) => asleep(tx, worker, report));
+    case "worker-woken":
+      return withWorker(tx, report.workerId, (worker) => woken(tx, worker, report));
+    case "worker-sleep-failed":
+      return withWorker(tx, report.workerId, (worker) => sleepFailed(tx, worker, report));
     case "worker-start-failed":
       return withWorker(tx, report.workerId, (worker) => startFailed(tx, worker, report));
+    case "worker-stuck":
+      return withWorker(tx, report.workerId, (worker) => workerStuck(tx, worker, report));
     case "worker-exited":
       return withWorker(tx, report.workerId, (worker) => exited(tx, worker, report));
     case "job-ended":
@@ -67,6 +79,7 @@ export const stepText = {
 
 function spawned(tx: Transition, worker: Worker, report: ReportOf<"worker-spawned">): void {
   tx.changes.identities.push({ workerId: worker.id, identity: report.identity });
+  noteFreeMemory(worker.leases);
   if (worker.lane.spec.residency !== "one-shot")
     return advance(tx, worker, { ...report, type: "worker-step", step: "load" });
   const job = onlyJob(worker);
@@ -77,6 +90,7 @@ function spawned(tx: Transition, worker: Worker, report: ReportOf<"worker-spawne
 function ready(tx: Transition, worker: Worker, report: ReportOf<"worker-ready">): void {
   tx.changes.endpoints.push({ workerId: worker.id, endpoint: report.endpoint, atMs: tx.nowMs });
   if (worker.phase.state !== "starting") return;
+  if (report.loadMs !== undefined) learnLoad(tx, worker.lane, report.loadMs);
   becomeReady(tx, worker);
   settleIdle(tx, worker);
   log(
@@ -89,6 +103,25 @@ function ready(tx: Transition, worker: Worker, report: ReportOf<"worker-ready">)
   );
 }
 
+/** The news of an earlier waking says nothing about this one: each has a fence of its own. */
+function woken(tx: Transition, worker: Worker, report: ReportOf<"worker-woken">): void {
+  const { phase, lane } = worker;
+  if (phase.state !== "waking" || worker.fence !== report.fence) return;
+  const wakeMs = tx.nowMs - phase.sinceMs;
+  lane.learned = { ...lane.learned, sleepFailures: 0, noSleepUntilMs: null };
+  if (worker.id > tx.state.adoptedUpTo)
+    lane.learned = { ...lane.learned, wakeMs: smooth(lane.learned.wakeMs, wakeMs) };
+  tx.changes.lanes.add(lane);
+  nowReady(tx, worker);
+  settleIdle(tx, worker);
+  log(tx, "worker-woken", `${worker.name} is awake after ${(wakeMs / 1000).toFixed(1)} s`, { worker });
+}
+
+function learnLoad(tx: Transition, lane: Lane, loadMs: number): void {
+  lane.learned = { ...lane.learned, load: withRun(lane.learned.load, loadMs) };
+  tx.changes.lanes.add(lane);
+}
+
 function becomeReady(tx: Transition, worker: Worker): void {
   if (worker.id > tx.state.adoptedUpTo) {
     const { lane } = worker;
@@ -97,24 +130,34 @@ function becomeReady(tx: Transition, worker: Worker): void {
     if (lane.spec.residency === "resident") lane.pooled.start = withRun(lane.pooled.start, startMs);
     tx.changes.lanes.add(lane);
   }
+  nowReady(tx, worker);
+}
+
+function nowReady(tx: Transition, worker: Worker): void {
   worker.phase = { state: "ready", sinceMs: tx.nowMs, idleSinceMs: tx.nowMs };
   worker.lane.startFailures = 0;
-  worker.lane.lastStartError = null;
+  if (worker.lane.crashes === 0) worker.lane.lastStartError = null;
   tx.needsPlan = true;
   tx.changes.workers.add(worker);
 }
 
 function startFailed(tx: Transition, worker: Worker, report: ReportOf<"worker-start-failed">): void {
   const wasStopping = worker.phase.state === "stopping";
+  const wasSummoned = worker.lane.summoned === worker;
   for (const job of [...worker.jobs]) {
     if (worker.lane.spec.residency === "resident") settleJob(tx, job, lostOutcome(report.message));
     else jobNotStarted(tx, job, report);
   }
+  if (report.cause === "memory") stopUnmeasured(tx, worker);
   removeWorker(tx, worker, "failed", { exitCode: null, detail: report.message });
+  if (report.cause === "unprepared") makeAnew(worker.lane);
   // A start that was called off, or that the daemon did not live to make, says nothing about the lane.
   if (wasStopping || report.cause === "interrupted") return;
-  if (worker.lane.spec.residency === "resident" || report.cause === "memory")
-    backOff(tx, worker.lane, report.message);
+  const { cause, message } = report;
+  if (cause === "memory") noteStuckMemory(tx, report.stuckGpus ?? [], message);
+  if (worker.lane.spec.residency === "one-shot" && cause === "program") return;
+  noteFailedStart(tx, worker.lane, message, tx.nowMs - worker.createdAtMs);
+  if (cause === "unprepared" && wasSummoned) summonAgain(tx, worker.lane);
 }
 
 /** The job of a one-shot worker whose program never ran: its attempt does not count. */
@@ -128,32 +171,11 @@ function jobNotStarted(tx: Transition, job: Job, report: ReportOf<"worker-start-
   else enqueue(tx, job);
 }
 
-function notStarted(message: string) {
-  return {
-    ...cancelledEnd,
-    state: "failed",
-    exitCode: 125,
-    reason: { code: "start-failed", text: message },
-  } as const;
-}
-
-/** Notes a failed start; the lane is tried again later, and every third failure fails the job at its head. */
-function backOff(tx: Transition, lane: Lane, message: string): void {
-  lane.startFailures += 1;
-  lane.lastStartError = message;
-  lane.retryAtMs = tx.nowMs + Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (lane.startFailures - 1));
-  lane.summons = null;
-  tx.changes.lanes.add(lane);
-  tx.state.deadlines.add({ atMs: lane.retryAtMs, kind: "plan", id: lane.spec.key });
-  const headId = lane.queue.peek();
-  const head = headId === undefined ? undefined : tx.state.jobs.get(headId);
-  if (head && lane.startFailures % STARTS_PER_JOB === 0) endJob(tx, head, notStarted(message));
-  settleWaiting(tx, lane);
-}
-
 function exited(tx: Transition, worker: Worker, report: ReportOf<"worker-exited">): void {
   const wasLoading = worker.phase.state === "starting";
   const askedFor = worker.phase.state === "stopping";
+  const wasWaking = worker.phase.state === "waking";
+  const wasSleeper = wasWaking || isSleeper(worker);
   const wasSummoned = worker.lane.summoned === worker;
   const detail = report.exit.detail ?? `exit code ${report.exit.exitCode ?? "unknown"}`;
   const { cause } = report.exit;
@@ -165,14 +187,20 @@ function exited(tx: Transition, worker: Worker, report: ReportOf<"worker-exited"
     settleJob(tx, job, outcome);
   }
   const failed = !askedFor && worker.lane.spec.residency === "resident";
+  if (failed && wasSleeper && !isJustOrdered(tx, worker)) noteSleepFailure(tx, worker.lane, false);
+  if (wasWaking && wasSummoned) summonAgain(tx, worker.lane);
   removeWorker(tx, worker, failed ? "failed" : "gone", {
     exitCode: report.exit.exitCode,
     detail: report.exit.detail,
   });
+  const isOfGpu = worker.leases.some(({ gpu }) => gpu.quarantine !== null);
+  if (failed && !wasLoading && !wasSleeper && !isOfGpu)
+    noteCrash(tx, worker.lane, `${worker.name} ended unasked: ${detail}`);
   if (!failed || !wasLoading) return;
   const message = `${worker.name} ended before it was ready: ${detail}`;
   const grown = cause === "out-of-memory" ? raiseFloor(tx, worker) : null;
-  backOff(tx, worker.lane, grown === null ? message : `${worker.name} ran out of GPU memory ${grown}`);
+  const text = grown === null ? message : `${worker.name} ran out of GPU memory ${grown}`;
+  noteFailedStart(tx, worker.lane, text, tx.nowMs - worker.createdAtMs);
   if (grown === null || worker.lane.startFailures > 1) return;
   log(tx, "worker-out-of-memory", `${worker.name} ran out of GPU memory while it loaded ${grown}`, {
     worker,
@@ -182,10 +210,9 @@ function exited(tx: Transition, worker: Worker, report: ReportOf<"worker-exited"
   if (wasSummoned) summonAgain(tx, worker.lane);
 }
 
-/** A person who asked for a worker waits for the one that is tried instead. */
-function summonAgain(tx: Transition, lane: Lane): void {
-  lane.summons = { gpu: null, evict: false };
-  tx.state.waiting.add(lane);
+/** Whether it was told to sleep in this step, so it has not heard of it. */
+function isJustOrdered({ effects }: Transition, { id }: Worker): boolean {
+  return effects.some((effect) => effect.type === "sleep-worker" && effect.workerId === id);
 }
 
 function lostOutcome(message: string): RunOutcome {

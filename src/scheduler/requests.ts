@@ -7,11 +7,15 @@ import { forgetLearned } from "./forget-learned.ts";
 import { cancelledEnd } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
 import { endJob, holdJob, nothingHeld, releaseHold, unqueue } from "./job-transitions.ts";
+import { isServing } from "./lane-workers.ts";
 import type { State } from "./model.ts";
 import { preload } from "./preload.ts";
+import { clearGpu } from "./quarantine.ts";
 import { refuse, tooLarge, tooLargeFor } from "./refusals.ts";
 import { applyReservationRequest } from "./reservations.ts";
+import { resetRuntime } from "./reset-runtime.ts";
 import { applyScheduleRequest } from "./schedules.ts";
+import { sleepWorker, wakeWorker } from "./sleep-requests.ts";
 import { laneFor } from "./state.ts";
 import { submit } from "./submit.ts";
 import { log, type Transition } from "./transition.ts";
@@ -38,12 +42,20 @@ export function applyRequest(tx: Transition, request: Request): Reply {
       return preload(tx, request);
     case "declare-home":
       return declareHome(tx, request);
+    case "reset-runtime":
+      return resetRuntime(tx, request);
+    case "clear-gpu":
+      return clearGpu(tx, request);
     case "forget-learned":
       return forgetLearned(tx, request);
     case "stop-worker":
       return stopWorker(tx, request);
     case "pin-worker":
       return pinWorker(tx, request);
+    case "sleep-worker":
+      return sleepWorker(tx, request);
+    case "wake-worker":
+      return wakeWorker(tx, request);
     case "shut-down":
       return shutDown(tx, request);
     case "add-schedule":
@@ -115,9 +127,7 @@ function summon(tx: Transition, request: RequestOf<"start-worker">): Reply {
   if (refusal) return refusal;
   const { lane, isNew } = laneFor(state, request.lane);
   if (isNew) tx.changes.lanes.add(lane);
-  const running = [...lane.workers].filter(
-    (worker) => worker.phase.state === "ready" || worker.phase.state === "starting",
-  );
+  const running = [...lane.workers].filter(isServing);
   const onGpu = running.find(
     (worker) => gpu === null || worker.leases.some((lease) => lease.gpu.uuid === gpu),
   );
@@ -160,6 +170,8 @@ function pinWorker(tx: Transition, request: RequestOf<"pin-worker">): Reply {
     { worker },
   );
   if (!request.pinned) settleIdle(tx, worker);
+  // One that sleeps is looked at too: its time may be over.
+  if (!request.pinned) tx.state.nextLimitMs = Math.min(tx.state.nextLimitMs, tx.nowMs);
   return { ok: true, ids: [worker.id] };
 }
 

@@ -1,6 +1,7 @@
-import { longestRunMs, runMs, startMs, stopMs } from "./estimate.ts";
+import { leaveMs, longestRunMs, readyMs, runMs } from "./estimate.ts";
 import type { Account, Job } from "./job-model.ts";
 import type { Rights } from "./lane-queue.ts";
+import { isServing } from "./lane-workers.ts";
 import type { MayEvict } from "./lanes.ts";
 import type { Gpu, Lane, State, Worker } from "./model.ts";
 import type { Reservation } from "./timetable.ts";
@@ -67,7 +68,7 @@ export function reservationAgainstJob(
 
 /** How long a new worker of the lane would hold GPUs for this job. Milliseconds. */
 function reservedLengthMs(state: State, lane: Lane, job: Job): number {
-  return startMs(lane) + likelyLongestMs(state, job) + stopMs(lane);
+  return readyMs(lane) + likelyLongestMs(state, job) + leaveMs(lane);
 }
 
 /** Whether `gpu` is reserved at `nowMs` for anybody. */
@@ -167,7 +168,7 @@ export function nextJobOn(
 export function isShutOut(state: State, lane: Lane, job: Job, nowMs: number): boolean {
   if (state.reservations.size === 0) return false;
   for (const worker of lane.workers) {
-    if (worker.phase.state !== "ready" && worker.phase.state !== "starting") continue;
+    if (!isServing(worker)) continue;
     if (reservationAgainstJob(state, worker, job, nowMs) === null) return false;
   }
   return true;
@@ -185,7 +186,7 @@ export function mayEvictWithin(
 ): MayEvict {
   return (worker) => {
     const how = otherwise(worker);
-    const isThere = worker.phase.state === "ready" || worker.phase.state === "starting";
+    const isThere = isServing(worker) || worker.phase.state === "asleep";
     if (how !== null || worker.lane === lane || !isThere) return how;
     for (const job of worker.jobs) if (isFor(reservation, job.terms.accounts)) return null;
     if (worker.lane.spec.residency === "one-shot")

@@ -23,8 +23,9 @@ export function restore(policy: Policy, rows: Rows): State {
   state.adoptedUpTo = rows.nextWorkerId - 1;
   state.lastFence = rows.lastFence;
   for (const row of rows.gpus) {
-    const unseen = { foreignBytes: 0, healthy: false, nvlinkPeers: [], numaNode: null };
-    state.gpus.set(row.uuid, { ...row, ...unseen, leases: new Set() });
+    const unseen = { foreignBytes: 0, healthy: false, memoryFailures: 0 };
+    const untold = { nvlinkPeers: [], numaNode: null };
+    state.gpus.set(row.uuid, { ...row, ...unseen, ...untold, leases: new Set() });
   }
   restoreLearned(state, rows);
   for (const row of rows.workers) restoreWorker(state, row);
@@ -112,9 +113,9 @@ function restoreJob(state: State, row: JobRow, arrays: ReadonlyMap<number, JobAr
 
 function restoreExtras(row: JobRow, arrays: ReadonlyMap<number, JobArray>): Extras | null {
   if (row.extras === null) return null;
-  const { arrayId, deadlineMs, isUrgent, hadOutOfMemory, preemptions } = row.extras;
+  const { arrayId, deadlineMs, isUrgent, hadOutOfMemory, preemptions, isSuspect = false } = row.extras;
   const array = arrayId === null ? null : must(arrays.get(arrayId), `job ${row.id} is of an unknown array`);
-  return { deadlineMs, array, isUrgent, hadOutOfMemory, preemptions };
+  return { deadlineMs, array, isUrgent, hadOutOfMemory, preemptions, isSuspect };
 }
 
 function restorePhase(state: State, job: Job, row: JobRow): void {
@@ -164,11 +165,15 @@ function restoreHold(state: State, job: Job, hold: HoldRow): HoldPhase {
 export function pendingEffects(state: State): Effect[] {
   const effects: Effect[] = [];
   lookAgainBy(state, 0);
+  for (const { spec, preparation } of state.lanes.values())
+    if (preparation.state === "running") effects.push({ type: "prepare-lane", laneKey: spec.key });
   for (const worker of state.workers.values()) {
     effects.push({ type: "start-worker", workerId: worker.id });
     if (worker.phase.state === "stopping") {
       effects.push({ type: "stop-worker", workerId: worker.id, graceMs: worker.lane.spec.stopTimeoutMs });
     }
+    if (worker.phase.state === "falling-asleep") effects.push({ type: "sleep-worker", workerId: worker.id });
+    if (worker.phase.state === "waking") effects.push({ type: "wake-worker", workerId: worker.id });
     if (worker.lane.spec.residency === "one-shot") continue;
     for (const job of worker.jobs) {
       if (job.phase.state !== "running") continue;

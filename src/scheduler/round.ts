@@ -6,6 +6,7 @@ import { everybody, type Rights } from "./lane-queue.ts";
 import { type Standing, standingAt } from "./lanes.ts";
 import type { Lane, State, Verdict } from "./model.ts";
 import { isShutOut, nextOpenJob } from "./reserved.ts";
+import { hostUse } from "./sleep.ts";
 import type { Reservation } from "./timetable.ts";
 import type { Transition } from "./transition.ts";
 import { verdict } from "./verdicts.ts";
@@ -19,6 +20,8 @@ export interface Round {
   /** Cores and bytes of memory that neither workers hold nor earlier lanes wait for. */
   cpuCores: number;
   ramBytes: number;
+  /** Bytes of the host that workers took in this round for falling asleep. */
+  readonly slept: { ramBytes: number };
   /** Shared by all lanes for which nothing is left. */
   reserved: Verdict | null;
   /** Set while jobs that a reservation is for take its GPUs. */
@@ -30,12 +33,10 @@ export interface Round {
 /** What there is to give away at the start of a round. */
 export function beginRound(tx: Transition, rights: Rights): Round {
   const { state, nowMs } = tx;
-  let { cpuCores } = state.policy;
-  let ramBytes = state.policy.ramBytes > 0 ? state.policy.ramBytes : Number.POSITIVE_INFINITY;
-  for (const { lane } of state.workers.values()) {
-    cpuCores -= lane.spec.cpuCores;
-    ramBytes -= lane.spec.ramBytes;
-  }
+  const use = hostUse(state);
+  const cpuCores = state.policy.cpuCores - use.cpuCores;
+  const ramBytes =
+    state.policy.ramBytes > 0 ? state.policy.ramBytes - use.ramBytes : Number.POSITIVE_INFINITY;
   return {
     tx,
     claims: createClaims(state, nowMs),
@@ -43,6 +44,7 @@ export function beginRound(tx: Transition, rights: Rights): Round {
     standing: standingAt(state, nowMs),
     cpuCores,
     ramBytes,
+    slept: { ramBytes: 0 },
     reserved: null,
     within: null,
     promised: new Set(),

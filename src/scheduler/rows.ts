@@ -1,9 +1,10 @@
 import type { Arrivals } from "./arrivals.ts";
 import type { Account, Condition, Ending, HoldPhase, Job, JobPhase, RunGroup } from "./job-model.ts";
 import type { Learned, RunStats } from "./learned.ts";
-import type { Gpu, Lane, LaneSpec, LeaseMode, State, Worker, WorkerPhase } from "./model.ts";
+import type { Gpu, GpuVendor, HeldMode, Lane, LaneSpec, Quarantine, State, Worker } from "./model.ts";
 import { rowOfTerms, type TermsRow } from "./terms.ts";
 import { rowsOfTimetable, type TimetableRows } from "./timetable-rows.ts";
+import type { WorkerPhase } from "./worker-phase.ts";
 
 // The state as plain data: what the database keeps, the simulator compares and a forecast starts from.
 
@@ -19,6 +20,10 @@ export interface GpuRow {
   readonly uuid: string;
   readonly index: number;
   readonly totalBytes: number;
+  /** A job for a vendor's GPUs may come before the driver has answered. */
+  readonly vendor: GpuVendor | null;
+  readonly parent: string | null;
+  readonly quarantine: Quarantine | null;
 }
 
 /** An account as stored; its counts follow from its jobs. */
@@ -50,7 +55,7 @@ export interface WorkerRow {
   readonly pinned: boolean;
   readonly backfillUntilMs: number | null;
   readonly phase: WorkerPhase;
-  readonly leases: readonly { readonly gpu: string; readonly mode: LeaseMode; readonly vramBytes: number }[];
+  readonly leases: readonly { readonly gpu: string; readonly mode: HeldMode; readonly vramBytes: number }[];
 }
 
 /** Why a job is held. */
@@ -67,6 +72,8 @@ export interface ExtrasRow {
   readonly arrayId: number | null;
   readonly isUrgent: boolean;
   readonly hadOutOfMemory: boolean;
+  /** Missing in rows of older versions. */
+  readonly isSuspect?: boolean;
   readonly preemptions: number;
 }
 
@@ -105,8 +112,8 @@ export function rowOfLane({ spec, learned, arrivals }: Lane): LaneRow {
 }
 
 /** A GPU as plain data. */
-export function rowOfGpu({ uuid, index, totalBytes }: Gpu): GpuRow {
-  return { uuid, index, totalBytes };
+export function rowOfGpu({ uuid, index, totalBytes, vendor, parent, quarantine }: Gpu): GpuRow {
+  return { uuid, index, totalBytes, vendor, parent, quarantine };
 }
 
 /** An account as plain data. */
@@ -143,8 +150,8 @@ export function rowOfHold({ byPerson, untilMs, after, byArray }: HoldPhase): Hol
 /** What few jobs have, or null. */
 export function rowOfExtras({ extras }: Job): ExtrasRow | null {
   if (extras === null) return null;
-  const { array, deadlineMs, isUrgent, hadOutOfMemory, preemptions } = extras;
-  return { deadlineMs, arrayId: array?.id ?? null, isUrgent, hadOutOfMemory, preemptions };
+  const { array, deadlineMs, isUrgent, hadOutOfMemory, preemptions, isSuspect } = extras;
+  return { deadlineMs, arrayId: array?.id ?? null, isUrgent, hadOutOfMemory, preemptions, isSuspect };
 }
 
 /** A job as plain data. */

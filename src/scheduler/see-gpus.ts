@@ -1,20 +1,33 @@
+import { formatBytes } from "../std/bytes.ts";
 import type { SeenGpu, SeenWorker } from "./events.ts";
 import type { Gpu } from "./model.ts";
+import { drainResidents, quarantine } from "./quarantine.ts";
+import { noteResidue } from "./sleep-transitions.ts";
 import { log, type Transition } from "./transition.ts";
-import { drain } from "./worker-transitions.ts";
+import { stop } from "./worker-transitions.ts";
+
+const newGpu = {
+  nvlinkPeers: [],
+  numaNode: null,
+  vendor: null,
+  parent: null,
+  quarantine: null,
+  memoryFailures: 0,
+};
 
 /** Takes in what the driver shows now; GPUs it no longer shows are lost. */
 export function seeGpus(tx: Transition, seen: readonly SeenGpu[]): void {
   tx.needsPlan = true;
   const present = new Set<string>();
-  for (const reading of seen) {
-    present.add(reading.uuid);
-    const known = tx.state.gpus.get(reading.uuid);
-    const gpu: Gpu = known ?? { ...reading, nvlinkPeers: [], numaNode: null, leases: new Set() };
+  for (const { fault = null, ...shown } of seen) {
+    present.add(shown.uuid);
+    const known = tx.state.gpus.get(shown.uuid);
+    const gpu: Gpu = known ?? { ...shown, ...newGpu, leases: new Set() };
+    if (fault !== null) quarantine(tx, gpu, fault.code, fault.text);
+    const reading = { ...shown, healthy: shown.healthy && gpu.quarantine === null };
     if (known && known.healthy !== reading.healthy) reportHealth(tx, known, reading.healthy);
     if (known && !reading.healthy) drainResidents(tx, known);
-    if (known === undefined || known.index !== reading.index || known.totalBytes !== reading.totalBytes)
-      tx.changes.gpus.add(gpu);
+    if (known === undefined || isOther(known, reading)) tx.changes.gpus.add(gpu);
     Object.assign(gpu, reading);
     tx.state.gpus.set(reading.uuid, gpu);
   }
@@ -22,8 +35,15 @@ export function seeGpus(tx: Transition, seen: readonly SeenGpu[]): void {
     if (present.has(gpu.uuid)) continue;
     if (gpu.healthy) reportHealth(tx, gpu, false);
     drainResidents(tx, gpu);
-    if (gpu.leases.size === 0) tx.state.gpus.delete(gpu.uuid);
+    if (gpu.leases.size === 0 && gpu.quarantine === null) tx.state.gpus.delete(gpu.uuid);
   }
+}
+
+/** Whether what is kept of a GPU has changed. */
+function isOther(known: Gpu, seen: SeenGpu): boolean {
+  const { index, totalBytes, vendor = null, parent = null } = seen;
+  const isMoved = known.index !== index || known.totalBytes !== totalBytes;
+  return isMoved || known.vendor !== vendor || known.parent !== parent;
 }
 
 function reportHealth(tx: Transition, gpu: Gpu, healthy: boolean): void {
@@ -33,22 +53,16 @@ function reportHealth(tx: Transition, gpu: Gpu, healthy: boolean): void {
   });
 }
 
-/**
- * A GPU that is lost takes no new work; what runs there is left to end by itself or by its caller. It may have been
- * lost while no daemon looked, so its workers are looked at each time and not only when its health changes.
- */
-function drainResidents(tx: Transition, gpu: Gpu): void {
-  for (const lease of gpu.leases) {
-    if (lease.worker.lane.spec.residency === "resident") drain(tx, lease.worker, "gpu-lost");
-  }
-}
-
 /** Learns how much memory the workers of a lane really take. */
 export function seeWorkers(tx: Transition, seen: readonly SeenWorker[]): void {
   for (const { workerId, vramBytes } of seen) {
     const worker = tx.state.workers.get(workerId);
     if (!worker || worker.leases.length === 0) continue;
     const { lane } = worker;
+    if (worker.phase.state === "asleep" && !noteResidue(tx, worker, vramBytes)) {
+      log(tx, "worker-residue", `${worker.name} holds ${formatBytes(vramBytes)} in its sleep`, { worker });
+      stop(tx, worker, "sleep-failed");
+    }
     if (vramBytes <= (lane.learned.vramPeakBytes ?? 0)) continue;
     lane.learned = { ...lane.learned, vramPeakBytes: vramBytes };
     tx.changes.lanes.add(lane);

@@ -1,12 +1,12 @@
 import { type LaneView, viewOf } from "./lane-view.ts";
+import { isServing } from "./lane-workers.ts";
 import type { Lane, State } from "./model.ts";
 
 /** Whether jobs wait in the lane and none of its workers will take them. A command needs a worker of its own each time. */
 export function isUnserved(lane: Lane): boolean {
   if (lane.queue.size === 0 || lane.spec.gpuCount === 0) return false;
   if (lane.spec.residency === "one-shot" || lane.workers.size === 0) return true;
-  for (const { phase } of lane.workers)
-    if (phase.state === "ready" || phase.state === "starting") return false;
+  for (const worker of lane.workers) if (isServing(worker)) return false;
   return true;
 }
 

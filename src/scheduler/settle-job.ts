@@ -1,11 +1,13 @@
 import { formatBytes } from "../std/bytes.ts";
-import { vramOf } from "./capacity.ts";
+import { suits, vramOf } from "./capacity.ts";
 import type { RunOutcome } from "./events.ts";
 import { type End, endingOf } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
 import { endAttempt, endJob, enqueue, extrasOf, holdJob, nothingHeld } from "./job-transitions.ts";
 import { withRun } from "./learned.ts";
-import type { State, Worker } from "./model.ts";
+import type { Lane, State, Worker } from "./model.ts";
+import { noteSuccess } from "./start-failures.ts";
+import { suspectAll } from "./suspects.ts";
 import { log, type Transition } from "./transition.ts";
 import { drain } from "./worker-transitions.ts";
 
@@ -19,6 +21,7 @@ export function settleJob(tx: Transition, job: Job, outcome: RunOutcome): void {
   if (job.phase.state !== "running" && job.phase.state !== "starting") return;
   const { worker } = job.phase;
   const ending = job.phase.state === "running" ? job.phase.ending : null;
+  if (outcome.kind === "lost" && worker.lane.spec.residency === "resident") suspectAll(tx, worker);
   const isPreempted = ending?.how === "preempted" && !isDoneAnyway(worker, outcome);
   if (outcome.kind === "succeeded" && !isPreempted) learnRun(tx, job);
   endAttempt(tx, job, isPreempted ? "preempted" : outcome.kind, outcome.exitCode);
@@ -36,7 +39,7 @@ export function settleJob(tx: Transition, job: Job, outcome: RunOutcome): void {
   if (ending && ending.how !== "preempted")
     return endJob(tx, job, { ...endingOf(ending.how, job.timeLimitMs), output, artifacts });
   if (outcome.cause === "out-of-memory" && growLease(tx, job, worker)) return;
-  if (countedAttempts(job) <= allowedRetries(job, outcome)) return retryLater(tx, job, outcome);
+  if (countedAttempts(job) <= allowedRetries(job, outcome, worker)) return retryLater(tx, job, outcome);
   endJob(tx, job, { ...failureOf(outcome), output, artifacts });
 }
 
@@ -54,6 +57,7 @@ function failureOf(outcome: RunOutcome): Pick<End, "state" | "exitCode" | "reaso
 
 /** Runs that an earlier daemon began are not measured: nobody knows when they really ended. */
 function learnRun(tx: Transition, job: Job): void {
+  noteSuccess(job.lane);
   const { phase, lane } = job;
   if (phase.state !== "running" || phase.worker.id <= tx.state.adoptedUpTo) return;
   const runMs = tx.nowMs - phase.startedAtMs;
@@ -99,7 +103,7 @@ export function raiseFloor(tx: Transition, worker: Worker): string | null {
   const { lane } = worker;
   if (vramOf(lane) === null) return null;
   const held = Math.max(0, ...worker.leases.map((lease) => lease.vramBytes));
-  const most = largestLeaseBytes(tx.state);
+  const most = largestLeaseBytes(tx.state, lane);
   if (held >= most) return null;
   const floor = Math.min(most, Math.ceil(held * MEMORY_GROWTH));
   const vramFloorBytes = Math.max(floor, lane.learned.vramFloorBytes ?? 0);
@@ -109,9 +113,9 @@ export function raiseFloor(tx: Transition, worker: Worker): string | null {
   return `with a lease of ${formatBytes(held)}; it is tried once more with ${formatBytes(next)}`;
 }
 
-function largestLeaseBytes({ gpus, policy }: State): number {
+function largestLeaseBytes({ gpus, policy }: State, { spec }: Lane): number {
   let most = 0;
-  for (const gpu of gpus.values()) if (gpu.healthy) most = Math.max(most, gpu.totalBytes);
+  for (const gpu of gpus.values()) if (gpu.healthy && suits(spec, gpu)) most = Math.max(most, gpu.totalBytes);
   return most - policy.vramReserveBytes;
 }
 
@@ -120,10 +124,14 @@ function countedAttempts(job: Job): number {
   return job.attempts - (job.extras?.preemptions ?? 0) - (job.extras?.hadOutOfMemory === true ? 1 : 0);
 }
 
-/** A resident worker that dies under a job is not the job's fault the first time. A command runs as often as it was told. */
-function allowedRetries(job: Job, outcome: RunOutcome): number {
+/**
+ * A resident worker that dies under a job, or its GPU, is not the job's fault the first time. A command runs as often as it
+ * was told.
+ */
+function allowedRetries(job: Job, outcome: RunOutcome, worker: Worker): number {
   const { retries } = job.terms;
-  const isForgiven = outcome.kind === "lost" && job.lane.spec.residency === "resident";
+  const isLost = outcome.kind === "lost" || worker.leases.some(({ gpu }) => gpu.quarantine !== null);
+  const isForgiven = isLost && job.lane.spec.residency === "resident";
   return isForgiven ? Math.max(retries, 1) : retries;
 }
 

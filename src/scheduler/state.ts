@@ -2,6 +2,7 @@ import { createDeadlineHeap } from "./deadlines.ts";
 import { createLaneQueue } from "./lane-queue.ts";
 import { type Learned, noRuns, nothingLearned } from "./learned.ts";
 import type { Lane, LaneSpec, Policy, State, Verdict } from "./model.ts";
+import type { SleepSpec } from "./worker-phase.ts";
 
 /** An empty scheduler: no GPUs seen, no jobs. */
 export function createState(policy: Policy): State {
@@ -64,7 +65,9 @@ export function laneFor(state: State, spec: LaneSpec): { lane: Lane; isNew: bool
     learned: nothingLearned,
     prior: priorOf(state, spec),
     pooled: state.pooled,
+    preparation: { state: "needed" },
     startFailures: 0,
+    crashes: 0,
     retryAtMs: 0,
     lastStartError: null,
     summons: null,
@@ -95,5 +98,12 @@ export function priorOf(state: State, spec: LaneSpec): Learned {
 }
 
 function sameSpec(left: LaneSpec, right: LaneSpec): boolean {
-  return (Object.keys(right) as (keyof LaneSpec)[]).every((key) => left[key] === right[key]);
+  return (Object.keys(right) as (keyof LaneSpec)[]).every((key) =>
+    key === "sleep" ? sameSleep(left.sleep, right.sleep) : left[key] === right[key],
+  );
+}
+
+function sameSleep(left: SleepSpec | null, right: SleepSpec | null): boolean {
+  if (left === null || right === null) return left === right;
+  return (Object.keys(right) as (keyof SleepSpec)[]).every((key) => left[key] === right[key]);
 }

@@ -3,6 +3,7 @@ import type { NewJob, Reply, Request } from "./events.ts";
 import { isMet } from "./job-ends.ts";
 import type { JobArray } from "./job-model.ts";
 import { addJob, outcomeNow } from "./job-transitions.ts";
+import { prepare } from "./preparation.ts";
 import { refuse, tooLarge } from "./refusals.ts";
 import type { Transition } from "./transition.ts";
 
@@ -14,25 +15,41 @@ export function submit(tx: Transition, request: Submit, scheduleId: number | nul
     return refuse("daemon/stopping", "the daemon is stopping and takes no new jobs", "orch up");
   const refusal = refusalOfBatch(tx, request);
   if (refusal) return refusal;
-  const arrayId = request.array === undefined ? null : tx.state.nextJobId;
+  const arrayId = request.array === undefined ? null : firstIdOf(tx, request);
   const array = limitedArray(tx, request);
-  return { ok: true, ids: request.jobs.map((asked) => addJob(tx, asked, { array, arrayId, scheduleId }).id) };
+  const jobs = request.jobs.map((asked) => addJob(tx, asked, { array, arrayId, scheduleId }));
+  for (const { lane } of jobs) prepare(tx, lane); // Those that are held too: it may take longer than their hold.
+  return { ok: true, ids: jobs.map((job) => job.id) };
+}
+
+/** Of the whole that the jobs are part of. */
+function firstIdOf({ state }: Transition, { part }: Submit): number {
+  return state.nextJobId - (part?.before ?? 0);
 }
 
 function limitedArray(tx: Transition, request: Submit): JobArray | null {
   const maxActive = request.array?.maxActive ?? null;
   if (maxActive === null) return null;
-  const array = { id: tx.state.nextJobId, maxActive, active: new Set<number>(), waiting: new Set<number>() };
+  const begun = tx.state.jobs.get(firstIdOf(tx, request))?.extras?.array;
+  if (begun) return begun;
+  const array = {
+    id: firstIdOf(tx, request),
+    maxActive,
+    active: new Set<number>(),
+    waiting: new Set<number>(),
+  };
   tx.changes.newArrays.push(array);
   return array;
 }
 
 function refusalOfBatch(tx: Transition, request: Submit): Reply | undefined {
   const asked = new Map<string, number>();
+  const { before, toCome } = request.part ?? { before: 0, toCome: 0 };
+  for (const key of request.jobs[0]?.accounts ?? []) asked.set(key, toCome);
   for (const [index, job] of request.jobs.entries()) {
     const refusal = refusalOf(tx, job) ?? beyondQuota(tx, job, asked);
-    if (refusal?.ok === false && request.jobs.length > 1)
-      return { ...refusal, message: `job ${index + 1} of the batch: ${refusal.message}` };
+    if (refusal?.ok === false && before + request.jobs.length + toCome > 1)
+      return { ...refusal, message: `job ${before + index + 1} of the batch: ${refusal.message}` };
     if (refusal) return refusal;
   }
   return undefined;

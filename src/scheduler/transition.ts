@@ -80,6 +80,8 @@ export interface Changes {
   readonly gpus: Set<Gpu>;
   readonly leasesReleased: { readonly lease: Lease; readonly atMs: number }[];
   readonly leasesGranted: { readonly lease: Lease; readonly atMs: number }[];
+  /** Leases of workers that fell asleep or are woken, as they are now; one may do both in one step. */
+  readonly leasesResized: Lease[];
   readonly schedules: Set<Schedule>;
   readonly schedulesRemoved: Removed[];
   readonly reservations: Set<Reservation>;
@@ -126,6 +128,7 @@ export function beginTransition(state: State, nowMs: number): Transition {
       gpus: new Set(),
       leasesReleased: [],
       leasesGranted: [],
+      leasesResized: [],
       schedules: new Set(),
       schedulesRemoved: [],
       reservations: new Set(),

@@ -1,3 +1,4 @@
+import { suits } from "./capacity.ts";
 import type { Gpu, Lane, State, Verdict, VerdictCode, Worker } from "./model.ts";
 import type { Offer } from "./placement.ts";
 import type { Reservation } from "./timetable.ts";
@@ -21,7 +22,7 @@ export function reservedVerdict({ id, gpus, endAtMs }: Reservation): Verdict {
 
 /** Why not even a promise can be made: too few GPUs are healthy, free of strangers, and not promised already. */
 export function shortfall(state: State, lane: Lane, isPromised: (gpu: Gpu) => boolean): Verdict {
-  const gpus = [...state.gpus.values()];
+  const gpus = [...state.gpus.values()].filter((gpu) => suits(lane.spec, gpu));
   const healthy = gpus.filter((gpu) => gpu.healthy);
   if (healthy.length < lane.spec.gpuCount) return verdict("gpu-unavailable");
   const promised = healthy.filter(isPromised);
@@ -36,7 +37,8 @@ export function waitingVerdict(chosen: readonly Offer[]): Verdict {
   const isBusy = chosen.some((offer) => offer.rank === "busy");
   let holder: Worker | undefined;
   for (const { gpu, rank } of chosen)
-    if (!isBusy || rank === "busy") for (const lease of gpu.leases) holder ??= lease.worker;
+    if (!isBusy || rank === "busy")
+      for (const lease of gpu.leases) if (lease.mode !== "residue") holder ??= lease.worker;
   return verdict(isBusy ? "gpu-busy" : "draining", {
     gpus: chosen.map((offer) => offer.gpu.uuid),
     workerId: holder?.id ?? null,

@@ -1,11 +1,14 @@
 import { assert } from "../std/assert.ts";
-import { leaseBytes } from "./capacity.ts";
+import { leaseBytes, sleepersBytes } from "./capacity.ts";
 import type { WorkerExit } from "./events.ts";
 import type { Job } from "./job-model.ts";
-import { beginAttempt, lookAgainBy, markRunning, settleWaiting } from "./job-transitions.ts";
+import { beginAttempt, lookAgainBy, markRunning } from "./job-transitions.ts";
 import { smooth, withRun } from "./learned.ts";
-import type { Gpu, Lane, Lease, StopReason, Worker } from "./model.ts";
+import type { Gpu, Lane, Lease, Worker } from "./model.ts";
+import { mayFallAsleep } from "./sleep.ts";
+import { fallAsleep, noteComing } from "./sleep-transitions.ts";
 import { log, type Transition } from "./transition.ts";
+import type { StopReason, WorkerPhase } from "./worker-phase.ts";
 
 /**
  * Grants the GPUs to a new worker of `lane` and has it started. The caller has checked that it fits.
@@ -36,10 +39,7 @@ export function addWorker(
   worker.leases = inOrder.map((gpu) => grant(tx, worker, gpu));
   tx.state.workers.set(id, worker);
   lane.workers.add(worker);
-  if (lane.summons !== null) lane.summoned = worker;
-  lane.summons = null;
-  lane.hintUntilMs = 0;
-  settleWaiting(tx, lane);
+  noteComing(tx, lane, worker);
   tx.changes.workers.add(worker);
   tx.effects.push({ type: "start-worker", workerId: id });
   const where = gpus.length === 0 ? "without a GPU" : `on GPU ${gpus.map((gpu) => gpu.index).join(", ")}`;
@@ -52,10 +52,10 @@ export function addWorker(
 
 function grant(tx: Transition, worker: Worker, gpu: Gpu): Lease {
   const { mode } = worker.lane.spec;
-  const held = [...gpu.leases];
+  const held = [...gpu.leases].filter((lease) => lease.mode !== "residue");
   const isFree = mode === "exclusive" ? held.length === 0 : held.every((lease) => lease.mode === "shared");
   assert(isFree, `GPU ${gpu.index} is leased already`);
-  const vramBytes = leaseBytes(tx.state.policy, worker.lane, gpu);
+  const vramBytes = leaseBytes(tx.state.policy, worker.lane, gpu, sleepersBytes(gpu));
   const lease: Lease = { gpu, worker, mode, vramBytes, fence: worker.fence };
   gpu.leases.add(lease);
   tx.changes.leasesGranted.push({ lease, atMs: tx.nowMs });
@@ -77,27 +77,41 @@ export function startOneShot(tx: Transition, job: Job, gpus: readonly Gpu[]): vo
   job.phase = { state: "starting", worker };
 }
 
-/** Lets a worker finish what it has in hand and then stops it. */
+/** Lets a worker finish what it has in hand and then stops it, also one that was to sleep then. */
 export function drain(tx: Transition, worker: Worker, reason: StopReason): void {
-  if (worker.phase.state === "draining" || worker.phase.state === "stopping") return;
+  const { phase } = worker;
+  if (phase.state === "stopping" || (phase.state === "draining" && phase.sleeps !== true)) return;
   if (worker.jobs.size === 0) return stop(tx, worker, reason);
-  worker.phase = { state: "draining", sinceMs: tx.nowMs, reason };
+  beginDraining(tx, worker, reason, false);
+}
+
+/** As `drain`, but it is put to sleep instead of stopped if it may be, now or once it has finished. */
+export function retire(tx: Transition, worker: Worker, reason: StopReason): void {
+  if (worker.phase.state !== "ready" || !mayFallAsleep(tx.state, worker, tx.nowMs))
+    return drain(tx, worker, reason);
+  if (worker.jobs.size === 0) return fallAsleep(tx, worker, reason);
+  beginDraining(tx, worker, reason, true);
+}
+
+function beginDraining(tx: Transition, worker: Worker, reason: StopReason, sleeps: boolean): void {
+  worker.phase = { state: "draining", sinceMs: tx.nowMs, reason, ...(sleeps ? { sleeps } : {}) };
   tx.needsPlan = true;
   tx.changes.workers.add(worker);
+  const then = sleeps ? "sleeps" : "stops";
   log(
     tx,
     "worker-draining",
-    `${worker.name} finishes ${worker.jobs.size} running job(s), then stops (${reason})`,
-    {
-      worker,
-    },
+    `${worker.name} finishes ${worker.jobs.size} running job(s), then ${then} (${reason})`,
+    { worker },
   );
 }
 
 /** Orders a worker to stop now. Its leases are kept until its exit is reported. */
 export function stop(tx: Transition, worker: Worker, reason: StopReason): void {
   if (worker.phase.state === "stopping") return;
-  worker.phase = { state: "stopping", sinceMs: tx.nowMs, reason };
+  const { phase } = worker;
+  const slept = "ramBytes" in phase ? { ramBytes: phase.ramBytes } : {};
+  worker.phase = { state: "stopping", sinceMs: tx.nowMs, reason, ...slept };
   tx.needsPlan = true;
   tx.changes.workers.add(worker);
   tx.effects.push({ type: "stop-worker", workerId: worker.id, graceMs: worker.lane.spec.stopTimeoutMs });
@@ -107,13 +121,22 @@ export function stop(tx: Transition, worker: Worker, reason: StopReason): void {
 /** A worker whose last job is done: idle from now on, or stopped if it was only finishing. */
 export function settleIdle(tx: Transition, worker: Worker): void {
   if (worker.jobs.size > 0) return;
-  if (worker.phase.state === "draining") return stop(tx, worker, worker.phase.reason);
+  if (worker.phase.state === "draining") return endDraining(tx, worker, worker.phase);
   if (worker.phase.state !== "ready") return;
   worker.phase = { ...worker.phase, idleSinceMs: tx.nowMs };
   tx.needsPlan = true;
   tx.changes.workers.add(worker);
   const { keepAliveMs } = worker.lane.spec;
   if (keepAliveMs !== null) lookAgainBy(tx.state, tx.nowMs + keepAliveMs);
+}
+
+function endDraining(
+  tx: Transition,
+  worker: Worker,
+  { reason, sleeps }: Extract<WorkerPhase, { state: "draining" }>,
+): void {
+  if (sleeps === true && mayFallAsleep(tx.state, worker, tx.nowMs)) fallAsleep(tx, worker, reason);
+  else stop(tx, worker, reason);
 }
 
 /** Takes a worker off the books: its program is gone, so its leases are free. Its jobs have been dealt with. */
@@ -132,6 +155,10 @@ export function removeWorker(
     tx.changes.lanes.add(lane);
   }
   tx.needsPlan = true;
+  const { leasesResized } = tx.changes;
+  // What is given back in the step in which it changed is only given back.
+  const kept = leasesResized.filter((lease) => lease.worker !== worker);
+  if (kept.length < leasesResized.length) leasesResized.splice(0, leasesResized.length, ...kept);
   for (const lease of worker.leases) {
     lease.gpu.leases.delete(lease);
     tx.changes.leasesReleased.push({ lease, atMs: tx.nowMs });

@@ -1,8 +1,9 @@
-import { switchCostMs } from "../scheduler/estimate.ts";
+import { coldSwitchMs, sleepMs, wakeMs } from "../scheduler/estimate.ts";
 import { rankOf } from "../scheduler/job.ts";
 import type { Job } from "../scheduler/job-model.ts";
-import type { Lane, Worker, WorkerPhase } from "../scheduler/model.ts";
+import type { Lane, Worker } from "../scheduler/model.ts";
 import type { Reservation } from "../scheduler/timetable.ts";
+import type { WorkerPhase } from "../scheduler/worker-phase.ts";
 import { assert } from "../std/assert.ts";
 import { couldGet } from "./check-grants.ts";
 import type { Committed } from "./check-transition.ts";
@@ -15,16 +16,17 @@ import type { Committed } from "./check-transition.ts";
 export function checkEvictions(committed: Committed): void {
   for (const worker of committed.step.changes.workers) {
     const { phase } = worker;
-    if (phase.state !== "draining" && phase.state !== "stopping") continue;
+    if (phase.state !== "draining" && phase.state !== "stopping" && phase.state !== "falling-asleep")
+      continue;
     const was = committed.before.workers.get(worker.id)?.live.phase;
-    if (was?.state === "draining" || was?.state === "stopping") continue;
+    if (was?.state === "draining" || was?.state === "stopping" || was?.state === phase.state) continue;
     if (phase.reason === "evicted") checkEviction(committed, worker, was);
   }
   for (const job of committed.step.changes.jobs) checkPreemption(committed, job);
 }
 
 function checkEviction(committed: Committed, worker: Worker, was: WorkerPhase | undefined): void {
-  if (wasForOneServedElsewhere(committed, worker)) return;
+  if (servedElsewhere(committed, worker).length > 0) return;
   const fitting = fittingLanes(committed, worker);
   const isForHome = mayMakeRoomForHome(committed, worker, was);
   assert(fitting.length > 0 || isForHome, `${worker.name} was evicted for nobody who fits then`);
@@ -32,13 +34,17 @@ function checkEviction(committed: Committed, worker: Worker, was: WorkerPhase | 
   assert(isAllowed, `${worker.name} was evicted before its time`);
 }
 
-/** Who has several reservations is first promised GPUs of one, and may then find others free in the next. */
-function wasForOneServedElsewhere(committed: Committed, worker: Worker): boolean {
+/**
+ * Jobs started in this step that GPUs of the worker are reserved for. Who has several reservations is first promised GPUs of
+ * one, and may then find others free in the next.
+ */
+function servedElsewhere(committed: Committed, worker: Worker): Job[] {
   const reserved = reservationsOf(committed, worker);
-  return committed.step.changes.attemptsStarted.some(({ jobId }) => {
-    const job = committed.state.jobs.get(jobId);
-    return job !== undefined && reserved.some(({ accounts }) => isOf(job, accounts));
-  });
+  if (reserved.length === 0) return [];
+  const started = committed.step.changes.attemptsStarted.flatMap(
+    ({ jobId }) => committed.state.jobs.get(jobId) ?? [],
+  );
+  return started.filter((job) => reserved.some(({ accounts }) => isOf(job, accounts)));
 }
 
 /** Lanes that wait and would get GPUs of the worker, were all gone who are leaving. */
@@ -47,9 +53,14 @@ function fittingLanes(committed: Committed, worker: Worker): Lane[] {
   return [...committed.state.waiting].filter(
     (lane) =>
       lane.spec.gpuCount > 0 &&
-      (lane !== worker.lane || areCommands(lane)) &&
+      (lane !== worker.lane || areCommands(lane) || isAsleep(committed, worker)) &&
       couldGet(committed, lane, uuids),
   );
+}
+
+function isAsleep({ before }: Committed, { id }: Worker): boolean {
+  const was = before.workers.get(id)?.live.phase.state;
+  return was === "asleep" || was === "falling-asleep";
 }
 
 /** Commands share a lane with whatever needs the same lease. */
@@ -58,8 +69,8 @@ function areCommands({ spec }: Lane): boolean {
 }
 
 function mayEvict(committed: Committed, lane: Lane, worker: Worker, was: WorkerPhase | undefined): boolean {
-  if (lane.summons?.evict === true) return true;
-  const isStarting = was === undefined || (was.state === "starting" && !becameReady(committed, worker));
+  if (lane.summons?.evict === true || isAsleep(committed, worker)) return true;
+  const isStarting = was === undefined || (isComing(was) && !becameReady(committed, worker));
   const isSummoned = committed.memory.summonedWorkers.get(worker.lane.spec.key) === worker.id;
   if (isReservedFor(committed, worker, lane)) return true;
   if (isStarting && isSummoned) return false;
@@ -79,14 +90,19 @@ function mayEvict(committed: Committed, lane: Lane, worker: Worker, was: WorkerP
 /** A lane whose jobs a worker of its own will take: what it wants on top is worth no other lane's service. */
 function isServed(lane: Lane): boolean {
   if (lane.spec.residency === "one-shot") return false;
-  for (const { phase } of lane.workers)
-    if (phase.state === "ready" || phase.state === "starting") return true;
+  for (const { phase } of lane.workers) if (phase.state === "ready" || isComing(phase)) return true;
   return false;
 }
 
 /** A quantum is never less than this many switches, however short the lane's jobs. */
 function leastQuantumMs({ state }: Committed, lane: Lane): number {
-  return state.policy.quantumFactor * switchCostMs(lane);
+  return state.policy.quantumFactor * leastSwitchMs(lane);
+}
+
+/** A switch to a lane that sleeps may have counted as warm before the step: with its last worker it ceases to. */
+function leastSwitchMs(lane: Lane): number {
+  const coldMs = coldSwitchMs(lane);
+  return lane.spec.sleep === null ? coldMs : Math.min(wakeMs(lane) + sleepMs(lane), coldMs);
 }
 
 /** Rank of the lane's best waiting job as the plan saw it, before other workers took some; null without any. */
@@ -101,7 +117,10 @@ function rankAtPlan({ state, step }: Committed, lane: Lane): number | null {
 }
 
 function becameReady(committed: Committed, worker: Worker): boolean {
-  return committed.events.some((event) => event.type === "worker-ready" && event.workerId === worker.id);
+  return committed.events.some(
+    (event) =>
+      (event.type === "worker-ready" || event.type === "worker-woken") && event.workerId === worker.id,
+  );
 }
 
 /**
@@ -110,8 +129,11 @@ function becameReady(committed: Committed, worker: Worker): boolean {
  */
 function mayMakeRoomForHome(committed: Committed, worker: Worker, was: WorkerPhase | undefined): boolean {
   const { state, nowMs } = committed;
-  if (was?.state !== "ready" || worker.jobs.size > 0 || worker.lane.queue.size > 0) return false;
-  if (nowMs - was.idleSinceMs < switchCostMs(worker.lane)) return false;
+  if (was?.state !== "ready" && was?.state !== "asleep") return false;
+  if (worker.jobs.size > 0 || worker.lane.queue.size > 0) return false;
+  const { lane } = worker;
+  const leastMs = was.state === "asleep" ? coldSwitchMs(lane) : leastSwitchMs(lane);
+  if (nowMs - was.idleSinceMs < leastMs) return false;
   if (activeWorkers(worker.lane) < worker.lane.spec.minReplicas) return false;
   const uuids = new Set(worker.leases.map((lease) => lease.gpu.uuid));
   for (const lane of state.lanes.values()) {
@@ -123,8 +145,12 @@ function mayMakeRoomForHome(committed: Committed, worker: Worker, was: WorkerPha
 
 function activeWorkers(lane: Lane): number {
   let count = 0;
-  for (const { phase } of lane.workers) if (phase.state === "ready" || phase.state === "starting") count += 1;
+  for (const { phase } of lane.workers) if (phase.state === "ready" || isComing(phase)) count += 1;
   return count;
+}
+
+function isComing({ state }: WorkerPhase): boolean {
+  return state === "starting" || state === "waking";
 }
 
 /** Only a job whose owner said so makes way, and only for something of strictly higher rank or a reservation. */
@@ -138,7 +164,13 @@ function checkPreemption(committed: Committed, job: Job): void {
     (lane) => (rankAtPlan(committed, lane) ?? Number.NEGATIVE_INFINITY) > rankOf(job),
   );
   const isForOthers = reservationsOf(committed, worker).some(({ accounts }) => !isOf(job, accounts));
-  assert(isForHigher || isForOthers, `job ${job.id} was preempted for no higher rank`);
+  const isForHigherElsewhere = servedElsewhere(committed, worker).some(
+    (other) => rankOf(other) > rankOf(job),
+  );
+  assert(
+    isForHigher || isForOthers || isForHigherElsewhere,
+    `job ${job.id} was preempted for no higher rank`,
+  );
   assert(!worker.pinned || isForOthers, `job ${job.id} was preempted on ${worker.name}, which is pinned`);
 }
 

@@ -109,7 +109,10 @@ function countedAttempts(
 ): [number, string][] {
   const counted = [...outcomes].filter(([, outcome]) => outcome !== "preempted");
   if (job.extras?.hadOutOfMemory !== true) return counted;
-  const starved = counted.findIndex(([number]) => ranOut(committed, job.id, number));
+  const didStarve = ([number]: readonly [number, string]): boolean => ranOut(committed, job.id, number);
+  // A worker may run out of memory just after a job on it was lost for another reason.
+  const surely = counted.findIndex((each) => each[1] !== "lost" && didStarve(each));
+  const starved = surely === -1 ? counted.findIndex(didStarve) : surely;
   assert(starved !== -1, `job ${job.id} never ran out of memory`);
   return counted.filter((_, index) => index !== starved);
 }

@@ -52,8 +52,10 @@ function checkDeadline({ id, extras, phase }: Job, nowMs: number): void {
 }
 
 function checkKeepAlive({ phase, jobs, pinned, lane, name }: Worker, nowMs: number): void {
-  if (phase.state !== "ready" || jobs.size > 0 || pinned || lane.spec.keepAliveMs === null) return;
+  if (phase.state !== "ready" && phase.state !== "asleep") return;
+  if (jobs.size > 0 || pinned || lane.spec.keepAliveMs === null) return;
   if (lane.spec.residency === "one-shot" || lane.spec.minReplicas > 0) return;
-  const isOver = phase.idleSinceMs + lane.spec.keepAliveMs < nowMs;
+  const keptMs = lane.spec.keepAliveMs * (phase.state === "asleep" ? 4 : 1);
+  const isOver = phase.idleSinceMs + keptMs < nowMs;
   assert(!isOver || lane.queue.size > 0, `${name} is idle for longer than its keep-alive`);
 }

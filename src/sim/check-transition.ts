@@ -16,6 +16,8 @@ import type { VirtualHost } from "./virtual-host.ts";
 export interface Memory {
   /** The last reading of each GPU that this daemon was given. */
   readonly seen: Map<string, SeenGpu>;
+  /** Lanes of which this daemon was told that what they need is made. */
+  readonly prepared: Set<string>;
   /** Jobs that may end as cancelled, and those that must not run again. */
   readonly mayCancel: Set<number>;
   readonly mustCancel: Set<number>;
@@ -48,6 +50,7 @@ export interface Committed {
 export function createMemory(): Memory {
   return {
     seen: new Map(),
+    prepared: new Set(),
     mayCancel: new Set(),
     mustCancel: new Set(),
     summonedLanes: new Set(),
@@ -61,6 +64,7 @@ export function createMemory(): Memory {
 /** Forgets what a daemon forgets when it dies. */
 export function forget(memory: Memory): void {
   memory.seen.clear();
+  memory.prepared.clear();
   memory.waits.clear();
   memory.summonedLanes.clear();
   memory.summonedWorkers.clear();
@@ -108,6 +112,12 @@ function remember({ before, step, memory }: Committed, event: Event, index: numb
       memory.seen.clear();
       for (const gpu of event.gpus) memory.seen.set(gpu.uuid, gpu);
       return;
+    case "lane-prepared":
+      memory.prepared.add(event.laneKey);
+      return;
+    case "worker-start-failed":
+      if (event.cause === "unprepared") forgetPrepared(before, memory, event.workerId);
+      return;
     case "submit":
       if (isGranted) rememberConditions(memory, event.jobs, reply.ids);
       return;
@@ -125,9 +135,36 @@ function remember({ before, step, memory }: Committed, event: Event, index: numb
     case "start-worker":
       if (isGranted && reply.ids.length === 0) memory.summonedLanes.add(event.lane.key);
       return;
+    case "wake-worker":
+      if (isGranted) rememberWish(before, step, memory, event.workerId);
+      return;
+    case "worker-sleep-failed":
+    case "worker-exited":
+      return rememberSummons(before, memory, event.workerId);
     default:
       return;
   }
+}
+
+function forgetPrepared(before: Mirror, memory: Memory, workerId: number): void {
+  const row = before.workers.get(workerId);
+  if (row !== undefined && row.gone === null) memory.prepared.delete(row.live.laneKey);
+}
+
+/** A person who has a worker woken asks for one of its lane, unless it was awake already. */
+function rememberWish(before: Mirror, { changes }: Step, { summonedLanes }: Memory, workerId: number): void {
+  const live = before.workers.get(workerId)?.live;
+  const isSummons = changes.log.some(
+    ({ type, worker }) => type === "worker-summoned" && worker === live?.name,
+  );
+  if (live !== undefined && isSummons) summonedLanes.add(live.laneKey);
+}
+
+/** In place of a worker that a person asked for and that did not wake, another one is started. */
+function rememberSummons(before: Mirror, { summonedLanes, summonedWorkers }: Memory, workerId: number): void {
+  const row = before.workers.get(workerId);
+  if (row?.gone !== null || row.live.phase.state !== "waking") return;
+  if (summonedWorkers.get(row.live.laneKey) === workerId) summonedLanes.add(row.live.laneKey);
 }
 
 function rememberConditions(memory: Memory, jobs: readonly NewJob[], ids: readonly number[]): void {

@@ -61,8 +61,16 @@ function isPlain({ spec, summons }: Lane): boolean {
   return spec.gpuCount === 1 && spec.mode === "exclusive" && summons === null && !takesHost;
 }
 
+/** Its GPU, if it has but one, and only those are beside it that sleep and may be moved. */
 function onlyGpuOf({ leases }: Worker): Gpu | undefined {
-  return leases.length === 1 && leases[0]?.gpu.leases.size === 1 ? leases[0].gpu : undefined;
+  const [lease, ...others] = leases;
+  if (lease === undefined || others.length > 0) return undefined;
+  const beside = [...lease.gpu.leases].filter((each) => each !== lease);
+  return beside.every(({ worker }) => isMovable(worker)) ? lease.gpu : undefined;
+}
+
+function isMovable({ phase, pinned }: Worker): boolean {
+  return phase.state === "asleep" && !pinned;
 }
 
 function isOver(state: State, { phase, lane, pinned }: Worker, nowMs: number): boolean {
@@ -74,7 +82,7 @@ function isOver(state: State, { phase, lane, pinned }: Worker, nowMs: number): b
 /** Whether the lane fits on the worker's GPU, and there is no other. */
 function isOnlyInTheWayOf(state: State, lane: Lane, worker: Worker, gpu: Gpu): boolean {
   if (lane === worker.lane) return false;
-  if (lane.workers.size > 0 && lane.spec.residency === "resident") return false;
+  if (lane.spec.residency === "resident" && ![...lane.workers].every(isMovable)) return false;
   return state.gpus.size === 1 && gpu.healthy && gpu.foreignBytes === 0 && fits(state, lane, gpu);
 }
 

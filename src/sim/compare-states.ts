@@ -83,7 +83,7 @@ function describe(state: State): Map<string, unknown> {
   }
   for (const gpu of rows.gpus) {
     const leases = state.gpus.get(gpu.uuid)?.leases ?? new Set();
-    if (leases.size === 0) continue;
+    if (leases.size === 0 && gpu.quarantine === null) continue;
     const holders = [...leases].map((lease) => lease.worker.id).sort((left, right) => left - right);
     facts.set(`GPU ${gpu.uuid}`, [gpu, holders]);
   }

@@ -41,7 +41,16 @@ const scope = (name: string, jobs: readonly NewJob[], rest: Partial<Scope> = {})
   ...rest,
 });
 
+/** Four of these that sleep leave a lane of `wide` no room. */
+const sleeper = (key: string, overrides: Partial<LaneSpec> = {}): LaneSpec =>
+  whole(key, {
+    sleep: { level: 1, residueBytes: GIB, ramBytes: 0, timeoutMs: 1_000 },
+    keepAliveMs: 2_000,
+    ...overrides,
+  });
+
 const [a, b] = [whole("a"), whole("b")];
+const wide = whole("wide", { vramBytes: SCOPE_GPU_BYTES });
 const gang = command("gang", { gpuCount: 2 });
 
 /** The scopes that are searched: each way in which lanes can meet on GPUs, with as few jobs as show it. */
@@ -61,6 +70,14 @@ export const scopes: readonly Scope[] = [
   scope("a command between two jobs of a model", [newJob(a), newJob(command("run")), newJob(a)], {
     cancellable: [2],
   }),
+  scope("a model that sleeps while another works", [newJob(sleeper("a")), newJob(b), newJob(sleeper("a"))], {
+    together: true,
+  }),
+  scope(
+    "a sleeper in the way of what needs all",
+    [newJob(sleeper("a")), newJob(wide), newJob(sleeper("a"))],
+    {},
+  ),
   scope("retries", [newJob(a, { retries: 1 }), newJob(b, { priority: 5 })], { faults: 2, together: true }),
   scope(
     "a job that waits for another, cancelled",

@@ -5,6 +5,7 @@ import {
   type Rows as RestoredRows,
   type WorkerRow as RestoredWorker,
   rowOfAccount,
+  rowOfGpu,
   rowOfJob,
   rowOfLane,
   rowOfRunGroup,
@@ -95,14 +96,17 @@ function apply(tables: Tables, changes: Changes): void {
   for (const account of changes.accounts) tables.accounts.set(account.key, rowOfAccount(account));
   for (const group of changes.runGroups) tables.runGroups.set(group.key, rowOfRunGroup(group));
   for (const { id, maxActive } of changes.newArrays) tables.arrays.set(id, { id, maxActive });
-  for (const { uuid, index, totalBytes } of changes.gpus) tables.gpus.set(uuid, { uuid, index, totalBytes });
+  for (const gpu of changes.gpus) tables.gpus.set(gpu.uuid, rowOfGpu(gpu));
   tables.timetable.apply(changes);
   for (const { job } of changes.newJobs) insertJob(tables, job);
   for (const ended of changes.attemptsEnded) endAttempt(tables, ended);
   for (const { lease } of changes.leasesReleased) releaseLease(tables, lease);
   for (const { worker, state } of changes.workersGone) removeWorker(tables, worker, state);
-  for (const worker of changes.workers) putWorker(tables, worker);
+  const newest = tables.lastFence;
+  for (const worker of changes.workers) putWorker(tables, worker, newest);
+  for (const lease of changes.leasesResized) if (lease.mode === "residue") resizeLease(tables, lease);
   for (const { lease } of changes.leasesGranted) grantLease(tables, lease);
+  for (const lease of changes.leasesResized) if (lease.mode !== "residue") resizeLease(tables, lease);
   for (const started of changes.attemptsStarted) startAttempt(tables, started);
   for (const job of changes.jobs) updateJob(tables, job);
   for (const { job, ...end } of changes.ended) endJob(tables, job, end);
@@ -150,14 +154,17 @@ function endAttempt(tables: Tables, ended: Changes["attemptsEnded"][number]): vo
   row.endedAtMs = ended.atMs;
 }
 
-function putWorker(tables: Tables, worker: Worker): void {
+/** @param newest fence given out before this step */
+function putWorker(tables: Tables, worker: Worker, newest: number): void {
   const row = tables.workers.get(worker.id);
   assert(row === undefined || row.gone === null, `${worker.name} is updated after it was gone`);
   if (row === undefined) {
-    assert(worker.fence > tables.lastFence, `fence ${worker.fence} is not newer than ${tables.lastFence}`);
-    tables.lastFence = worker.fence;
     tables.nextWorkerId = Math.max(tables.nextWorkerId, worker.id + 1);
     tables.liveWorkers.add(worker.id);
+  }
+  if (worker.fence !== row?.live.fence) {
+    assert(worker.fence > newest, `fence ${worker.fence} is not newer than ${newest}`);
+    tables.lastFence = Math.max(tables.lastFence, worker.fence);
   }
   const leases = row?.live.leases ?? [];
   tables.workers.set(worker.id, { live: { ...rowOfWorker(worker), leases }, gone: null });
@@ -173,15 +180,40 @@ function removeWorker(tables: Tables, worker: Worker, state: "gone" | "failed"):
 
 function grantLease(tables: Tables, lease: Lease): void {
   const row = must(tables.workers.get(lease.worker.id), `a lease of unknown worker ${lease.worker.id}`);
-  for (const id of tables.liveWorkers) {
-    for (const held of tables.workers.get(id)?.live.leases ?? []) {
-      if (held.gpu !== lease.gpu.uuid) continue;
-      const areShared = held.mode === "shared" && lease.mode === "shared";
-      assert(areShared, `${lease.gpu.uuid} is leased to worker ${lease.worker.id} while worker ${id} has it`);
-    }
-  }
+  assert(lease.mode !== "residue", `worker ${lease.worker.id} is granted ${lease.gpu.uuid} asleep`);
+  checkBeside(tables, lease);
   const added = { gpu: lease.gpu.uuid, mode: lease.mode, vramBytes: lease.vramBytes };
   row.live = { ...row.live, leases: [...row.live.leases, added] };
+}
+
+/** What sleeps may stand beside anything, as long as all of it together fits. */
+function checkBeside(tables: Tables, { worker, gpu, mode, vramBytes }: Lease): void {
+  let bytes = vramBytes;
+  for (const id of tables.liveWorkers) {
+    for (const held of tables.workers.get(id)?.live.leases ?? []) {
+      if (held.gpu !== gpu.uuid || id === worker.id) continue;
+      bytes += held.vramBytes;
+      const mayBe =
+        mode === "residue" || held.mode === "residue" || (held.mode === "shared" && mode === "shared");
+      assert(mayBe, `${gpu.uuid} is leased to worker ${worker.id} while worker ${id} has it`);
+    }
+  }
+  const total = tables.gpus.get(gpu.uuid)?.totalBytes ?? 0;
+  assert(bytes <= total, `${bytes} bytes of ${gpu.uuid} are leased, which has ${total}`);
+}
+
+/** A worker falls asleep or is woken: its lease becomes smaller, or is granted again. */
+function resizeLease(tables: Tables, lease: Lease): void {
+  const row = must(tables.workers.get(lease.worker.id), `a lease of unknown worker ${lease.worker.id}`);
+  const { gpu, mode, vramBytes } = lease;
+  const held = must(
+    row.live.leases.find((each) => each.gpu === gpu.uuid),
+    `worker ${row.live.id} changes a lease that it does not hold`,
+  );
+  assert(held.mode === "residue" || mode === "residue", `worker ${row.live.id} changes its lease awake`);
+  checkBeside(tables, lease);
+  const leases = row.live.leases.map((each) => (each === held ? { gpu: gpu.uuid, mode, vramBytes } : each));
+  row.live = { ...row.live, leases };
 }
 
 function releaseLease(tables: Tables, lease: Lease): void {

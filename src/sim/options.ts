@@ -1,7 +1,8 @@
-import type { Policy } from "../scheduler/model.ts";
+import type { GpuVendor, LaneSpec, Policy } from "../scheduler/model.ts";
 import { createRng, type Rng } from "../std/rng.ts";
+import { isOfKind, mostOfOneVendor } from "./check-kinds.ts";
 import { chooseHabits, chooseQuotas, type Habits, quiet } from "./habits.ts";
-import { chooseLanes, type LaneProfile, rivals } from "./lane-profiles.ts";
+import { chooseLanes, type LaneProfile, rivals, sleeping } from "./lane-profiles.ts";
 
 /** How often things go wrong: probabilities per occasion, and mean times between (ms; null = never). */
 export interface FaultRates {
@@ -26,6 +27,11 @@ export interface FaultRates {
   readonly driverHangsEveryMs: number | null;
   /** The host's clock is set forwards or backwards. A running daemon does not notice; the next one does. */
   readonly clockSetEveryMs: number | null;
+  /** Probabilities that a program neither falls asleep nor works on, that it does not wake up, and that it dies meanwhile. */
+  readonly sleepFails: number;
+  readonly wakeFails: number;
+  readonly diesMoving: number;
+  readonly diesAsleep: number;
   /** Probability that a program which needs more memory than it was leased runs out of it, each time it asks for some. */
   readonly outOfMemory: number;
 }
@@ -35,6 +41,9 @@ export interface GpuOptions {
   /** Indexes of GPUs with a fast link to it, and the NUMA node it hangs on. */
   readonly nvlinkPeers?: readonly number[];
   readonly numaNode?: number | null;
+  readonly vendor?: GpuVendor | null;
+  /** The board that it is an instance of. */
+  readonly parent?: string | null;
 }
 
 /** A run's whole set-up; with the seed it decides every event. */
@@ -76,6 +85,10 @@ export const noFaults: FaultRates = {
   foreignEveryMs: null,
   driverHangsEveryMs: null,
   clockSetEveryMs: null,
+  sleepFails: 0,
+  wakeFails: 0,
+  diesMoving: 0,
+  diesAsleep: 0,
   outOfMemory: 0,
 };
 
@@ -85,7 +98,49 @@ export const GIB = 2 ** 30;
 export function chooseOptions(seed: number, overrides: Partial<SimOptions> = {}): SimOptions {
   const rng = createRng(seed ^ 0x5eed);
   const drawn = rng.chance(CONTESTS) ? chooseContest(rng) : chooseWorld(rng);
-  return { ...drawn, ...overrides };
+  const kinds = withKinds(createRng(seed ^ 0x61d5), drawn);
+  return { ...withSleep(createRng(seed ^ 0x51eeb), kinds), ...overrides };
+}
+
+/** In some worlds there are GPUs of two vendors and instances, and lanes that want one. Drawn apart as well. */
+function withKinds(rng: Rng, drawn: SimOptions): SimOptions {
+  if (drawn.gpus.length < 2 || !rng.chance(0.25)) return drawn;
+  const gpus = drawn.gpus.map((gpu): GpuOptions => {
+    const vendor = rng.pick(["nvidia", "nvidia", "amd"] as const);
+    return { ...gpu, vendor, parent: vendor === "nvidia" && rng.chance(0.3) ? "board" : null };
+  });
+  const lanes = drawn.lanes.map((lane) => {
+    const gpuVendor = lane.spec.gpuCount > 0 ? rng.pick([null, null, "nvidia", "amd"] as const) : null;
+    return { ...lane, spec: asPossible({ ...lane.spec, gpuVendor }, gpus) };
+  });
+  return { ...drawn, gpus, lanes };
+}
+
+/** A lane that is declared anew to need what the host has not keeps its jobs waiting for ever, as it should: so none does. */
+function asPossible(spec: LaneSpec, gpus: readonly GpuOptions[]): LaneSpec {
+  const tries = [spec, { ...spec, gpuVendor: null }];
+  const fitting = tries.find((each) => {
+    const suitable = gpus
+      .map(({ vendor = null, parent = null }) => ({ vendor, parent }))
+      .filter((gpu) => isOfKind(each, gpu));
+    return mostOfOneVendor(suitable) >= each.gpuCount;
+  });
+  return fitting ?? { ...spec, gpuVendor: null, gpuCount: 1 };
+}
+
+/** In some worlds some lanes can sleep. Drawn apart, so that all others stay as they are. */
+function withSleep(rng: Rng, drawn: SimOptions): SimOptions {
+  if (rng.chance(0.5)) return drawn;
+  const lanes = drawn.lanes.map((lane) => (rng.chance(0.7) ? sleeping(rng, lane) : lane));
+  const isQuiet = drawn.faults === noFaults || rng.chance(0.3);
+  const faults = {
+    ...drawn.faults,
+    sleepFails: isQuiet ? 0 : rng.pick([0, 0.05, 0.3]),
+    wakeFails: isQuiet ? 0 : rng.pick([0, 0.05, 0.3]),
+    diesMoving: isQuiet ? 0 : rng.pick([0, 0.05]),
+    diesAsleep: isQuiet ? 0 : rng.pick([0, 0.1]),
+  };
+  return { ...drawn, lanes, faults };
 }
 
 /** Share of worlds in which nothing goes wrong and lanes of equal rank contend for one GPU: how long each waits is bounded. */
@@ -173,6 +228,10 @@ function chooseFaults(rng: Rng): FaultRates {
     foreignEveryMs: rng.pick([null, 20_000, 5_000]),
     driverHangsEveryMs: rng.pick([null, null, 30_000]),
     clockSetEveryMs: rng.pick([null, null, 20_000]),
+    sleepFails: 0,
+    wakeFails: 0,
+    diesMoving: 0,
+    diesAsleep: 0,
     outOfMemory: rng.pick([0, 0.3, 1]),
   };
 }

@@ -1,11 +1,16 @@
-import { neededBytes } from "../scheduler/capacity.ts";
 import type { Effect } from "../scheduler/effects.ts";
 import type { Report, RunOutcome } from "../scheduler/events.ts";
-import type { State, Worker } from "../scheduler/model.ts";
 import { must, unreachable } from "../std/assert.ts";
-import type { Rng } from "../std/rng.ts";
-import type { Agenda } from "./agenda.ts";
-import { drawMs, type VirtualHost } from "./virtual-host.ts";
+import {
+  type Context,
+  hasMemory,
+  MEMORY_POLL_MS,
+  MEMORY_TIMEOUT_MS,
+  type PerformerParts,
+  type Preparation,
+} from "./perform-context.ts";
+import { sleepWorker, wakeWorker } from "./perform-sleep.ts";
+import { drawMs } from "./virtual-machine.ts";
 import { outcomeOf, type Program } from "./virtual-program.ts";
 
 /** Does what one life of the daemon orders. It dies with it; programs and their outcomes stay behind. */
@@ -16,35 +21,6 @@ export interface Performer {
   /** From now on nothing is done or reported any more. */
   die(): void;
 }
-
-export interface PerformerParts {
-  readonly agenda: Agenda;
-  readonly rng: Rng;
-  readonly host: VirtualHost;
-  /** As it is now: after a failed commit it is another one. */
-  readonly state: () => State;
-  readonly report: (report: Report) => void;
-}
-
-/** What is being done about a worker that has no program yet. */
-interface Preparation {
-  readonly workerId: number;
-  /** Starts are given up when the memory is not free by then. */
-  readonly giveUpAtMs: number;
-  aborted: boolean;
-}
-
-interface Context extends PerformerParts {
-  readonly preparations: Map<number, Preparation>;
-  readonly attached: Set<number>;
-  readonly runs: Set<string>;
-  /** Like the agenda's, but only while this daemon lives. */
-  readonly later: (inMs: number, act: () => void) => void;
-  isAlive: boolean;
-}
-
-const MEMORY_POLL_MS = 200;
-const MEMORY_TIMEOUT_MS = 6_000;
 
 /** A performer of one daemon's life. Every effect is idempotent. */
 export function createPerformer(parts: PerformerParts): Performer {
@@ -74,10 +50,16 @@ export function createPerformer(parts: PerformerParts): Performer {
 
 function perform(context: Context, effect: Effect): void {
   switch (effect.type) {
+    case "prepare-lane":
+      return prepareLane(context, effect.laneKey);
     case "start-worker":
       return startWorker(context, effect.workerId);
     case "stop-worker":
       return stopWorker(context, effect.workerId, effect.graceMs);
+    case "sleep-worker":
+      return sleepWorker(context, effect.workerId);
+    case "wake-worker":
+      return wakeWorker(context, effect.workerId);
     case "run-job":
       return runJob(context, effect.workerId, effect.jobId, effect.attempt);
     case "cancel-job": {
@@ -88,6 +70,19 @@ function perform(context: Context, effect: Effect): void {
     default:
       return unreachable(effect);
   }
+}
+
+/** What is made stays when the daemon dies. A build fails, takes long, or hangs until its time is up. */
+function prepareLane(context: Context, laneKey: string): void {
+  const { host, rng } = context;
+  const isThere = host.prepared.has(laneKey);
+  const fails = !isThere && rng.chance(host.faults.startFails);
+  const mostMs = isThere ? 100 : rng.pick([500, 500, 5_000, 20_000]);
+  context.later(drawMs(rng, mostMs), () => {
+    if (fails) return context.report({ type: "lane-prepare-failed", laneKey, message: "the disk is full" });
+    host.prepared.add(laneKey);
+    context.report({ type: "lane-prepared", laneKey });
+  });
 }
 
 /** A worker whose program an earlier daemon never started is given up: the plan makes another one. */
@@ -125,17 +120,6 @@ function waitForMemory(context: Context, preparation: Preparation, then: () => v
   context.later(MEMORY_POLL_MS, () => waitForMemory(context, preparation, then));
 }
 
-function hasMemory(context: Context, worker: Worker): boolean {
-  if (context.host.driverHangs) return false;
-  return worker.leases.every((lease) => {
-    const gpu = context.host.gpus.get(lease.gpu.uuid);
-    if (gpu === undefined || !gpu.healthy) return false;
-    const isWhole = lease.mode === "exclusive" && worker.lane.spec.vramBytes === null;
-    const needed = isWhole ? neededBytes(context.state().policy, worker.lane, lease.gpu) : lease.vramBytes;
-    return context.host.freeBytes(gpu) >= needed;
-  });
-}
-
 function prepare(context: Context, preparation: Preparation): void {
   const { workerId } = preparation;
   context.report({ type: "worker-step", workerId, step: "environment" });
@@ -143,10 +127,19 @@ function prepare(context: Context, preparation: Preparation): void {
   context.later(drawMs(context.rng, 500), () => {
     if (preparation.aborted) return;
     if (fails) return reportStartFailed(context, preparation, "program");
+    if (!isPreparedHere(context, workerId)) return reportStartFailed(context, preparation, "unprepared");
     context.report({ type: "worker-step", workerId, step: "spawn" });
     // Memory that was free may have been taken while the environment was prepared, so it is looked at again.
     waitForMemory(context, preparation, () => spawn(context, preparation));
   });
+}
+
+/** Somebody may have removed it, or changed what it is made of. */
+function isPreparedHere({ state, host, rng }: Context, workerId: number): boolean {
+  const spec = state().workers.get(workerId)?.lane.spec;
+  if (spec === undefined || spec.needsPreparation === null) return true;
+  if (rng.chance(host.faults.startFails / 2)) host.prepared.delete(spec.key);
+  return host.prepared.has(spec.key);
 }
 
 function spawn(context: Context, preparation: Preparation): void {

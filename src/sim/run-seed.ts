@@ -1,6 +1,7 @@
 import { assert } from "../std/assert.ts";
 import { checkWaits } from "./check-waits.ts";
 import { createDiary, type Tally, type TraceEntry } from "./diary.ts";
+import { LONGEST_KEEP_ALIVE_MS } from "./lane-profiles.ts";
 import { chooseOptions, type SimOptions } from "./options.ts";
 import { createWorld, START_MS, type World } from "./world.ts";
 
@@ -86,24 +87,28 @@ function runToEnd(world: World, options: SimOptions): void {
     assert(world.nowMs < endAtMs, `jobs ${world.unfinished().join(", ")} do not finish in ${patienceMs} ms`);
     for (let turn = 0; turn < 20; turn++) assert(world.next(), "nothing will ever happen again");
   }
-  checkRest(world);
+  checkRest(world, options);
   if (options.backlogPerLane > 0)
     checkWaits(world.daemon.mirror, options.lanes, options.policy.quantumFactor);
 }
 
 /** Once all is finished and idle workers have had their time, only those remain that may stay for ever. */
-function checkRest(world: World): void {
-  const endAtMs = world.nowMs + 60_000;
+function checkRest(world: World, options: SimOptions): void {
+  const endAtMs = world.nowMs + 60_000 + longestSleepMs(options);
   while (world.nowMs < endAtMs && world.next());
   for (const worker of world.daemon.state?.workers.values() ?? []) {
     const { keepAliveMs, minReplicas } = worker.lane.spec;
-    const mayStay = worker.phase.state === "ready" && (keepAliveMs === null || minReplicas > 0);
-    assert(mayStay, `${worker.name} is left over in state ${worker.phase.state}`);
-    assert(
-      world.host.programs.get(worker.id)?.state === "ready",
-      `${worker.name} counts as ready and is dead`,
-    );
+    const { state } = worker.phase;
+    const mayStay = (state === "ready" || state === "asleep") && (keepAliveMs === null || minReplicas > 0);
+    assert(mayStay, `${worker.name} is left over in state ${state}`);
+    const program = world.host.programs.get(worker.id)?.state;
+    assert(program === state, `${worker.name} counts as ${state} and is ${program ?? "missing"}`);
   }
+}
+
+/** Workers that sleep are kept for some keep-alives. */
+function longestSleepMs({ lanes }: SimOptions): number {
+  return lanes.some(({ spec }) => spec.sleep !== null) ? 4 * LONGEST_KEEP_ALIVE_MS : 0;
 }
 
 function describeError(error: Error): string {

@@ -2,6 +2,7 @@ import { neededBytes } from "../scheduler/capacity.ts";
 import type { Report, RunOutcome } from "../scheduler/events.ts";
 import type { Worker } from "../scheduler/model.ts";
 import { must } from "../std/assert.ts";
+import { claimsOf, move, toldBy } from "./small-moves.ts";
 import {
   addRun,
   type Crash,
@@ -30,6 +31,9 @@ type What =
   | "start fails"
   | "memory stays away"
   | "becomes ready"
+  | "falls asleep"
+  | "wakes"
+  | "neither sleeps nor wakes"
   | "exits"
   | "exits, memory late"
   | "exits badly"
@@ -103,6 +107,7 @@ function addProgram(world: SmallWorld, program: Program, may: Add, fault: Add): 
   }
   if (program.oneShot || !world.stopOrdered.has(id)) fault("exits badly", id);
   if (program.state === "loading" && !world.stopOrdered.has(id)) may("becomes ready", id);
+  if (world.moveOrdered.has(id) && !world.stopOrdered.has(id)) addMove(world, program, may, fault);
   if (program.oneShot) return;
   for (const run of program.runs) {
     if (run.outcome !== null) continue;
@@ -113,12 +118,21 @@ function addProgram(world: SmallWorld, program: Program, may: Add, fault: Add): 
   }
 }
 
+function addMove(world: SmallWorld, { workerId: id }: Program, may: Add, fault: Add): void {
+  const worker = world.state.workers.get(id);
+  if (worker?.phase.state === "falling-asleep") may("falls asleep", id);
+  else if (worker?.phase.state !== "waking") return;
+  else if (hasMemory(world, worker)) may("wakes", id);
+  fault("neither sleeps nor wakes", id);
+}
+
 function hasMemory(world: SmallWorld, worker: Worker): boolean {
   return worker.leases.every((lease) => {
     const gpu = must(world.gpus[lease.gpu.index], "a GPU of the scope");
     let freeBytes = gpu.totalBytes - gpu.residueBytes;
-    for (const { claims } of world.live)
-      for (const claim of claims) if (claim.gpu === gpu) freeBytes -= claim.vramBytes;
+    for (const { claims, workerId } of world.live)
+      for (const claim of claims)
+        if (claim.gpu === gpu && workerId !== worker.id) freeBytes -= claim.vramBytes;
     const isWhole = worker.lane.spec.vramBytes === null;
     const needed = isWhole ? neededBytes(world.state.policy, worker.lane, lease.gpu) : lease.vramBytes;
     return freeBytes >= needed;
@@ -208,6 +222,9 @@ type ProgramAct =
   | "start fails"
   | "memory stays away"
   | "becomes ready"
+  | "falls asleep"
+  | "wakes"
+  | "neither sleeps nor wakes"
   | "exits"
   | "exits, memory late"
   | "exits badly";
@@ -225,6 +242,10 @@ function changeProgram(world: SmallWorld, what: ProgramAct, workerId: number): r
     case "becomes ready":
       must(world.programs.get(workerId), "a program").state = "ready";
       return toldBy(world, workerId, { type: "worker-ready", workerId, endpoint: null });
+    case "falls asleep":
+    case "wakes":
+    case "neither sleeps nor wakes":
+      return move(world, what, workerId);
     case "exits":
       return exit(world, workerId, world.stopOrdered.has(workerId) ? 143 : 0);
     case "exits badly":
@@ -248,16 +269,13 @@ function spawn(world: SmallWorld, workerId: number): readonly Report[] {
     fence: worker.fence,
     laneKey: worker.lane.spec.key,
     oneShot,
-    claims: worker.leases.map(({ gpu, mode, vramBytes }) => ({
-      gpu: must(world.gpus[gpu.index], "a GPU of the scope"),
-      mode,
-      vramBytes,
-    })),
+    claims: claimsOf(world, worker),
     state: oneShot ? "ready" : "loading",
     exit: null,
     result: null,
     runs: [],
     watchers: new Set(),
+    movers: null,
   };
   for (const other of world.live) checkNeighbours(program, other);
   world.programs.set(workerId, program);
@@ -269,13 +287,7 @@ function spawn(world: SmallWorld, workerId: number): readonly Report[] {
 function exit(world: SmallWorld, workerId: number, exitCode: number): readonly Report[] {
   const program = must(world.programs.get(workerId), `worker ${workerId} has a program`);
   world.live.delete(program);
+  world.moveOrdered.delete(workerId);
   endProgram(program, { exitCode, detail: null });
   return toldBy(world, workerId, exitOf(program));
-}
-
-/** News that this daemon has not heard yet comes first, and in one turn with what follows from it. */
-function toldBy(world: SmallWorld, workerId: number, report: Report): readonly Report[] {
-  const earlier = world.workerNews.get(workerId) ?? [];
-  world.workerNews.delete(workerId);
-  return [...earlier, report];
 }

@@ -3,12 +3,14 @@ import { checkInvariants } from "../scheduler/invariants.ts";
 import type { Policy, State } from "../scheduler/model.ts";
 import { pendingEffects, restore } from "../scheduler/restore.ts";
 import { step } from "../scheduler/step.ts";
+import { assert } from "../std/assert.ts";
 import { checkOverdue } from "./check-overdue.ts";
 import { checkTransition, createMemory, forget, rememberEvents } from "./check-transition.ts";
 import { compareStates } from "./compare-states.ts";
 import { SCOPE_GPU_BYTES, type Scope } from "./explore-scopes.ts";
 import { createMirror, type Mirror } from "./mirror.ts";
-import { healthyGpu, type VirtualGpu } from "./virtual-host.ts";
+import { healthyGpu } from "./virtual-host.ts";
+import type { VirtualGpu } from "./virtual-machine.ts";
 import { checkNewRun, type Program, type Run } from "./virtual-program.ts";
 
 /**
@@ -25,6 +27,7 @@ export interface SmallWorld {
   readonly memory: ReturnType<typeof createMemory>;
   /** Programs that were told to end, and runs that were told to. */
   readonly stopOrdered: Set<number>;
+  readonly moveOrdered: Set<number>;
   readonly cancelOrdered: Set<number>;
   state: State;
   /** What this daemon has in hand: starts that have no program yet, and news that has not reached it, by worker or job. */
@@ -65,6 +68,7 @@ export function createSmallWorld(scope: Scope): SmallWorld {
     mirror,
     memory: createMemory(),
     stopOrdered: new Set(),
+    moveOrdered: new Set(),
     cancelOrdered: new Set(),
     state: restore(POLICY, mirror.rows()),
     starting: new Set(),
@@ -102,6 +106,7 @@ export function readingsOf(world: SmallWorld): SeenGpu[] {
 /** The daemon dies and another one begins from the database: takes over what is there, looks at the time and the GPUs. */
 export function restart(world: SmallWorld): void {
   world.starting.clear();
+  world.moveOrdered.clear();
   world.workerNews.clear();
   world.jobNews.clear();
   forget(world.memory);
@@ -158,11 +163,17 @@ type Effect = ReturnType<typeof pendingEffects>[number];
 
 function perform(world: SmallWorld, effect: Effect): void {
   switch (effect.type) {
+    case "prepare-lane":
+      return assert(false, `no lane of the scopes needs anything, but ${effect.laneKey} does`);
     case "start-worker":
       world.starting.add(effect.workerId);
       return;
     case "stop-worker":
       return stopWorker(world, effect.workerId);
+    case "sleep-worker":
+    case "wake-worker":
+      world.moveOrdered.add(effect.workerId);
+      return;
     case "run-job":
       return runJob(world, effect.workerId, effect.jobId, effect.attempt);
     case "cancel-job":

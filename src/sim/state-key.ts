@@ -74,7 +74,8 @@ function workerKey(world: SmallWorld, worker: Worker): unknown {
     phase.state,
     phase.state === "starting" ? phase.step : null,
     phase.state === "draining" || phase.state === "stopping" ? phase.reason : null,
-    phase.state === "ready" ? elapsedSince(world, phase.idleSinceMs) : null,
+    phase.state === "draining" && phase.sleeps === true,
+    phase.state === "ready" || phase.state === "asleep" ? elapsedSince(world, phase.idleSinceMs) : null,
     elapsedSince(world, phase.sinceMs),
     worker.pinned,
     worker.leases.map(({ gpu }) => gpu.index),
@@ -83,6 +84,7 @@ function workerKey(world: SmallWorld, worker: Worker): unknown {
     world.programs.get(id)?.state,
     world.starting.has(id),
     world.stopOrdered.has(id),
+    world.moveOrdered.has(id),
     world.workerNews.get(id)?.map(({ type }) => type),
   ];
 }
@@ -94,7 +96,11 @@ function laneKey(world: SmallWorld, lane: Lane): unknown {
     lane.queue.size > 0 ? elapsedSince(world, lane.waitingSinceMs) : null,
     // Every third failed start ends a job, and the pauses between them grow up to the seventh.
     [lane.startFailures % 3, Math.min(lane.startFailures, 7)],
+    Math.min(lane.crashes, 5),
+    lane.preparation.state,
     aheadOf(world, lane.retryAtMs),
     Math.round(Math.log2(quantumMs(world.state, lane))),
+    lane.learned.sleepFailures,
+    aheadOf(world, lane.learned.noSleepUntilMs),
   ];
 }

@@ -180,10 +180,16 @@ function residentsOf({ lanes }: SimOptions): LaneSpec[] {
   return lanes.map(({ spec }) => spec).filter(({ residency }) => residency === "resident");
 }
 
-function aboutWorker({ rng, daemon }: UsersParts): Request | undefined {
+function canSleep({ lanes }: SimOptions): boolean {
+  return lanes.some(({ spec }) => spec.sleep !== null);
+}
+
+function aboutWorker({ rng, daemon, options }: UsersParts): Request | undefined {
   const ids = [...(daemon.state?.workers.keys() ?? [])];
   if (ids.length === 0) return undefined;
   const workerId = rng.pick(ids);
+  if (canSleep(options) && rng.chance(0.3))
+    return { type: rng.pick(["sleep-worker", "wake-worker"] as const), workerId };
   if (rng.chance(0.4)) return { type: "stop-worker", workerId, force: rng.chance(0.5) };
   return { type: "pin-worker", workerId, pinned: rng.chance(0.5) };
 }

@@ -1,32 +1,29 @@
-import type { SeenGpu, SeenWorker, WorkerExit } from "../scheduler/events.ts";
+import type { SeenGpu, SeenWorker } from "../scheduler/events.ts";
 import type { Job } from "../scheduler/job-model.ts";
-import type { LeaseMode, Worker } from "../scheduler/model.ts";
+import type { Worker } from "../scheduler/model.ts";
 import { assert, must } from "../std/assert.ts";
 import type { Rng } from "../std/rng.ts";
 import type { Agenda } from "./agenda.ts";
-import type { LaneProfile } from "./lane-profiles.ts";
 import type { FaultRates, GpuOptions, SimOptions } from "./options.ts";
+import {
+  checkFences,
+  checkMemory,
+  claimsOf,
+  die,
+  drawMs,
+  type HostParts,
+  type VirtualGpu,
+} from "./virtual-machine.ts";
 import {
   checkNeighbours,
   checkNewRun,
-  endProgram,
   endRun,
+  type Moved,
   outcomeOf,
   type Program,
   type Run,
 } from "./virtual-program.ts";
-
-export interface VirtualGpu {
-  readonly uuid: string;
-  readonly index: number;
-  readonly totalBytes: number;
-  foreignBytes: number;
-  healthy: boolean;
-  /** Memory that the driver has not taken back from programs that are gone. */
-  residueBytes: number;
-  readonly nvlinkPeers: readonly string[];
-  readonly numaNode: number | null;
-}
+import { residueOf, sleepProgram, wakeProgram } from "./virtual-sleep.ts";
 
 /** The machine under the daemon: its GPUs and the programs on them. It outlives every daemon. */
 export interface VirtualHost {
@@ -36,6 +33,8 @@ export interface VirtualHost {
   readonly live: ReadonlySet<Program>;
   /** All runs of a job there ever were, oldest first. */
   readonly runs: ReadonlyMap<number, readonly Run[]>;
+  /** Lanes whose environment or image is there. */
+  readonly prepared: Set<string>;
   faults: FaultRates;
   /** The driver answers nobody: what the GPUs show is unknown. */
   driverHangs: boolean;
@@ -49,23 +48,13 @@ export interface VirtualHost {
   /** Hands a job over, or finds the run that was handed over before. Null: refused, the program is gone. */
   runJob(program: Program | undefined, jobId: number, attempt: number): Run | null;
   cancelJob(program: Program, jobId: number): void;
+  /** Has a program give its memory back, or take it again; whoever asks while it does so is told as well. */
+  sleep(program: Program, tell: (news: Moved) => void): void;
+  wake(program: Program, worker: Worker, tell: (news: Moved) => void): void;
+  /** What the driver shows of a program that sleeps; null = it does not tell. */
+  residueOf(program: Program): number | null;
   /** TERM now, KILL after the grace. */
   terminate(program: Program, graceMs: number): void;
-}
-
-interface HostParts {
-  readonly agenda: Agenda;
-  readonly rng: Rng;
-  readonly profiles: ReadonlyMap<string, LaneProfile>;
-  readonly gpus: ReadonlyMap<string, VirtualGpu>;
-  readonly programs: Map<number, Program>;
-  readonly live: Set<Program>;
-  readonly runs: Map<number, Run[]>;
-  /** The highest fence that any program, and any with an exclusive lease, ever had on a GPU; all fences ever used. */
-  readonly lastFences: Map<VirtualGpu, Record<LeaseMode, number>>;
-  readonly fences: Set<number>;
-  faults: FaultRates;
-  driverHangs: boolean;
 }
 
 /** A healthy host with the GPUs of `options` and nothing running. */
@@ -81,8 +70,10 @@ export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): Virtu
     programs: new Map(),
     live: new Set(),
     runs: new Map(),
+    prepared: new Set(),
     lastFences: new Map(),
     fences: new Set(),
+    seesWorkers: options.seesWorkers,
     faults: options.faults,
     driverHangs: false,
   };
@@ -94,6 +85,10 @@ export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): Virtu
     runJob: (program: Program | undefined, jobId: number, attempt: number) =>
       runJob(host, program, jobId, attempt),
     cancelJob: (program: Program, jobId: number) => cancelJob(host, program, jobId),
+    sleep: (program: Program, tell: (news: Moved) => void) => sleepProgram(host, program, tell),
+    wake: (program: Program, worker: Worker, tell: (news: Moved) => void) =>
+      wakeProgram(host, program, worker, tell),
+    residueOf: (program: Program) => residueOf(host, program),
     terminate: (program: Program, graceMs: number) => terminate(host, program, graceMs),
   });
 }
@@ -103,7 +98,8 @@ function uuidOf(index: number): string {
 }
 
 /** A GPU with nothing on it. */
-export function healthyGpu(index: number, { totalBytes, nvlinkPeers, numaNode }: GpuOptions): VirtualGpu {
+export function healthyGpu(index: number, options: GpuOptions): VirtualGpu {
+  const { totalBytes, nvlinkPeers, numaNode, vendor, parent } = options;
   return {
     uuid: uuidOf(index),
     index,
@@ -113,24 +109,25 @@ export function healthyGpu(index: number, { totalBytes, nvlinkPeers, numaNode }:
     residueBytes: 0,
     nvlinkPeers: (nvlinkPeers ?? []).map(uuidOf),
     numaNode: numaNode ?? null,
+    vendor: vendor ?? null,
+    parent: parent ?? null,
   };
 }
 
-/** A time between a tenth of `mostMs` and all of it. */
-export function drawMs(rng: Rng, mostMs: number): number {
-  return Math.ceil(mostMs * (0.1 + 0.9 * rng.next()));
-}
-
 function readingOf(gpu: VirtualGpu): SeenGpu {
-  const { uuid, index, totalBytes, healthy, nvlinkPeers, numaNode } = gpu;
+  const { uuid, index, totalBytes, healthy, nvlinkPeers, numaNode, vendor, parent } = gpu;
   const foreignBytes = gpu.foreignBytes + gpu.residueBytes;
-  return { uuid, index, totalBytes, healthy, foreignBytes, nvlinkPeers, numaNode };
+  return { uuid, index, totalBytes, healthy, foreignBytes, nvlinkPeers, numaNode, vendor, parent };
 }
 
 /** A program that has what it needs shows what it needs; one that has less takes all that it has. */
 function seeWorkers(host: HostParts): SeenWorker[] {
   const seen: SeenWorker[] = [];
   for (const { workerId, laneKey, state, claims } of host.live) {
+    if (state === "asleep") {
+      seen.push({ workerId, vramBytes: Math.max(0, ...claims.map((claim) => claim.vramBytes)) });
+      continue;
+    }
     const needBytes = host.profiles.get(laneKey)?.vramNeedBytes;
     if (state !== "ready" || claims.length === 0 || needBytes === undefined) continue;
     const vramBytes = Math.max(...claims.map((claim) => Math.min(claim.vramBytes, needBytes)));
@@ -160,36 +157,22 @@ function startProgram(host: HostParts, worker: Worker): Program {
     fence: worker.fence,
     laneKey: worker.lane.spec.key,
     oneShot: worker.lane.spec.residency === "one-shot",
-    claims: worker.leases.map(({ gpu, mode, vramBytes }) => ({
-      gpu: must(host.gpus.get(gpu.uuid), `there is no ${gpu.uuid}`),
-      mode,
-      vramBytes,
-    })),
+    claims: claimsOf(host, worker),
     state: "loading",
     exit: null,
     result: null,
     runs: [],
     watchers: new Set(),
+    movers: null,
   };
   checkFences(host, program);
   for (const other of host.live) checkNeighbours(program, other);
   host.programs.set(program.workerId, program);
   host.live.add(program);
+  checkMemory(host, program);
   if (program.oneShot) startOnlyJob(host, program, [...worker.jobs]);
   else load(host, program);
   return program;
-}
-
-/** Fences only grow, and each is used by one program; only sharers of a GPU may start in any order. */
-function checkFences(host: HostParts, { workerId, fence, claims }: Program): void {
-  assert(!host.fences.has(fence), `fence ${fence} was used by two programs`);
-  host.fences.add(fence);
-  for (const { gpu, mode } of claims) {
-    const last = host.lastFences.get(gpu) ?? { exclusive: 0, shared: 0 };
-    const newest = mode === "exclusive" ? Math.max(last.exclusive, last.shared) : last.exclusive;
-    assert(newest < fence, `worker ${workerId} on GPU ${gpu.index}: the fence did not grow`);
-    host.lastFences.set(gpu, { ...last, [mode]: Math.max(last[mode], fence) });
-  }
 }
 
 function load(host: HostParts, program: Program): void {
@@ -222,6 +205,7 @@ function runJob(host: HostParts, program: Program | undefined, jobId: number, at
   if (program === undefined) return null;
   const known = program.runs.find((run) => run.jobId === jobId && run.attempt === attempt);
   if (known) return known;
+  assert(program.state !== "asleep", `job ${jobId} is handed to worker ${program.workerId}, which sleeps`);
   if (program.state !== "ready") return null;
   const run = addRun(host, program, jobId, attempt);
   const { rng, faults, agenda } = host;
@@ -264,17 +248,4 @@ function terminate(host: HostParts, program: Program, graceMs: number): void {
   host.agenda.later(heeds ? drawMs(rng, graceMs * 0.9) : graceMs, () =>
     die(host, program, heeds ? 143 : 137),
   );
-}
-
-/** The program is gone; the driver takes its memory back a little later. */
-function die(host: HostParts, program: Program, exitCode: number, cause?: WorkerExit["cause"]): void {
-  if (program.state === "dead") return;
-  host.live.delete(program);
-  for (const { gpu, vramBytes } of program.claims) {
-    gpu.residueBytes += vramBytes;
-    host.agenda.later(host.rng.chance(0.5) ? 0 : drawMs(host.rng, 1_500), () => {
-      gpu.residueBytes -= vramBytes;
-    });
-  }
-  endProgram(program, { exitCode, detail: null, cause });
 }

@@ -1,7 +1,7 @@
 import type { RunOutcome, WorkerExit } from "../scheduler/events.ts";
-import type { LeaseMode } from "../scheduler/model.ts";
+import type { HeldMode } from "../scheduler/model.ts";
 import { assert } from "../std/assert.ts";
-import type { VirtualGpu } from "./virtual-host.ts";
+import type { VirtualGpu } from "./virtual-machine.ts";
 
 /** One run of a job inside a program. It lives on while the daemon is down, and so does its outcome. */
 export interface Run {
@@ -11,24 +11,32 @@ export interface Run {
   readonly watchers: Set<(outcome: RunOutcome) => void>;
 }
 
+/** What a program holds of a GPU. */
+export interface Claim {
+  readonly gpu: VirtualGpu;
+  readonly mode: HeldMode;
+  readonly vramBytes: number;
+}
+
 /** A worker's program as the world sees it. */
 export interface Program {
   readonly workerId: number;
   readonly fence: number;
   readonly laneKey: string;
   readonly oneShot: boolean;
-  readonly claims: readonly {
-    readonly gpu: VirtualGpu;
-    readonly mode: LeaseMode;
-    readonly vramBytes: number;
-  }[];
-  state: "loading" | "ready" | "dead";
+  claims: readonly Claim[];
+  state: "loading" | "ready" | "asleep" | "waking" | "dead";
   exit: WorkerExit | null;
   /** What a one-shot program's exit means for its job. */
   result: RunOutcome | null;
   readonly runs: Run[];
   readonly watchers: Set<(news: "ready" | "exited") => void>;
+  /** Who waits for it to fall asleep or wake up; null while it does neither. */
+  movers: Set<(news: Moved) => void> | null;
 }
+
+/** What came of an order to sleep or to wake. */
+export type Moved = "done" | "failed" | "unable";
 
 /** An outcome with nothing to show. */
 export function outcomeOf(kind: RunOutcome["kind"], exitCode: number | null = null): RunOutcome {
@@ -64,7 +72,7 @@ export function endProgram(program: Program, exit: WorkerExit): void {
 export function checkNeighbours(program: Program, other: Program): void {
   for (const { gpu, mode } of program.claims) {
     const claim = other.claims.find((candidate) => candidate.gpu === gpu);
-    if (claim === undefined) continue;
+    if (claim === undefined || claim.mode === "residue") continue;
     const isExclusive = mode === "exclusive" || claim.mode === "exclusive";
     const pair = `workers ${other.workerId} and ${program.workerId}`;
     assert(!isExclusive, `${pair} run on GPU ${gpu.index} at once though one has it exclusively`);

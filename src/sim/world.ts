@@ -5,7 +5,8 @@ import { createDiary, type Diary, note } from "./diary.ts";
 import { noFaults, type SimOptions } from "./options.ts";
 import { createUsers, type Users } from "./users.ts";
 import { createDaemon, type VirtualDaemon } from "./virtual-daemon.ts";
-import { createHost, drawMs, type VirtualHost } from "./virtual-host.ts";
+import { createHost, type VirtualHost } from "./virtual-host.ts";
+import { drawMs } from "./virtual-machine.ts";
 
 /** A host, a daemon and its users in virtual time. */
 export interface World {

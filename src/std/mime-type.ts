@@ -48,3 +48,10 @@ const TYPES: Readonly<Record<string, string>> = {
 export function mimeTypeOf(name: string): string | null {
   return TYPES[extname(name).toLowerCase()] ?? null;
 }
+
+/** The extension with its dot for a MIME type ("image/png" gives ".png"), or null for a type that is not known here. */
+export function extensionOf(type: string): string | null {
+  const bare = type.split(";")[0]?.trim().toLowerCase();
+  // The last of several is the usual one: .jpg, .tiff, .txt.
+  return Object.keys(TYPES).findLast((extension) => TYPES[extension] === bare) ?? null;
+}

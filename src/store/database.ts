@@ -9,7 +9,7 @@ export type Database = Sqlite.Database;
 /** Databases up to this size are checked page by page at every start; larger ones when SQLite finds a fault. */
 const QUICK_CHECK_MAX_BYTES = 64 * 2 ** 20;
 
-/** How long a commit waits for another program's lock. The daemon stands still meanwhile, so it is short. */
+/** How long a start waits for another program's lock. Afterwards nothing does: the daemon would stand still meanwhile. */
 const BUSY_TIMEOUT_MS = 1_000;
 
 /** SQLite's header begins the file; the schema's version is a big-endian number in it (fileformat2, 1.3). */
@@ -40,11 +40,25 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
         migrate(db, steps, version);
       }
       fs.chmodSync(file, 0o600);
+      db.pragma("busy_timeout = 0");
       return db;
     } catch (error) {
       db.close();
       throw error;
     }
+  });
+}
+
+/**
+ * Opens the database for reading beside the one who writes: it sees what is committed, and nothing of a transaction that
+ * is still open.
+ * @throws Failure as `openDatabase`
+ */
+export function openReader(file: string): Database {
+  return translate(file, () => {
+    const db = new Sqlite(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    db.pragma("cache_size = -4000");
+    return db;
   });
 }
 
@@ -54,7 +68,7 @@ function connect(file: string): Database {
     db.pragma("synchronous = FULL");
     db.pragma("foreign_keys = ON");
     db.pragma("cache_size = -16000");
-    db.pragma(`journal_size_limit = ${64 * 2 ** 20}`);
+    db.pragma(`journal_size_limit = ${8 * 2 ** 20}`);
     return db;
   } catch (error) {
     db.close();
@@ -188,6 +202,17 @@ function toStoreFailure(file: string, error: unknown): unknown {
       hint: `fuser ${file}`,
       cause: error,
     });
+  }
+  if (code === "SQLITE_IOERR_FSYNC" || code === "SQLITE_IOERR_DIR_FSYNC") {
+    return new Failure(
+      "store/failing",
+      `the disk of ${path.dirname(file)} does not keep what is written to it`,
+      {
+        why: `${why}: after this nobody knows what is on it`,
+        hint: `dmesg | tail; then orch up, on a disk that works`,
+        cause: error,
+      },
+    );
   }
   if (
     code.startsWith("SQLITE_READONLY") ||

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
 import type { SubmissionKey } from "../scheduler/events.ts";
 import type { Job, JobPhase } from "../scheduler/job-model.ts";
 import type { Worker } from "../scheduler/model.ts";
@@ -6,24 +7,39 @@ import { rowOfExtras, rowOfHold } from "../scheduler/rows.ts";
 import { rowOfTerms } from "../scheduler/terms.ts";
 import type { Changes, JobEnd, LogEntry } from "../scheduler/transition.ts";
 import { KEY_LIFE_MS } from "./array-queries.ts";
+import { createCheckpointer } from "./checkpoint.ts";
 import { type Database, translate } from "./database.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
 import { writeTimetable } from "./timetable.ts";
+import { writeLeases } from "./write-leases.ts";
 
-/** Makes what a step changed durable, in one transaction. */
+/** Makes what one step changed, or several, durable in one transaction. */
 export interface Journal {
   /**
-   * Returns the sequence numbers of the log lines written, in order.
-   * @throws Failure store/full and others; nothing of the step is on disk then.
+   * Opens the transaction. `large`: its log is copied into the database beside the event loop, not within `commit`.
+   * @throws Failure store/busy, at once, while another program writes; and others
    */
-  commit(changes: Changes): readonly number[];
+  begin(large?: boolean): void;
+  /**
+   * Writes what a step changed into the open transaction. Returns the sequence numbers of its log lines, in order.
+   * @throws Failure store/full and others; `undo` is to be called then.
+   */
+  write(changes: Changes): readonly number[];
+  /** Writes out most of what the open transaction holds, beside the event loop, so that `commit` is short. */
+  flush(): Promise<void>;
+  /** Makes it durable. @throws Failure as `write` */
+  commit(): void;
+  /** Nothing of the open transaction is on disk. Does nothing where none is open. */
+  undo(): void;
 }
 
 /** The journal of an open database. */
 export function createJournal(db: Database): Journal {
   const sql = prepareStatements(db);
   const known: KnownIds = { environments: new Map(), accountSets: new Map() };
-  const write = db.transaction((changes: Changes): number[] => {
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commit = db.prepare("COMMIT");
+  const write = (changes: Changes): number[] => {
     const counts = new Map<string, number>();
     for (const lane of changes.lanes)
       sql.putLane.run(
@@ -36,14 +52,15 @@ export function createJournal(db: Database): Journal {
       sql.putAccount.run(key, usageMs, Math.ceil(usageAtMs));
     for (const { key, run } of changes.runGroups) sql.putRunGroup.run(key, JSON.stringify(run));
     for (const { id, maxActive } of changes.newArrays) sql.insertArray.run(id, maxActive);
-    for (const gpu of changes.gpus) sql.putGpu.run(gpu.uuid, gpu.index, gpu.totalBytes);
+    for (const { uuid, index, totalBytes, vendor, parent, quarantine } of changes.gpus) {
+      const kept = quarantine === null ? null : JSON.stringify(quarantine);
+      sql.putGpu.run(uuid, index, totalBytes, vendor, parent, kept);
+    }
     for (const gone of changes.workersGone) writeGone(sql, gone);
     for (const { lease, atMs } of changes.leasesReleased)
       sql.releaseLease.run(atMs, lease.worker.id, lease.gpu.uuid);
     for (const worker of changes.workers) writeWorker(sql, worker);
-    for (const { lease, atMs } of changes.leasesGranted) {
-      sql.grantLease.run(lease.worker.id, lease.gpu.uuid, lease.mode, lease.vramBytes, lease.fence, atMs);
-    }
+    writeLeases(sql, changes);
     for (const { workerId, identity } of changes.identities)
       sql.setIdentity.run(JSON.stringify(identity), workerId);
     for (const { workerId, endpoint, atMs } of changes.endpoints)
@@ -52,21 +69,32 @@ export function createJournal(db: Database): Journal {
     writeJobs(sql, changes, counts, known);
     for (const [state, change] of counts) if (change !== 0) sql.count.run(state, change);
     return changes.log.map((entry) => writeLog(sql, entry));
-  });
+  };
+  const checkpointer = createCheckpointer(db);
   return {
-    commit(changes) {
-      if (isEmpty(changes)) return [];
-      return translate(db.name, () => {
-        try {
-          return write.immediate(changes);
-        } catch (error) {
-          known.environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
-          known.accountSets.clear();
-          throw error;
-        }
-      });
+    begin(large = false) {
+      translate(db.name, () => begin.run());
+      if (large) checkpointer.expectMuch();
+    },
+    write: (changes) => (isEmpty(changes) ? [] : translate(db.name, () => write(changes))),
+    flush: () => syncFile(`${db.name}-wal`),
+    commit() {
+      translate(db.name, () => commit.run());
+      checkpointer.look();
+    },
+    undo() {
+      known.environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
+      known.accountSets.clear();
+      if (db.inTransaction) db.exec("ROLLBACK");
     },
   };
+}
+
+/** Trouble shows at the commit, which syncs again. */
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file).catch(() => null);
+  await handle?.datasync().catch(() => undefined);
+  await handle?.close();
 }
 
 /** Rows that many jobs share, by their content. */
@@ -144,7 +172,9 @@ function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: Kn
     uid: payload.uid,
     user: payload.user,
     retryOf: payload.retryOf,
+    correlation: payload.correlation ?? null,
     resumeCommand: payload.resumeCommand == null ? null : JSON.stringify(payload.resumeCommand),
+    terminal: payload.terminal == null ? null : JSON.stringify(payload.terminal),
     ...changingColumns(job),
   });
   if (payload.submissionKey !== undefined) writeKey(sql, job, payload.uid, payload.submissionKey);

@@ -1,3 +1,4 @@
+import type { Terminal } from "../scheduler/events.ts";
 import type { TermsRow } from "../scheduler/terms.ts";
 import type { Json } from "../std/json.ts";
 import { type ArrayQueries, createArrayQueries } from "./array-queries.ts";
@@ -33,8 +34,11 @@ export interface JobRow {
   readonly arrayId: number | null;
   readonly arrayIndex: number | null;
   readonly scheduleId: number | null;
+  /** The caller's; null = one of its own, which follows from its id. */
+  readonly correlation: string | null;
   /** What a command runs instead once it has been preempted. */
   readonly resumeCommand: readonly string[] | null;
+  readonly terminal: Terminal | null;
   readonly preemptible: number;
   readonly output: Json;
   readonly artifacts: Json;
@@ -54,6 +58,8 @@ export interface EventRow {
   readonly atMs: number;
   readonly type: string;
   readonly jobId: number | null;
+  /** That the job was given; null = none, or no job. */
+  readonly correlation: string | null;
   readonly worker: string | null;
   readonly gpu: string | null;
   readonly text: string;
@@ -129,6 +135,10 @@ export interface Queries extends ArrayQueries {
   events(filter: { jobId: number | null; after: number; limit: number }): EventRow[];
   lastEventSeq(): number;
   worker(id: number): WorkerRow | undefined;
+  /** The newest worker of that name. */
+  workerByName(name: string): WorkerRow | undefined;
+  /** Ids of jobs that were given this correlation id, oldest first: the newest `limit` of them. */
+  jobsOfCorrelation(correlation: string, limit: number): number[];
   /** Newest first; `live` leaves out those that are gone. */
   workers(filter: { live: boolean; limit: number }): WorkerRow[];
   /** UUIDs of the GPUs that a worker holds or held. */
@@ -141,12 +151,13 @@ const JOB_COLUMNS = `j.id, j.runtime, j.lane, j.state, j.priority, j.retries, j.
   j.worker_id AS workerId, w.name AS workerName, j.submitted_at AS submittedAtMs, j.started_at AS startedAtMs,
   j.finished_at AS finishedAtMs, j.exit_code AS exitCode, j.reason_code AS reasonCode, j.reason_text AS reasonText,
   j.after, j.params, j.command, j.cwd, j.summary, j.label, j.uid, j.user, j.retry_of AS retryOf, j.array_id AS arrayId, j.array_index AS arrayIndex, j.schedule_id AS scheduleId,
-  j.resume_command AS resumeCommand, j.preemptible, j.output, j.artifacts
+  j.resume_command AS resumeCommand, j.terminal, j.preemptible, j.correlation, j.output, j.artifacts
   FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id`;
 const WORKER_COLUMNS = `id, name, lane, runtime, fence, state, pinned, identity, endpoint, created_at AS createdAtMs,
   ready_at AS readyAtMs, gone_at AS goneAtMs, exit_code AS exitCode, detail FROM workers`;
-const EVENT_COLUMNS = "seq, at AS atMs, type, job_id AS jobId, worker, gpu, text FROM events";
-const LIVE_WORKERS = "state IN ('starting','ready','draining','stopping')";
+const EVENT_COLUMNS = `seq, at AS atMs, type, job_id AS jobId, worker, gpu, text,
+  (SELECT correlation FROM jobs WHERE id = job_id) AS correlation FROM events`;
+const LIVE_WORKERS = "state NOT IN ('gone','failed')";
 
 const FINISHED_STATES = ["succeeded", "failed", "cancelled"];
 // A run that is over before the scheduler heard of its start has none on the job, but on its attempt.
@@ -189,6 +200,10 @@ export function createQueries(db: Database): Queries {
   const allEvents = db.prepare(`SELECT ${EVENT_COLUMNS} WHERE seq > ? ORDER BY seq LIMIT ?`);
   const lastSeq = db.prepare("SELECT MAX(seq) FROM events").pluck();
   const worker = db.prepare(`SELECT ${WORKER_COLUMNS} WHERE id = ?`);
+  const workerByName = db.prepare(`SELECT ${WORKER_COLUMNS} WHERE name = ? ORDER BY id DESC LIMIT 1`);
+  const ofCorrelation = db
+    .prepare("SELECT id FROM jobs WHERE correlation = ? ORDER BY id DESC LIMIT ?")
+    .pluck();
   const gpusOf = db.prepare("SELECT gpu FROM leases WHERE worker_id = ? ORDER BY gpu").pluck();
   const meta = db.prepare("SELECT value FROM meta WHERE key = ?").pluck();
   const setMeta = db.prepare(
@@ -212,6 +227,8 @@ export function createQueries(db: Database): Queries {
       (jobId === null ? allEvents.all(after, limit) : jobEvents.all(jobId, after, limit)) as EventRow[],
     lastEventSeq: () => (lastSeq.get() as number | null) ?? 0,
     worker: (id) => worker.get(id) as WorkerRow | undefined,
+    workerByName: (name) => workerByName.get(name) as WorkerRow | undefined,
+    jobsOfCorrelation: (correlation, limit) => (ofCorrelation.all(correlation, limit) as number[]).reverse(),
     workers: ({ live, limit }) =>
       db
         .prepare(`SELECT ${WORKER_COLUMNS} ${live ? `WHERE ${LIVE_WORKERS}` : ""} ORDER BY id DESC LIMIT ?`)
@@ -222,7 +239,7 @@ export function createQueries(db: Database): Queries {
   };
 }
 
-type JsonColumn = "after" | "params" | "command" | "resumeCommand" | "output" | "artifacts";
+type JsonColumn = "after" | "params" | "command" | "resumeCommand" | "terminal" | "output" | "artifacts";
 type RawJob = Omit<JobRow, JsonColumn> & Record<JsonColumn, string | null>;
 
 /** Newest first. Each state is a walk of its own along the index, so rare states cost no look at all the others. */
@@ -252,6 +269,7 @@ function toJob(row: RawJob | undefined): JobRow | undefined {
     params: JSON.parse(row.params ?? "{}") as Record<string, Json>,
     command: row.command === null ? null : (JSON.parse(row.command) as string[]),
     resumeCommand: row.resumeCommand === null ? null : (JSON.parse(row.resumeCommand) as string[]),
+    terminal: row.terminal === null ? null : (JSON.parse(row.terminal) as Terminal),
     output: row.output === null ? null : (JSON.parse(row.output) as Json),
     artifacts: row.artifacts === null ? null : (JSON.parse(row.artifacts) as Json),
   };

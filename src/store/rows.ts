@@ -1,6 +1,7 @@
 import { nothingLearned, type RunStats } from "../scheduler/learned.ts";
-import type { LeaseMode, WorkerPhase } from "../scheduler/model.ts";
+import type { HeldMode } from "../scheduler/model.ts";
 import type { AccountRow, ArrayRow, GpuRow, JobRow, LaneRow, Rows, WorkerRow } from "../scheduler/rows.ts";
+import type { WorkerPhase } from "../scheduler/worker-phase.ts";
 import { type Database, damaged, translate } from "./database.ts";
 import { readTimetable } from "./timetable.ts";
 
@@ -14,9 +15,13 @@ export function readRows(db: Database): Rows {
   return translate(db.name, () => {
     const number = (sql: string): number => (db.prepare(sql).pluck().get() as number | null) ?? 0;
     const lanes = readLanes(db);
-    const gpus = db
-      .prepare(`SELECT uuid, idx AS "index", total_bytes AS totalBytes FROM gpus`)
-      .all() as GpuRow[];
+    const gpuRows = db
+      .prepare(`SELECT uuid, idx AS "index", total_bytes AS totalBytes, vendor, parent, quarantine FROM gpus`)
+      .all() as (Omit<GpuRow, "quarantine"> & { quarantine: string | null })[];
+    const gpus = gpuRows.map((row) => ({
+      ...row,
+      quarantine: parse<GpuRow["quarantine"]>(db, row.quarantine ?? "null"),
+    }));
     const workers = readWorkers(db);
     const laneKeys = new Set(lanes.map(({ spec }) => spec.key));
     const flaw = findWorkerFlaw(workers, laneKeys, new Set(gpus.map(({ uuid }) => uuid)));
@@ -87,7 +92,15 @@ interface StoredWorker {
 }
 
 /** Specs that an older version wrote lack what came later. */
-const laterSpec = { cpuCores: 0, ramBytes: 0, minReplicas: 0, minResidencyMs: 0 };
+const laterSpec = {
+  gpuVendor: null,
+  cpuCores: 0,
+  ramBytes: 0,
+  minReplicas: 0,
+  minResidencyMs: 0,
+  needsPreparation: null,
+  sleep: null,
+};
 
 function readLanes(db: Database): LaneRow[] {
   const rows = db.prepare("SELECT spec, learned, arrivals FROM lanes").all() as {
@@ -112,7 +125,7 @@ function readWorkers(db: Database): WorkerRow[] {
     "SELECT gpu, mode, vram_bytes AS vramBytes FROM leases WHERE worker_id = ? AND released_at IS NULL",
   );
   const rows = db
-    .prepare("SELECT * FROM workers WHERE state IN ('starting','ready','draining','stopping') ORDER BY id")
+    .prepare("SELECT * FROM workers WHERE state NOT IN ('gone','failed') ORDER BY id")
     .all() as StoredWorker[];
   return rows.map((row) => ({
     id: row.id,
@@ -123,7 +136,7 @@ function readWorkers(db: Database): WorkerRow[] {
     pinned: row.pinned === 1,
     backfillUntilMs: row.backfill_until,
     phase: parse<WorkerPhase>(db, row.phase),
-    leases: leases.all(row.id) as { gpu: string; mode: LeaseMode; vramBytes: number }[],
+    leases: leases.all(row.id) as { gpu: string; mode: HeldMode; vramBytes: number }[],
   }));
 }
 

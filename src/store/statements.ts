@@ -7,6 +7,7 @@ export type Statements = ReturnType<typeof prepareStatements>;
 export function prepareStatements(db: Database) {
   return {
     ...prepareShared(db),
+    ...prepareLeases(db),
     putLane: db.prepare(
       `INSERT INTO lanes (key, spec, learned, arrivals) VALUES (?, ?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET spec = excluded.spec, learned = excluded.learned,
@@ -17,33 +18,31 @@ export function prepareStatements(db: Database) {
        ON CONFLICT (key) DO UPDATE SET usage_ms = excluded.usage_ms, usage_at = excluded.usage_at`,
     ),
     putGpu: db.prepare(
-      `INSERT INTO gpus (uuid, idx, total_bytes) VALUES (?, ?, ?)
-       ON CONFLICT (uuid) DO UPDATE SET idx = excluded.idx, total_bytes = excluded.total_bytes`,
+      `INSERT INTO gpus (uuid, idx, total_bytes, vendor, parent, quarantine) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (uuid) DO UPDATE SET idx = excluded.idx, total_bytes = excluded.total_bytes,
+         vendor = excluded.vendor, parent = excluded.parent, quarantine = excluded.quarantine`,
     ),
     putWorker: db.prepare(
       `INSERT INTO workers (id, name, lane, runtime, fence, state, phase, pinned, backfill_until, created_at)
        VALUES (:id, :name, :lane, :runtime, :fence, :state, :phase, :pinned, :backfillUntil, :createdAt)
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, phase = excluded.phase, pinned = excluded.pinned,
-         backfill_until = excluded.backfill_until`,
+         fence = excluded.fence, backfill_until = excluded.backfill_until`,
     ),
     endWorker: db.prepare(
       "UPDATE workers SET state = ?, gone_at = ?, exit_code = ?, detail = ? WHERE id = ?",
     ),
     setIdentity: db.prepare("UPDATE workers SET identity = ? WHERE id = ?"),
     setEndpoint: db.prepare("UPDATE workers SET endpoint = ?, ready_at = ? WHERE id = ?"),
-    grantLease: db.prepare(
-      "INSERT INTO leases (worker_id, gpu, mode, vram_bytes, fence, granted_at) VALUES (?, ?, ?, ?, ?, ?)",
-    ),
-    releaseLease: db.prepare("UPDATE leases SET released_at = ? WHERE worker_id = ? AND gpu = ?"),
     stateOf: db.prepare("SELECT state FROM jobs WHERE id = ?"),
     insertJob: db.prepare(
       `INSERT INTO jobs (id, runtime, lane, state, priority, retries, time_limit_ms, attempts, worker_id, submitted_at,
          started_at, hold, ending, after, params, command, cwd, environment_id, summary, label, uid, user, retry_of,
-         retry_delay_ms, account_set, preemptible, estimate_key, extras, array_id, array_index, resume_command, schedule_id)
+         retry_delay_ms, account_set, preemptible, estimate_key, extras, array_id, array_index, resume_command, schedule_id,
+         terminal, correlation)
        VALUES (:id, :runtime, :lane, :state, :priority, :retries, :timeLimitMs, :attempts, :workerId, :submittedAt,
          :startedAt, :hold, :ending, :after, :params, :command, :cwd, :environmentId, :summary, :label, :uid,
          :user, :retryOf, :retryDelayMs, :accountSet, :preemptible, :estimateKey, :extras, :arrayId, :arrayIndex,
-         :resumeCommand, :scheduleId)`,
+         :resumeCommand, :scheduleId, :terminal, :correlation)`,
     ),
     updateJob: db.prepare(
       `UPDATE jobs SET state = :state, attempts = :attempts, worker_id = COALESCE(:workerId, worker_id),
@@ -93,5 +92,17 @@ function prepareShared(db: Database) {
     ),
     putEnvironment: db.prepare("INSERT OR IGNORE INTO environments (digest, variables) VALUES (?, ?)"),
     environmentOf: db.prepare("SELECT id FROM environments WHERE digest = ?"),
+  };
+}
+
+function prepareLeases(db: Database) {
+  return {
+    grantLease: db.prepare(
+      "INSERT INTO leases (worker_id, gpu, mode, vram_bytes, fence, granted_at) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    resizeLease: db.prepare(
+      "UPDATE leases SET mode = ?, vram_bytes = ?, fence = ? WHERE worker_id = ? AND gpu = ?",
+    ),
+    releaseLease: db.prepare("UPDATE leases SET released_at = ? WHERE worker_id = ? AND gpu = ?"),
   };
 }

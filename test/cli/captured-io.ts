@@ -31,7 +31,7 @@ export interface IoOptions {
 export function captureIo(options: IoOptions = {}): CapturedIo {
   const stdout = sink(options.columns);
   const stderr = sink(options.columns);
-  const handlers = new Map<InterruptSignal, Set<() => void>>();
+  const handlers = new Map<string, Set<() => void>>();
   const io: Io = {
     stdin: Readable.from([options.stdin ?? ""]),
     stdout: stdout.stream,

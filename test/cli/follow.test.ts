@@ -14,7 +14,11 @@ type Line = LineOf<"GET /follow">;
 
 const running = jobView({ id: 42, state: "running", reason: null, startedAt: "2026-01-02T00:01:00Z" });
 const line = (job: ReturnType<typeof jobView>): Line => ({ type: "job", job });
-const log = (text: string): Line => ({ type: "log", job: 42, text });
+let logged = 0;
+const log = (text: string): Line => {
+  logged += text.length;
+  return { type: "log", job: 42, text, cursor: `42.1@${logged}` };
+};
 const end: Line = { type: "end" };
 const failed = finishedJob({ state: "failed", exitCode: 3, reason: { code: "exit", text: "exit code 3" } });
 
@@ -160,8 +164,10 @@ describe("orch run", () => {
   it("goes on when the daemon returns, and prints nothing twice", async () => {
     using temp = tempDir();
     const socket = join(temp.path, "s.sock");
+    const urls: string[] = [];
     const answer = (lines: readonly Line[], cut: boolean) =>
       createServer((request, response) => {
+        urls.push(request.url ?? "");
         if (request.method === "POST") {
           response.end(JSON.stringify(jobView()));
           return;
@@ -170,19 +176,18 @@ describe("orch run", () => {
         response.write(text, () => (cut ? response.destroy() : response.end()));
         if (cut) first.close();
       });
-    const first = answer([line(running), log("one\nt")], true).listen(socket);
+    const cut = log("one\nt");
+    const first = answer([line(running), cut], true).listen(socket);
     await until("the first daemon", () => first.listening);
     const captured = captureIo({ socket });
     const done = main(["run", "--", "make"], captured.io);
     await until("the loss", () => captured.stderr().includes("lost the daemon"));
-    const second = answer(
-      [line(running), log("one\ntwo\n"), log("three\n"), line(finishedJob()), end],
-      false,
-    );
+    const second = answer([line(running), log("wo\n"), log("three\n"), line(finishedJob()), end], false);
     await until("the first daemon's end", () => !first.listening);
     second.listen(socket);
     expect(await done).toBe(0);
     expect(captured.stdout()).toBe("one\ntwo\nthree\n");
+    expect(decodeURIComponent(urls.at(-1) ?? "")).toContain(`resume=${cut.type === "log" ? cut.cursor : ""}`);
     second.closeAllConnections();
     await new Promise((resolve) => second.close(resolve));
   });

@@ -91,3 +91,11 @@ it("shows links and NUMA nodes where they make a difference", async () => {
 it("says that there are none", async () => {
   expect(await print([])).toMatchObject({ stdout: "", stderr: "no GPUs\n" });
 });
+
+it("names the boards of MIG instances", async () => {
+  const parent = "GPU-0a1b2c3d-0000-0000-0000-000000000000";
+  const instance = gpuView({ index: 100, uuid: "MIG-1111", parent });
+  const { stdout } = await print([instance, gpuView({ index: 1, uuid: "GPU-bbbb" })]);
+  expect(stdout.replace(/ +/g, " ")).toContain(`GPU INSTANCE OF BOARD\n100 MIG-1111 ${parent}\n`);
+  expect((await print([gpuView({})])).stdout).not.toContain("INSTANCE");
+});

@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 import { Failure } from "../../src/std/failure.ts";
 import { serveAnswers } from "../client/socket-server.ts";
 import { orch } from "./captured-io.ts";
-import { finishedJob, gpuView, jobDetail, jobView, sdxl, statusView, workerView } from "./sample-views.ts";
+import {
+  finishedJob,
+  gpuView,
+  jobDetail,
+  jobView,
+  logLine,
+  sdxl,
+  statusView,
+  workerView,
+} from "./sample-views.ts";
 
 describe("orch ls", () => {
   const jobs = [
@@ -182,18 +191,19 @@ it("logs prints the text as it is, --json one object a line; events likewise", a
     at: "2026-01-02T00:00:00Z",
     type: "job-queued",
     job: 1,
+    correlation: "0123abcd-1",
     worker: null,
     gpu: null,
     text: "a\nb",
   };
   await using server = await serveAnswers({
-    "GET /jobs/:job/logs": () => [{ text: "one\ntw" }, { text: "o\r\u001b[1mx" }],
+    "GET /logs": () => [logLine("one\ntw"), logLine("o\r\u001b[1mx")],
     "GET /events": () => [event, event],
   });
   expect((await orch(["logs", "1"], server)).stdout).toBe("one\ntwo\r\u001b[1mx");
   expect((await orch(["logs", "1", "--json"], server)).stdout.split("\n")).toHaveLength(3);
   await orch(["logs", "-f", "-n", "5", "1"], server);
-  expect(server.seen.at(-1)?.input).toEqual({ job: "1", follow: "true", tail: "5" });
+  expect(server.seen.at(-1)?.input).toEqual({ jobs: "1", follow: "true", tail: "5" });
   expect((await orch(["events"], server)).stdout).toBe(
     `${"2026-01-02T00:00:00Z  job-queued            a b\n".repeat(2)}`,
   );

@@ -31,7 +31,7 @@ beforeAll(async () => {
         open.yes = false;
       });
       while (open.yes) {
-        yield { type: "log", job: 7, text: `${"y\n".repeat(20_000)}` };
+        yield { type: "log", job: 7, text: `${"y\n".repeat(20_000)}`, cursor: "7.1@0" };
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },

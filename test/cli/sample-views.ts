@@ -1,4 +1,5 @@
 import type { RuntimeDetail } from "../../src/protocol/learned-view.ts";
+import type { LogLine } from "../../src/protocol/log-views.ts";
 import type { GpuView, JobDetail, JobView, StatusView, WorkerView } from "../../src/protocol/views.ts";
 
 /** A queued job, with what the test changes. */
@@ -16,6 +17,7 @@ export function jobView(changes: Partial<JobView> = {}): JobView {
     progress: null,
     summary: "a fox",
     label: null,
+    correlation: "0123abcd-1",
     array: null,
     user: "ada",
     submittedAt: "2026-01-02T00:00:00Z",
@@ -64,8 +66,11 @@ export function gpuView(changes: Partial<GpuView> = {}): GpuView {
   return {
     index: 0,
     uuid: "GPU-0a1b2c3d-0000-0000-0000-000000000000",
+    vendor: "nvidia",
+    parent: null,
     name: "Virtual GPU",
     healthy: true,
+    quarantine: null,
     detail: null,
     memory: {
       totalBytes: 24 * 2 ** 30,
@@ -124,6 +129,8 @@ export function statusView(changes: Partial<StatusView> = {}): StatusView {
     startedAt: "2026-01-02T00:00:00Z",
     uptimeMs: 65_000,
     probe: "virtual",
+    longestStallMs: 3,
+    walBytes: 4_096,
     gpus: [gpuView()],
     workers: [workerView()],
     jobs: { held: 0, queued: 2, starting: 0, running: 1, succeeded: 5, failed: 0, cancelled: 0 },
@@ -160,4 +167,20 @@ export const sdxl: RuntimeDetail = {
   switchMs: null,
   problem: null,
   lanes: [],
+  groups: [],
 };
+
+/** A piece of the log of job 42. */
+export function logLine(text: string, more: Partial<LogLine> = {}): LogLine {
+  return {
+    text,
+    at: null,
+    source: "job",
+    job: 42,
+    attempt: 1,
+    worker: "run-1",
+    correlation: "0123abcd-42",
+    cursor: "42.1@0",
+    ...more,
+  };
+}

@@ -6,6 +6,7 @@ import { createClient } from "../../src/client/client.ts";
 import { linesOf } from "../../src/client/lines.ts";
 import { encodeRequest } from "../../src/client/request.ts";
 import { Failure } from "../../src/std/failure.ts";
+import { logLine } from "../cli/sample-views.ts";
 import { listen, serveAnswers, tempDir } from "./socket-server.ts";
 
 async function collect<T>(lines: AsyncIterable<T>): Promise<T[]> {
@@ -131,9 +132,9 @@ describe("stream", () => {
     });
     await using server = await serveAnswers({
       async *"GET /jobs/:job/logs"() {
-        yield { text: "one\n" };
+        yield logLine("one\n");
         await gate;
-        yield { text: "two\n" };
+        yield logLine("two\n");
       },
     });
     const texts: string[] = [];
@@ -148,7 +149,16 @@ describe("stream", () => {
   it("turns an error line into a failure, after the lines before it", async () => {
     await using server = await serveAnswers({
       *"GET /events"() {
-        yield { seq: 1, at: "2026-01-01T00:00:00Z", type: "x", job: null, worker: null, gpu: null, text: "" };
+        yield {
+          seq: 1,
+          at: "2026-01-01T00:00:00Z",
+          type: "x",
+          job: null,
+          correlation: null,
+          worker: null,
+          gpu: null,
+          text: "",
+        };
         throw new Failure("daemon/stopping", "the daemon is stopping");
       },
     });

@@ -32,6 +32,21 @@ describe("loadConfig", () => {
       fairShareHalfLife: 7 * 86_400_000,
       priorities: { low: -100, normal: 0, high: 100 },
       quotas: {},
+      group: null,
+      admins: null,
+      allowRootJobs: false,
+      workerUser: null,
+      cgroups: "auto",
+      limitCpus: false,
+      maxProcesses: null,
+      mps: false,
+      containerEngine: "auto",
+      containerGlobalArgs: [],
+      containerArgs: [],
+      logMaxBytes: 64 * 2 ** 20,
+      logKeepParts: 16,
+      logMaxAge: 30 * 86_400_000,
+      logTotal: 20 * 2 ** 30,
       logLevel: "info",
     });
     expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(["default"]));
@@ -68,6 +83,20 @@ describe("loadConfig", () => {
     expect((await load()).origins.cpuCores.kind).toBe("default");
   });
 
+  it("takes every switch by its variable", async () => {
+    const env = {
+      ORCH_ALLOW_ROOT_JOBS: "yes",
+      ORCH_LIMIT_CPUS: "1",
+      ORCH_GROUP: "gpu",
+      ORCH_MAX_PROCESSES: "50",
+    };
+    const { config } = await load({ env });
+    expect(config).toMatchObject({ allowRootJobs: true, limitCpus: true, group: "gpu", maxProcesses: 50 });
+    await expect(load({ env: { ORCH_ALLOW_ROOT_JOBS: "perhaps" } })).rejects.toThrow(
+      "allowRootJobs cannot be",
+    );
+  });
+
   it.each(["0", "false", "no", "off"])("ORCH_AUTOSTART=%s turns it off", async (text) => {
     expect((await load({ env: { ORCH_AUTOSTART: text } })).config.autostart).toBe(false);
   });
@@ -94,6 +123,15 @@ describe("loadConfig", () => {
       code: "config/invalid",
       message: expect.stringMatching(message),
       ...(hint === undefined ? {} : { hint: expect.stringMatching(hint) }),
+    });
+  });
+
+  it("refuses logs too small to be rotated, and takes null for no limit", async () => {
+    write("config.yaml", "logMaxAge: null\nlogTotal: 5GiB\n");
+    expect((await load()).config).toMatchObject({ logMaxAge: null, logTotal: 5 * 2 ** 30 });
+    await expect(load({ env: { ORCH_LOG_MAX_BYTES: "1KiB" } })).rejects.toMatchObject({
+      message: 'ORCH_LOG_MAX_BYTES: logMaxBytes cannot be "1KiB"',
+      why: "expected at least 64KiB",
     });
   });
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -93,6 +93,20 @@ describe("the socket folder", () => {
       expect.objectContaining({ code: "permission/denied", why: expect.stringMatching(why) }),
     );
   });
+
+  it.skipIf(uid !== 0)(
+    "may be root's for a group: members connect to what root alone can have put there",
+    () => {
+      mkdirSync(join(dir, "run"));
+      chmodSync(join(dir, "run"), 0o750);
+      expect(() => verifyRunDir(pathsIn(), 1000)).not.toThrow();
+      chmodSync(join(dir, "run"), 0o770);
+      expect(() => verifyRunDir(pathsIn(), 1000)).toThrow();
+      chownSync(join(dir, "run"), 1001, 0);
+      chmodSync(join(dir, "run"), 0o750);
+      expect(() => verifyRunDir(pathsIn(), 1000)).toThrow();
+    },
+  );
 
   it("is refused when it belongs to somebody else, but not when ORCH_SOCKET chose it", () => {
     mkdirSync(join(dir, "run"), { mode: 0o700 });

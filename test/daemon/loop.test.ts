@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createLoop, type LoopOptions } from "../../src/daemon/loop.ts";
+import { createLoop } from "../../src/daemon/loop.ts";
+import type { LoopOptions } from "../../src/daemon/loop-options.ts";
 import { commandLane } from "../../src/operations/new-job.ts";
 import type { Effect } from "../../src/scheduler/effects.ts";
 import type { NewJob, Report, Request } from "../../src/scheduler/events.ts";
@@ -47,12 +48,16 @@ function startLoop() {
   };
   const options: LoopOptions = {
     restore: () => restore(policy, readRows(db)),
-    commit(changes) {
-      world.tries += 1;
-      world.obstacle?.();
-      commits.push(changes);
-      return journal.commit(changes);
+    journal: {
+      ...journal,
+      write(changes) {
+        world.tries += 1;
+        world.obstacle?.();
+        commits.push(changes);
+        return journal.write(changes);
+      },
     },
+    watch: (_what, work) => work(),
     perform: (effect) => void effects.push(effect),
     fire: () => {},
     committed: () => {},

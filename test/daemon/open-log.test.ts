@@ -24,7 +24,29 @@ test("the log is private, appended to, and written at once", () => {
   }
 });
 
-test("a disk that is full costs lines, not the daemon, and no endless memory", () => {
+test("fields that bear the names of secrets are hidden, at any depth", () => {
+  const dir = mkdtempSync(join(tmpdir(), "orch-log-"));
+  try {
+    const file = join(dir, "daemon.log");
+    const log = openLog(file, "info");
+    const env = { PATH: "/bin", HF_TOKEN: "canary-value" };
+    log.info(
+      { launch: { argv: ["python3"], env: [env] }, apiKey: "canary-value", err: new Error("why") },
+      "planned",
+    );
+    const text = readFileSync(file, "utf8");
+    expect(text).not.toContain("canary-value");
+    expect(JSON.parse(text)).toMatchObject({
+      launch: { argv: ["python3"], env: [{ PATH: "/bin", HF_TOKEN: "[hidden]" }] },
+      apiKey: "[hidden]",
+      err: { message: "why" },
+    });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("a disk that is full costs lines, not the daemon, and no endless memory [fault 8]", () => {
   const log = openLog("/dev/full", "info");
   const before = process.memoryUsage().heapUsed;
   for (let line = 0; line < 20_000; line++) log.info({ line, filler: "x".repeat(1000) }, "into the void");

@@ -8,6 +8,7 @@ const Anything = z.any();
 const echo = operation({
   route: "POST /echo/:job",
   summary: "gives back its input",
+  who: "all",
   input: z.object({ job: JobId, text: z.string().optional(), params: Params.optional() }).strict(),
   output: Anything,
   run: async (_ctx, input) => input,
@@ -15,6 +16,7 @@ const echo = operation({
 const look = operation({
   route: "GET /look",
   summary: "gives back its input",
+  who: "all",
   input: z
     .object({
       flag: Flag.default(false),
@@ -29,6 +31,7 @@ const look = operation({
 const large = operation({
   route: "POST /large",
   summary: "takes more",
+  who: "all",
   input: z.object({ text: z.string() }).strict(),
   output: Anything,
   maxBodyBytes: 3 * 2 ** 20,
@@ -80,7 +83,7 @@ describe("path and body", () => {
       /deeper than 64 levels/,
     ],
   };
-  test.each(Object.entries(refused))("%s is refused", async (_what, [body, message]) => {
+  test.each(Object.entries(refused))("%s is refused [fault 48]", async (_what, [body, message]) => {
     const answer = await post(body);
     expect(answer.status).toBe(400);
     expect(answer.code).toBe("request/malformed");

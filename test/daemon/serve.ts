@@ -3,6 +3,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
+import { admitOwner } from "../../src/daemon/admit.ts";
 import type { IdentifyPeer } from "../../src/daemon/peer-credentials.ts";
 import type { AnyOperation } from "../../src/daemon/router.ts";
 import { startServer } from "../../src/daemon/server.ts";
@@ -23,12 +24,14 @@ export async function serve(
   const dir = mkdtempSync(join(tmpdir(), "orch-server-"));
   const socket = options.socket ?? join(dir, "orch.sock");
   const logged: string[] = [];
+  const owner = { uid: process.getuid?.() ?? 0, user: "owner" };
   const starting = startServer({
-    socketPath: socket,
+    socket: { path: socket, gid: null },
     operations: operations as readonly AnyOperation[],
     ctx: {} as Context,
     identifyPeer: options.identifyPeer ?? null,
-    owner: { uid: process.getuid?.() ?? 0, user: "owner" },
+    owner,
+    admit: admitOwner(owner),
     log: pino({ level: "trace" }, { write: (line: string) => void logged.push(line) }),
   });
   const removeDir = (): void => rmSync(dir, { recursive: true, force: true });

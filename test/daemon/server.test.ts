@@ -25,6 +25,7 @@ const None = z.object({}).strict();
 const whoami = operation({
   route: "GET /whoami",
   summary: "the caller",
+  who: "all",
   input: None,
   output: z.any(),
   run: async (_ctx, _input, caller) => caller,
@@ -34,6 +35,7 @@ function streamOf(run: (signal: AbortSignal) => AsyncIterable<unknown>) {
   return streamOperation({
     route: "GET /stream",
     summary: "lines",
+    who: "all",
     input: None,
     output: z.any(),
     run: (_ctx, _input, _caller, signal) => run(signal),
@@ -54,6 +56,7 @@ describe("an answer", () => {
     const broken = operation({
       route: "GET /broken",
       summary: "fails",
+      who: "all",
       input: None,
       output: z.any(),
       run: async () => {
@@ -115,7 +118,7 @@ describe("a stream", () => {
     expect(answer.text.trim().split("\n")).toEqual(['{"n":1}', JSON.stringify({ error: failure.toBody() })]);
   });
 
-  test("waits for a slow reader, with little in memory, and goes on with it", async () => {
+  test("waits for a slow reader, with little in memory, and goes on with it [fault 47]", async () => {
     let made = 0;
     const line = "x".repeat(64 * 1024);
     await using served = await serve([
@@ -201,7 +204,7 @@ describe("the socket", () => {
     expect(process.umask()).toBe(before);
   });
 
-  test("that an earlier daemon left behind is replaced", async () => {
+  test("that an earlier daemon left behind is replaced [fault 16]", async () => {
     await using first = await serve([whoami]);
     const path = join(first.dir, "left.sock");
     execFileSync("python3", [
@@ -279,6 +282,7 @@ describe("the caller", () => {
       uid: process.getuid?.(),
       user: "owner",
       pid: 0,
+      isAdmin: true,
     });
   });
 });

@@ -33,11 +33,11 @@ async function ask(socketPath: string): Promise<string> {
   return text.split("\r\n\r\n")[1] ?? "";
 }
 
-it("makes a socket anew that was removed, again and again, and with its folder", async () => {
+it("makes a socket anew that was removed, again and again, and with its folder [fault 16]", async () => {
   const socketPath = path.join(dir, "run", "orch.sock");
   fs.mkdirSync(path.dirname(socketPath));
-  await listenOn(server, socketPath);
-  const guard = guardSocket(server, socketPath, pino({ level: "silent" }));
+  await listenOn(server, { path: socketPath, gid: null });
+  const guard = guardSocket(server, { path: socketPath, gid: null }, pino({ level: "silent" }));
   await guard.look();
   expect(await ask(socketPath)).toBe("here");
   for (const gone of [socketPath, socketPath, path.dirname(socketPath)]) {
@@ -52,8 +52,8 @@ it("makes a socket anew that was removed, again and again, and with its folder",
 
 it("leaves alone what somebody else has put there", async () => {
   const socketPath = path.join(dir, "orch.sock");
-  await listenOn(server, socketPath);
-  const guard = guardSocket(server, socketPath, pino({ level: "silent" }));
+  await listenOn(server, { path: socketPath, gid: null });
+  const guard = guardSocket(server, { path: socketPath, gid: null }, pino({ level: "silent" }));
   fs.rmSync(socketPath);
   fs.writeFileSync(socketPath, "mine");
   await guard.look();

@@ -30,7 +30,7 @@ async function expectRanOnce(home: OrchHome, job: number): Promise<void> {
 }
 
 describe("a running command", () => {
-  it("survives kill -9 of the daemon and keeps its exit code", async () => {
+  it("survives kill -9 of the daemon and keeps its exit code [fault 4]", async () => {
     await using home = createHome();
     const first = await home.daemon();
     const job = await startWaiting(home);
@@ -41,7 +41,7 @@ describe("a running command", () => {
     await expectRanOnce(home, job);
   });
 
-  it("that ends while no daemon runs is known by its record", async () => {
+  it("that ends while no daemon runs is known by its record [fault 5]", async () => {
     await using home = createHome();
     const first = await home.daemon();
     const job = await startWaiting(home);

@@ -127,7 +127,7 @@ describe("a place that cannot be used", () => {
     expect(short).toMatchObject({ code: 0, stdout: "short\n" });
   });
 
-  it("is no trouble when an old socket lies there", async () => {
+  it("is no trouble when an old socket lies there [fault 16]", async () => {
     await using home = createHome();
     const first = await home.daemon();
     await first.kill();

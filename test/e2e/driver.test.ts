@@ -32,7 +32,7 @@ describe.skipIf(why !== null)(`a daemon on a driver${why === null ? "" : ` (${wh
   const reasonOf = async (host: Host, job: number) =>
     (await host.client.call("GET /jobs/:job/why", { job })).reason;
 
-  it("gives a program its GPU by UUID, whatever the index", async () => {
+  it("gives a program its GPU by UUID, whatever the index [fault 38]", async () => {
     await fake.play({ gpus: [second, first] });
     await using host = await start();
     const { gpus } = await host.client.call("GET /gpus", {});
@@ -46,7 +46,7 @@ describe.skipIf(why !== null)(`a daemon on a driver${why === null ? "" : ` (${wh
     expect(stdout.trim()).toMatch(/^PCI_BUS_ID GPU-(aaaa,GPU-bbbb|bbbb,GPU-aaaa)$/);
   });
 
-  it("grants nothing while a stranger holds the memory, names it, and goes on when it leaves", async () => {
+  it("grants nothing while a stranger holds the memory, names it, and goes on when it leaves [fault 33]", async () => {
     const held = { pid: stranger.pid ?? 0, vramBytes: 70 * GIB };
     await fake.play({ gpus: [{ ...first, usedBytes: 70 * GIB, processes: [held] }] });
     await using host = await start();
@@ -58,7 +58,7 @@ describe.skipIf(why !== null)(`a daemon on a driver${why === null ? "" : ` (${wh
     await host.until(job.id, "succeeded");
   });
 
-  it("waits for memory that the driver gives back late before it starts the program", async () => {
+  it("waits for memory that the driver gives back late before it starts the program [fault 32]", async () => {
     const freeAtMs = Date.now() + 2_500;
     // Nobody owns it any more, but it is not free yet: as after the exit of a large program.
     const late = { ...first, usedBytes: 70 * GIB, processes: [], release: { atMs: freeAtMs, usedBytes: 0 } };
@@ -82,7 +82,57 @@ describe.skipIf(why !== null)(`a daemon on a driver${why === null ? "" : ` (${wh
     for (const { id } of jobs) expect((await host.until(id, "succeeded")).gpus).toEqual(["GPU-bbbb"]);
   });
 
-  it("answers and runs jobs without GPUs while the driver hangs", async () => {
+  it("[fault 35] keeps a GPU that was lost out of use, also after a restart, until somebody clears it", async () => {
+    const lost = { ...first, error: NVML_ERROR_GPU_IS_LOST };
+    await fake.play({ gpus: [first, second] });
+    await using host = await start();
+    await fake.play({ gpus: [lost, second] });
+    const quarantined = async () => {
+      const { gpus } = await host.client.call("GET /gpus", {});
+      return gpus.find(({ uuid }) => uuid === first.uuid)?.quarantine;
+    };
+    expect(await until("it is taken out of use", quarantined)).toMatchObject({ code: "lost" });
+    expect((await host.cli("gpus")).stdout).toMatch("quarantine (lost)");
+    const refused = await host.cli("gpus", "clear", "0");
+    expect(refused).toMatchObject({ code: 6 });
+    expect(refused.stderr).toMatch(/GPU 0 is still not in order\n {2}why: .*NVML error 15/);
+    await fake.play({ gpus: [first, second] });
+    await host.kill();
+    await host.start();
+    expect(await until("it is still out of use", quarantined)).toMatchObject({ code: "lost" });
+    const both = await host.sh("true", { gpus: 2 });
+    expect(await reasonOf(host, both.id)).toMatchObject({ code: "gpu-unavailable" });
+    expect(await host.cli("gpus", "clear", "0")).toMatchObject({
+      code: 0,
+      stdout: "GPU 0 is in use again\n",
+    });
+    await host.until(both.id, "succeeded");
+    expect((await host.cli("gpus", "clear", "0")).stderr).toMatch("GPU 0 is not in quarantine");
+    expect((await host.cli("gpus", "clear", "7")).stderr).toMatch('there is no GPU "7"');
+  });
+
+  it("takes a GPU out of use of which the driver reports an Xid that no program causes", async () => {
+    await fake.play({ gpus: [first, second] });
+    await using host = await start();
+    const codes = async () => {
+      const { gpus } = await host.client.call("GET /gpus", { processes: true });
+      return gpus.map(({ quarantine }) => quarantine?.text ?? null);
+    };
+    await codes();
+    await fake.play({ gpus: [{ ...first, xids: [31] }, second] });
+    expect(await codes()).toEqual([null, null]);
+    await fake.play({
+      gpus: [
+        { ...first, xids: [31] },
+        { ...second, xids: [79] },
+      ],
+    });
+    await until("it is out of use", async () => (await codes())[1]);
+    expect(await codes()).toEqual([null, "the driver reported Xid 79"]);
+    expect(await host.cli("gpus", "clear", "1")).toMatchObject({ code: 0 });
+  });
+
+  it("answers and runs jobs without GPUs while the driver hangs [fault 37]", async () => {
     await fake.play({ gpus: [first] });
     await using host = await start();
     await fake.play({ gpus: [first], hang: "nvmlDeviceGetCount_v2" });

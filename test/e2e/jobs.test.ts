@@ -53,7 +53,7 @@ describe("orch cancel", () => {
     expect(existsSync(join(home.dir, "ran"))).toBe(false);
   });
 
-  it("stops a starting job before its program runs", async () => {
+  it("drops a job whose environment is being built, before its program runs [fault 46]", async () => {
     await using home = createHome();
     // The environment of its own takes seconds to build.
     addRuntime(home, "slow", ["python3", "-c", `open("${home.dir}/ran", "w")`], {
@@ -63,7 +63,9 @@ describe("orch cancel", () => {
     home.write("runtimes/slow/requirements.txt", "");
     await home.daemon();
     const job = await submit(home, "slow");
-    await untilState(home, job, "starting");
+    const why = async () =>
+      (await home.client.call("GET /jobs/:job/why", { job })).reason?.code === "preparing";
+    await until("it is being built", why);
     await cancel(home, job);
     expect((await untilState(home, job, "cancelled")).reason?.code).toBe("cancelled");
     expect(existsSync(join(home.dir, "ran"))).toBe(false);
@@ -88,7 +90,7 @@ describe("orch cancel", () => {
     expect(next).toMatchObject({ state: "succeeded", worker, output: { tag: "next" } });
   });
 
-  it("drops a job that waits for a switch, and what is there goes on", async () => {
+  it("drops a job that waits for a switch, and what is there goes on [fault 46]", async () => {
     await using home = await createHost();
     const running = await submit(home, "left", "--ms", "700");
     await untilState(home, running, "running");
@@ -106,7 +108,7 @@ describe("orch cancel", () => {
     expect((await untilOver(home, await submit(home, "left"))).state).toBe("succeeded");
   });
 
-  it("refuses what is over already, and what never was", async () => {
+  it("refuses what is over already, and what never was [fault 46]", async () => {
     await using home = await createHost();
     const job = await runDetached(home, "--", "true");
     await untilOver(home, job);

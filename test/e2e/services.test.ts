@@ -70,7 +70,7 @@ describe("a server with an API of its own", () => {
       return found.reason?.code === "start-failed" && found;
     });
     expect(reason?.text).toContain(
-      `port ${port}, which the runtime names, cannot be had: another program listens on it`,
+      `port ${port}, which the runtime names, cannot be had: it is held by pid ${process.pid} (node`,
     );
     await new Promise((resolve) => stranger.close(resolve));
     expect((await host.until(job, "succeeded")).attempts).toBe(1);

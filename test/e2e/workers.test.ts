@@ -80,7 +80,7 @@ describe("a worker", () => {
     expect((await untilOver(home, await submit(home, "left"))).state).toBe("succeeded");
   });
 
-  it("that ignores TERM is killed after its grace", async () => {
+  it("that ignores TERM is killed after its grace [fault 23]", async () => {
     await using home = createHome();
     const script = "trap '' TERM; echo began; while :; do sleep 0.1; done";
     addRuntime(home, "stubborn", ["sh", "-c", script], { protocol: "exec", stop: "500ms" });

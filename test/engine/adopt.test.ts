@@ -56,7 +56,7 @@ describe("after the daemon was killed", () => {
     expect(fixture.logOf(1)).toBe("late\n");
   });
 
-  test("an exit while nobody watches is known", async () => {
+  test("an exit while nobody watches is known [fault 5]", async () => {
     const identity = await startFromDaemonThatDies(fixture.launch(1, ["sh", "-c", UNTIL_TOLD]));
     writeFileSync(join(fixture.root, "go"), "");
     await until("the program ended", () => !isAlive(identity));
@@ -117,7 +117,7 @@ describe("inspect", () => {
     }
   });
 
-  test("a pid that belongs to another process by now is not taken for the worker", async () => {
+  test("a pid that belongs to another process by now is not taken for the worker [fault 18]", async () => {
     const stranger = spawn("sleep", ["60"], { detached: true });
     mkdirSync(fixture.dirOf(1));
     writeFileSync(join(fixture.dirOf(1), "pid"), `${stranger.pid} 1\n`);
@@ -138,7 +138,7 @@ describe("inspect", () => {
 });
 
 describe("a reused pid", () => {
-  test("is never signalled", async () => {
+  test("is never signalled [fault 18]", async () => {
     const stranger = await fixture.engine.start(fixture.launch(2, ["sleep", "60"]));
     mkdirSync(fixture.dirOf(1));
     writeFileSync(join(fixture.dirOf(1), "pid"), `${stranger.pid} 1\n`);

@@ -8,7 +8,7 @@ import { callEngine } from "../../src/engine/container-cli.ts";
 import { createImages } from "../../src/engine/container-image.ts";
 import { createEndedContainers } from "../../src/engine/ended-containers.ts";
 import { createContainerEngines, type FoundEngine } from "../../src/engine/find-container-engine.ts";
-import { gpuArguments } from "../../src/engine/gpu-arguments.ts";
+import { amdArguments, gpuArguments } from "../../src/engine/gpu-arguments.ts";
 import { createProcessEngine } from "../../src/engine/process.ts";
 import { systemClock } from "../../src/std/clock.ts";
 import { startDocker } from "../kit/docker.ts";
@@ -59,6 +59,35 @@ describe("looking for an engine", () => {
     const both = [engines.find(), engines.find()].map((asked) => refusal("engine/unavailable", asked));
     for (const failure of await Promise.all(both)) expect(failure.why).toMatch(/did not answer within 5 s/);
     expect(readFileSync(calls, "utf8")).toBe("x\nx\n");
+  });
+});
+
+describe("giving AMD GPUs to a container", () => {
+  const first = { node: "/dev/dri/renderD128", gid: 109 };
+  const second = { node: "/dev/dri/renderD129", gid: 109 };
+  const cdi = [
+    { name: "amd.com/gpu=all", nodes: ["/dev/kfd", first.node, second.node] },
+    { name: "amd.com/gpu=0", nodes: ["/dev/dri/card0", first.node, "/dev/kfd"] },
+  ];
+  const engine = (knowsCdi: boolean, isRootless = false, kind: "docker" | "podman" = "docker") =>
+    ({ kind, knowsCdi, isRootless }) as const;
+
+  test("takes the CDI device that brings this GPU alone, and its group", () => {
+    expect(amdArguments(engine(true), [first], cdi)).toEqual({
+      args: ["--device", "amd.com/gpu=0", "--group-add", "109"],
+      nodes: ["/dev/kfd", first.node],
+    });
+  });
+
+  test("gives the nodes themselves where a GPU is not listed, or the engine knows no CDI", () => {
+    const nodes = ["--device", "/dev/kfd", "--device", first.node, "--device", second.node];
+    expect(amdArguments(engine(true), [first, second], cdi).args).toEqual([...nodes, "--group-add", "109"]);
+    expect(amdArguments(engine(false, true, "podman"), [first, second], cdi).args).toEqual([
+      ...nodes,
+      "--group-add",
+      "keep-groups",
+    ]);
+    expect(amdArguments(engine(false, true), [first], []).args).toEqual(nodes.slice(0, 4));
   });
 });
 

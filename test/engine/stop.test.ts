@@ -61,7 +61,7 @@ describe("ensureStopped", () => {
     expect(await stop(identity, 20_000)).toEqual({ exitCode: 5, detail: null });
   });
 
-  test("one that ignores TERM is killed at the deadline, and the supervisor records it", async () => {
+  test("one that ignores TERM is killed at the deadline, and the supervisor records it [fault 23]", async () => {
     const identity = await start(["python3", "-c", STUBBORN]);
     await until("it ignores TERM", () => fixture.logOf(1).includes("up"));
     const startMs = performance.now();
@@ -103,7 +103,7 @@ describe("ensureStopped", () => {
     expect(fixture.logOf(1)).toContain("saved");
   });
 
-  test("a daemonised descendant is stopped too, though it left group and session and ignores TERM", async () => {
+  test("a daemonised descendant is stopped too, though it left group and session and ignores TERM [fault 24]", async () => {
     const parent = `${DAEMONISE}\ntime.sleep(60)`;
     const identity = await start(["python3", "-c", parent, "python3", "-c", STUBBORN]);
     const pid = await printedPid();
@@ -115,7 +115,7 @@ describe("ensureStopped", () => {
 });
 
 describe("what a program leaves behind", () => {
-  test("is gone when its end is told: a daemonised descendant", async () => {
+  test("is gone when its end is told: a daemonised descendant [fault 24]", async () => {
     const identity = await start(["python3", "-c", DAEMONISE, "sleep", "60"]);
     const exit = await fixture.engine.exited(fixture.dirOf(1), identity);
     expect(exit.exitCode).toBe(0);

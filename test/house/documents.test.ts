@@ -54,6 +54,8 @@ describe("the documents", () => {
     "SECURITY.md",
     "STYLE.md",
     "src/scheduler/README.md",
+    "docs/logs.md",
+    "docs/gpus.md",
   ];
 
   it.each(names)("%s names only files that are there", (name) => {

@@ -22,7 +22,12 @@ const rules: readonly Rule[] = [
   {
     banned: /["']koffi["']/,
     instead: "the one importer of its native library",
-    except: ["src/gpu/nvml-library.ts", "src/daemon/peer-credentials.ts", "src/engine/posix-spawn.ts"],
+    except: [
+      "src/gpu/nvml-library.ts",
+      "src/gpu/cuda-library.ts",
+      "src/daemon/peer-credentials.ts",
+      "src/engine/posix-spawn.ts",
+    ],
   },
   { banned: /\bexport default\b/, instead: "a named export", except: [] },
   {

@@ -33,20 +33,34 @@ export interface Load {
 }
 
 /** How often each kind is submitted. */
-const MIXED: Record<Kind, number> = { command: 12, "gpu-command": 2, alpha: 2, beta: 2, once: 1 };
-const MOSTLY_RESIDENTS: Record<Kind, number> = { command: 2, "gpu-command": 0, alpha: 4, beta: 4, once: 0 };
+const mixes = {
+  mixed: { command: 12, "gpu-command": 2, alpha: 2, beta: 2, once: 1 },
+  residents: { command: 2, "gpu-command": 0, alpha: 4, beta: 4, once: 0 },
+  commands: { command: 12, "gpu-command": 4, alpha: 0, beta: 0, once: 0 },
+} as const satisfies Record<string, Record<Kind, number>>;
+
+/** Which kinds of jobs, how often. */
+export type Mix = keyof typeof mixes;
+
+/** The mix of this name. @throws Error with the names that there are */
+export function parseMix(name: string): Mix {
+  if (Object.hasOwn(mixes, name)) return name as Mix;
+  throw new Error(`there is no mix "${name}", but ${Object.keys(mixes).join(", ")}`);
+}
 
 export interface LoadOptions {
   readonly home: OrchHome;
   readonly world: KillWorld;
   readonly rng: Rng;
   readonly clients: number;
-  readonly mostlyResidents: boolean;
+  readonly mix: Mix;
+  /** Codes of refusals that are in order, besides those that a daemon on its way gives. */
+  readonly mayBeTold?: readonly string[];
 }
 
 /** Starts the clients. */
-export function startLoad({ home, world, rng, clients, mostlyResidents }: LoadOptions): Load {
-  const shares = Object.entries(mostlyResidents ? MOSTLY_RESIDENTS : MIXED) as [Kind, number][];
+export function startLoad({ home, world, rng, clients, mix, mayBeTold = [] }: LoadOptions): Load {
+  const shares = Object.entries(mixes[mix]) as [Kind, number][];
   const kinds = shares.flatMap(([kind, share]) => Array.from({ length: share }, () => kind));
   const promised = new Map<number, Promised>();
   const refusals: string[] = [];
@@ -68,7 +82,8 @@ export function startLoad({ home, world, rng, clients, mostlyResidents }: LoadOp
     } catch (error) {
       const failure = toFailure(error);
       broken += 1;
-      if (!["daemon/unreachable", "daemon/stopping", "job/state", "job/unknown"].includes(failure.code))
+      const inOrder = ["daemon/unreachable", "daemon/stopping", "job/state", "job/unknown", ...mayBeTold];
+      if (!inOrder.includes(failure.code))
         refusals.push(`I1: a client was told ${failure.code}: ${failure.message}`);
       await sleep(10);
     }

@@ -7,14 +7,14 @@ import { runKills } from "./run-kills.ts";
 const MOST_KILLS = 12;
 
 describe("the checker of the kill tests finds", () => {
-  for (const { name, mutations, found, needsResidents: mostlyResidents = false } of mutants) {
+  for (const { name, mutations, found, needsResidents = false } of mutants) {
     it(`an orch that ${name}`, { timeout: 60_000 }, async () => {
       using built = await buildOrch(mutations);
       const { violations } = await runKills(built.bin, {
         seed: 7,
         kills: MOST_KILLS,
         clients: 3,
-        mostlyResidents,
+        mix: needsResidents ? "residents" : "mixed",
       });
       expect(violations.join("\n")).toMatch(new RegExp(found.source, "m"));
     });

@@ -20,12 +20,21 @@ export const mutants: readonly Mutant[] = [
     mutations: [
       {
         file: "src/store/journal.ts",
-        find: "return write.immediate(changes);",
+        find: "translate(db.name, () => begin.run());",
         replace: `if (!db.inTransaction) {
             db.exec("BEGIN IMMEDIATE");
             setTimeout(() => db.exec("COMMIT"), 40);
-          }
-          return write(changes);`,
+          }`,
+      },
+      {
+        file: "src/store/journal.ts",
+        find: "translate(db.name, () => commit.run());",
+        replace: "commit;begin;",
+      },
+      {
+        file: "src/daemon/main.ts",
+        find: "const reader = openReader(paths.database);",
+        replace: "const reader = db; openReader;",
       },
     ],
   },

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { OrchHome } from "../kit/orch-home.ts";
+import type { Podman } from "../kit/podman.ts";
 
 // The programs that orch runs in the kill tests. They tell on their own what happens to them, without asking orch:
 // each holds a lock for its job and for its GPU while it lives, and whoever finds a lock taken writes a violation.
@@ -108,15 +109,20 @@ export interface KillWorld {
   command(seconds: number, exitCode: number): string[];
 }
 
-/** Puts the programs and the runtimes `alpha`, `beta` (resident) and `once` (exec) into a home. */
-export function layOutPrograms(home: OrchHome): KillWorld {
+/**
+ * Puts the programs and the runtimes `alpha`, `beta` (resident) and `once` (exec) into a home.
+ * @param podman when given, the residents are containers
+ */
+export function layOutPrograms(home: OrchHome, podman: Podman | null = null): KillWorld {
   const dir = join(home.dir, "world");
   for (const name of ["locks", "runs", "fences"]) mkdirSync(join(dir, name), { recursive: true });
   const script = home.write("command.sh", COMMAND, 0o755);
   const gpu = "gpu: { count: 1, vram: 600MiB, mode: exclusive }\ntimeouts: { ready: 20s, stop: 5s }";
   for (const name of ["alpha", "beta"]) {
-    const head = `name: ${name}\nprotocol: orch\ncommand: [python3, handler.py]\nkeepAlive: 5m`;
-    home.write(`runtimes/${name}/runtime.yaml`, `${head}\n${gpu}\nenv: { WORLD: ${dir} }\n${PARAMS}`);
+    const program = podman === null ? "handler.py" : join(home.dir, "runtimes", name, "handler.py");
+    const head = `name: ${name}\nprotocol: orch\ncommand: [python3, ${program}]\nkeepAlive: 5m`;
+    const env = podman === null ? `env: { WORLD: ${dir} }\n` : inContainer(home, podman, dir);
+    home.write(`runtimes/${name}/runtime.yaml`, `${head}\n${gpu}\n${env}${PARAMS}`);
     home.write(`runtimes/${name}/handler.py`, RESIDENT);
     home.write(`runtimes/${name}/locks.py`, LOCKS);
   }
@@ -126,4 +132,12 @@ export function layOutPrograms(home: OrchHome): KillWorld {
   home.write("runtimes/once/once.py", EXEC);
   home.write("runtimes/once/locks.py", LOCKS);
   return { dir, command: (seconds, exitCode) => [script, dir, String(seconds), String(exitCode)] };
+}
+
+function inContainer(home: OrchHome, podman: Podman, world: string): string {
+  const own = [join(home.dir, "runtimes"), world]
+    .map((each) => `{ host: ${each}, path: ${each} }, `)
+    .join("");
+  const mounts = podman.pythonMounts.replace("mounts: [", `mounts: [${own}`);
+  return `engine: container\nimage: ${podman.image}\n${mounts.replace("env: {", `env: { WORLD: ${world},`)}`;
 }

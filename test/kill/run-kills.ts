@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRng } from "../../src/std/rng.ts";
 import { createOrchHome, type DaemonProcess, type OrchHome } from "../kit/orch-home.ts";
+import type { Podman } from "../kit/podman.ts";
 import { type Checker, createChecker } from "./checker.ts";
-import { type Load, startLoad } from "./load.ts";
-import { layOutPrograms } from "./programs.ts";
+import { type Load, type Mix, startLoad } from "./load.ts";
+import { type KillWorld, layOutPrograms } from "./programs.ts";
 
 export interface KillOptions {
   readonly seed: number;
   readonly kills: number;
   readonly clients: number;
-  /** Mostly jobs of resident workers, and daemons that live long enough for these to take turns. */
-  readonly mostlyResidents?: boolean;
+  /** Default: mixed. With residents the daemons live long enough for these to take turns. */
+  readonly mix?: Mix;
+  /** The residents are containers of it. */
+  readonly podman?: Podman;
 }
 
 /** What a run of kills showed. */
@@ -35,10 +38,11 @@ const READY_MS = 15_000;
  */
 export async function runKills(bin: string, options: KillOptions): Promise<KillReport> {
   await using home = createOrchHome(bin, { ORCH_CPU_CORES: "4", ORCH_QUANTUM_FACTOR: "1" });
-  const world = layOutPrograms(home);
+  const { mix = "mixed", podman = null } = options;
+  if (podman !== null) home.write("config.yaml", podman.config);
+  const world = layOutPrograms(home, podman);
   const rng = createRng(options.seed);
-  const { mostlyResidents = false } = options;
-  const load = startLoad({ home, world, rng, clients: options.clients, mostlyResidents });
+  const load = startLoad({ home, world, rng, clients: options.clients, mix });
   const checker = createChecker(home, world, load);
   const readyMs: number[] = [];
   let kills = 0;
@@ -46,7 +50,7 @@ export async function runKills(bin: string, options: KillOptions): Promise<KillR
     const violations = await untilViolated(async () => {
       // Now and then it dies before it is ready.
       const lifeMs = rng.chance(0.15) ? rng.below(250) : null;
-      const restMs = mostlyResidents ? 300 + rng.below(700) : 20 + rng.below(280);
+      const restMs = mix === "residents" ? 300 + rng.below(700) : 20 + rng.below(280);
       // And now and then while it is on its way out.
       const leaveMs = rng.chance(0.15) ? rng.below(80) : null;
       const found = await live(home, checker, load, { lifeMs, restMs, leaveMs, readyMs });
@@ -54,10 +58,11 @@ export async function runKills(bin: string, options: KillOptions): Promise<KillR
       return kills >= options.kills && found.length === 0 ? null : found;
     });
     await load.stop();
-    const atEnd = violations.length > 0 ? [] : await finish(home, checker);
+    const atEnd = violations.length > 0 ? [] : await finish(home, checker, podman);
     return { violations: [...violations, ...atEnd], kills, jobs: load.promised.size, readyMs };
   } finally {
     await load.stop();
+    await removeContainers(world, podman);
   }
 }
 
@@ -116,7 +121,7 @@ async function untilReady(daemon: DaemonProcess, readyMs: number[]): Promise<str
 }
 
 /** Lets the last daemon finish what there is, looks at everything, and stops it with `orch down --kill`. */
-async function finish(home: OrchHome, checker: Checker): Promise<string[]> {
+async function finish(home: OrchHome, checker: Checker, podman: Podman | null): Promise<string[]> {
   const daemon = home.launchDaemon("--gpus", "virtual:1x1GiB");
   const refusal = await untilReady(daemon, []);
   if (refusal !== null) return [refusal];
@@ -126,9 +131,18 @@ async function finish(home: OrchHome, checker: Checker): Promise<string[]> {
   const violations = checker.lookAtEnd();
   // One program that has to be stopped, so that there is something to be left behind.
   await home.orch(["run", "-d", "--", "sh", "-c", "trap 'sleep 0.3' TERM; sleep 60 & wait"]);
+  const { instance } = await home.client.call("GET /status", {});
   const { code, stderr } = await home.orch(["down", "--kill"]);
   if (code !== 0) violations.push(`I4: orch down --kill ended with ${code}: ${stderr}`);
   const left = home.programs();
   if (left.length > 0) violations.push(`I4: processes ${left.join(", ")} are left behind`);
+  const containers = (await podman?.containersOf(instance)) ?? [];
+  if (containers.length > 0) violations.push(`I4: containers ${containers.join(", ")} are left behind`);
   return violations;
+}
+
+/** What a violated orch has left running would outlive the home: inside, nothing tells whose it is. */
+async function removeContainers(world: KillWorld, podman: Podman | null): Promise<void> {
+  const names = await podman?.call("ps", "-aq", "--filter", `volume=${world.dir}`);
+  if (podman && names) await podman.call("rm", "-f", "-t", "0", ...names.split("\n"));
 }

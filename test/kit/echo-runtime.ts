@@ -7,6 +7,8 @@ export interface EchoOptions {
   readonly slots?: number;
   readonly keepAlive?: string;
   readonly gpus?: number;
+  /** Params that run times are learned by. */
+  readonly estimateBy?: readonly string[];
 }
 
 const HANDLER = `
@@ -38,7 +40,14 @@ serve(Handler())
 
 /** Adds a resident runtime that says what it was told: params text, seconds, save, fail; load param voice. */
 export function addEchoRuntime(host: Host, name: string, options: EchoOptions = {}): void {
-  const { vram = "8GiB", mode = "exclusive", slots = 1, keepAlive = "5m", gpus = 1 } = options;
+  const {
+    vram = "8GiB",
+    mode = "exclusive",
+    slots = 1,
+    keepAlive = "5m",
+    gpus = 1,
+    estimateBy = [],
+  } = options;
   host.addRuntime(
     name,
     `name: ${name}
@@ -55,6 +64,7 @@ params:
   save: { type: boolean, default: false }
   fail: { type: boolean, default: false }
   voice: { type: string, default: "", load: true }
+estimateBy: [${estimateBy.join(", ")}]
 outputs: [text/plain]
 `,
     { "handler.py": HANDLER },

@@ -22,8 +22,20 @@ export interface FakeGpu {
   readonly processes?: readonly { readonly pid: number; readonly vramBytes: number | null }[];
   /** Where it hangs on the PCI bus, in the device's numbers. Without: NVML does not support the question. */
   readonly pci?: { readonly domain: number; readonly bus: number; readonly device: number };
+  /** Errors it had, oldest first; each is told once. */
+  readonly xids?: readonly number[];
+  /** It is in MIG mode, with these instances. */
+  readonly instances?: readonly FakeInstance[];
   /** UUIDs of the GPUs with an NVLink to it; one of the two need name it. */
   readonly links?: readonly string[];
+}
+
+export interface FakeInstance {
+  readonly number: number;
+  readonly uuid: string;
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+  readonly processes?: FakeGpu["processes"];
 }
 
 export interface FakeScenario {
@@ -99,11 +111,19 @@ function formatScenario({ gpus = [], initError = 0, countError = 0, hang }: Fake
       `gpu ${gpu.uuid} ${gpu.totalBytes} ${gpu.usedBytes} ${error} ${sensors} ${gpu.name ?? "NVIDIA H200"}`,
     );
   }
-  for (const [index, { release, processes = [], pci, links = [] }] of gpus.entries()) {
+  for (const [index, { release, processes = [], pci, links = [], xids = [] }] of gpus.entries()) {
+    for (const xid of xids) lines.push(`xid ${index} ${xid}`);
     if (pci) lines.push(`pci ${index} ${pci.domain} ${pci.bus} ${pci.device}`);
     for (const uuid of links) lines.push(`link ${index} ${gpus.findIndex((gpu) => gpu.uuid === uuid)}`);
     if (release) lines.push(`release ${index} ${release.atMs} ${release.usedBytes}`);
     for (const { pid, vramBytes } of processes) lines.push(`proc ${index} ${pid} ${vramBytes ?? -1}`);
   }
+  const instances = gpus.flatMap((gpu, index) => (gpu.instances ?? []).map((each) => ({ ...each, index })));
+  for (const [index, gpu] of gpus.entries()) if (gpu.instances) lines.push(`mig ${index}`);
+  for (const { index, number, uuid, totalBytes, usedBytes } of instances)
+    lines.push(`inst ${index} ${number} ${totalBytes} ${usedBytes} ${uuid} NVIDIA H200 MIG 1g.18gb`);
+  for (const [at, { processes = [] }] of instances.entries())
+    for (const { pid, vramBytes } of processes)
+      lines.push(`proc ${gpus.length + at} ${pid} ${vramBytes ?? -1}`);
   return `${lines.join("\n")}\n`;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Client, createClient } from "../../src/client/client.ts";
+import { removeCgroups } from "./cgroups.ts";
 import { until } from "./until.ts";
 
 /** What a command line of orch came to. */
@@ -110,6 +111,7 @@ export function createOrchHome(
     async [Symbol.asyncDispose]() {
       for (const child of children) child.kill("SIGKILL");
       await until("no process of this home is left", () => killAll(dir), READY_DEADLINE_MS);
+      removeCgroups(join(dir, "state", "orch.db"));
       if (given === undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };

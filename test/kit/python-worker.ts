@@ -65,7 +65,7 @@ export function startPythonWorker(name: string, env: Record<string, string> = {}
     printed: () => printed,
     run(jobId, params, more = {}) {
       const events: JobEvent[] = [];
-      const job = { jobId, attempt: 1, fence: 1, params, outputDir, ...more };
+      const job = { jobId, attempt: 1, fence: 1, params, outputDir, correlation: `c-${jobId}`, ...more };
       return { events, outcome: protocol.run(endpoint, job, (event) => events.push(event)) };
     },
     async [Symbol.asyncDispose]() {

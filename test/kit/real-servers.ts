@@ -7,9 +7,9 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** Model servers that others wrote, as their packages bring them along. */
-const PACKAGES = ["cog==0.23.1", "gguf==0.19.0", "xllamacpp>=2026.10"];
+const PACKAGES = ["cog==0.23.1", "gguf==0.19.0", "xllamacpp==2026.10.11549"];
 /** Made from source: some minutes. So it is used where somebody has put it, and not asked for. */
-const COMPILED = "llama-cpp-python[server]";
+const COMPILED = "llama-cpp-python[server]==0.3.36";
 
 const fixtures = join(import.meta.dirname, "../fixtures/servers");
 const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "orch-tests");

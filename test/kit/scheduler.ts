@@ -118,10 +118,16 @@ export function outcome(kind: RunOutcome["kind"], exitCode: number | null = null
 
 function shorten(effect: Effect): string {
   switch (effect.type) {
+    case "prepare-lane":
+      return `prepare ${effect.laneKey}`;
     case "start-worker":
       return `start ${effect.workerId}`;
     case "stop-worker":
       return `stop ${effect.workerId}`;
+    case "sleep-worker":
+      return `sleep ${effect.workerId}`;
+    case "wake-worker":
+      return `wake ${effect.workerId}`;
     case "run-job":
       return `run ${effect.jobId} on ${effect.workerId}`;
     case "cancel-job":

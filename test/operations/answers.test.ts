@@ -118,7 +118,10 @@ describe("answers of a daemon", () => {
       evicts: [{ kind: "stop-worker" }],
       command: ["sleep", "1"],
     });
-    expect(view.env).toEqual({ CUDA_VISIBLE_DEVICES: expect.stringMatching(/^GPU-/) });
+    expect(view.env).toEqual({
+      CUDA_DEVICE_ORDER: "PCI_BUS_ID",
+      CUDA_VISIBLE_DEVICES: expect.stringMatching(/^GPU-/),
+    });
     const tooMany = await host.client.call("POST /jobs/run/dry-run", { ...command, gpus: 9 });
     expect(tooMany).toMatchObject({ fits: false, placement: expect.stringMatching(/9 GPUs/) });
     expect((await host.client.call("GET /jobs", {})).total).toBe(total);

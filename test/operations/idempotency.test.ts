@@ -23,7 +23,7 @@ describe("a request with an idempotency key", () => {
     expect(await total()).toBe(before + 1);
   });
 
-  test("counts once across a crash of the daemon", async () => {
+  test("counts once across a crash of the daemon [fault 47]", async () => {
     const sent = run("crash", ["sleep", "0"], { hold: true }).catch(() => null);
     await Promise.all([sent, host.kill()]);
     await host.start();

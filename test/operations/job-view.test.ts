@@ -35,7 +35,9 @@ test("a job that programs outside keep from its GPU says which ones", () => {
       state: () => bench.state,
       clock: { nowMs: () => bench.nowMs, monotonicMs: () => 0 },
       progressOf: () => null,
+      mayRead: () => true,
       latestSample: () => sampleOf(processes),
+      host: { instance: "test" } as Context["host"],
     };
     const row = {
       id,

@@ -3,6 +3,7 @@ import { cancel } from "../../src/operations/cancel.ts";
 import { cancelArray, holdArray, releaseArray } from "../../src/operations/change-array.ts";
 import type { Context } from "../../src/operations/context.ts";
 import { hold } from "../../src/operations/hold.ts";
+import { operations } from "../../src/operations/index.ts";
 import { release } from "../../src/operations/release.ts";
 import { retry } from "../../src/operations/retry.ts";
 import { refuseStranger } from "../../src/operations/rights.ts";
@@ -42,5 +43,30 @@ describe("a job", () => {
     if (!(work instanceof Promise)) throw new Error("it is no stream");
     const failure = await refusal("permission/denied", work);
     expect(failure.sentence).toBe("job 7 belongs to ada: the caller is bob");
+  });
+
+  it("may be changed by admins", async () => {
+    expect(() => refuseStranger(500, job, { uid: 1002, user: "carol", isAdmin: true })).not.toThrow();
+    expect(() => refuseStranger(500, job, { uid: 1002, user: "carol", isAdmin: false })).toThrow();
+  });
+});
+
+describe("an operation for admins", () => {
+  const forAdmins = operations.filter(({ who }) => who === "admins");
+  const signal = new AbortController().signal;
+
+  it.each(forAdmins.map((each) => [each.route, each] as const))(
+    "refuses others before it looks at anything: %s",
+    (_route, { run }) => {
+      const ask = run as (ctx: Context, input: unknown, caller: Caller, signal: AbortSignal) => unknown;
+      const refused = expect.objectContaining({ code: "permission/denied" });
+      expect(() => ask({} as Context, {}, caller(1000, "ada"), signal)).toThrow(refused);
+    },
+  );
+
+  it("is every one that is about workers, runtimes, reservations or the daemon and changes something", () => {
+    const isOwned = /^POST \/(jobs|arrays|schedules)\b|^POST \/reservations\/:/;
+    const changing = operations.filter(({ route }) => route.startsWith("POST") && !isOwned.test(route));
+    expect(changing.filter(({ who }) => who !== "admins").map(({ route }) => route)).toEqual([]);
   });
 });

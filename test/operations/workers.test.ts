@@ -73,7 +73,6 @@ describe("worker start", () => {
     await refusal("param/unknown", start("red", { colour: "x" }));
     await refusal("param/unknown", start("red", { text: "belongs to a job" }));
     await refusal("worker/state", start("charlm-train"));
-    await refusal("engine/unavailable", start("sdxl"));
   });
 
   test("waits while the GPU is busy; the caller may leave without harm", async () => {

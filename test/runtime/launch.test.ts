@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { planContainerCommand } from "../../src/runtime/container-command.ts";
 import { expandCommand } from "../../src/runtime/expand-command.ts";
 import { type LaunchContext, planLaunch } from "../../src/runtime/launch.ts";
 import { runtimeFrom } from "./runtime-from.ts";
@@ -77,6 +76,8 @@ describe("a worker of protocol orch", () => {
     expect(argvOf("")).toEqual(["/cache/venv/bin/python3", "handler.py"]);
     expect(argvOf("command: [python, -u, x.py]")).toEqual(["/cache/venv/bin/python3", "-u", "x.py"]);
     expect(argvOf("command: [./serve, python3]")).toEqual(["./serve", "python3"]);
+    const withPath = planLaunch(runtimeFrom("env: { PATH: /usr/bin }\n"), venv);
+    expect(withPath.env["PATH"]).toBe("/cache/venv/bin:/usr/bin");
   });
 
   test("its command is not expanded", () => {
@@ -121,41 +122,5 @@ params:
   test("an argument with an absent param is left out", () => {
     expect(expandCommand(["a", "--x={x}", "{x}{y}", "{y}"], { y: true })).toEqual(["a", "true"]);
     expect(expandCommand(["{toString}"], {})).toEqual([]);
-  });
-});
-
-describe("a container", () => {
-  const runtime = runtimeFrom(`
-engine: container
-image: orch/demo:1
-mounts: [{ host: ~/.cache/hf, path: /root/.cache/hf }, { host: /data, path: /data }]
-secrets: [HF_TOKEN]
-env: { MODE: fast }
-params: { model: { type: file, load: true } }
-`);
-
-  test("is one command line, secrets by name alone", () => {
-    const { argv } = planContainerCommand(runtime, context);
-    expect(argv.slice(0, 6)).toEqual(["docker", "run", "--rm", "--init", "--name", "orch-abc-7"]);
-    expect(argv.at(-1)).toBe("orch/demo:1");
-    const valuesOf = (flag: string) => argv.filter((_argument, index) => argv[index - 1] === flag);
-    expect(valuesOf("--device")).toEqual(["nvidia.com/gpu=GPU-1", "nvidia.com/gpu=GPU-2"]);
-    expect(valuesOf("--label")).toContain("io.orch.worker=7");
-    expect(valuesOf("--volume")).toEqual([
-      "/opt/runtimes/sdk:/opt/orch/sdk:ro",
-      "/home/ada/.cache/hf:/root/.cache/hf",
-      "/data:/data",
-      "/run/orch/w7:/run/orch/w7",
-      "/models/a.bin:/models/a.bin:ro",
-    ]);
-    expect(valuesOf("--env")).toEqual(
-      expect.arrayContaining(["MODE=fast", "ORCH_FENCE=41", "PYTHONPATH=/opt/orch/sdk", "HF_TOKEN"]),
-    );
-    expect(valuesOf("--env").filter((value) => value.startsWith("HF_TOKEN"))).toEqual(["HF_TOKEN"]);
-  });
-
-  test("podman takes the same one", () => {
-    const docker = planContainerCommand(runtime, context).argv;
-    expect(planContainerCommand(runtime, context, "podman").argv).toEqual(["podman", ...docker.slice(1)]);
   });
 });

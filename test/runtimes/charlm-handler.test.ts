@@ -70,7 +70,7 @@ async function runJob(
   params: Record<string, Json>,
   onEvent?: (event: JobEvent) => void,
 ) {
-  const job = { jobId, attempt: 1, fence: 1, params, outputDir: dir };
+  const job = { jobId, attempt: 1, fence: 1, params, outputDir: dir, correlation: "c" };
   return protocol.run(socket, job, onEvent ?? (() => undefined));
 }
 

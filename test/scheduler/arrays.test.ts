@@ -41,6 +41,17 @@ describe("an array with a limit", () => {
     expect(states()).toEqual(["failed", "over", "starting", "starting", "held"]);
   });
 
+  it("is one array though its jobs come in several requests", () => {
+    const bench = createBench();
+    const jobs = [newJob(task), newJob(task)];
+    const array = { maxActive: 3 };
+    bench.ask({ type: "submit", jobs, array, part: { before: 0, toCome: 2 } });
+    const { changes } = bench.send({ type: "submit", jobs, array, part: { before: 2, toCome: 0 } });
+    expect([1, 2, 3, 4].map((id) => bench.stateOf(id))).toEqual(["starting", "starting", "starting", "held"]);
+    expect(changes.newJobs.map(({ arrayId }) => arrayId)).toEqual([1, 1]);
+    expect(changes.newArrays, "its limit is written once").toEqual([]);
+  });
+
   it("without one has as many as there is room for", () => {
     const bench = createBench();
     const ids = submitArray(bench, 12, null);

@@ -84,7 +84,13 @@ describe("a copy", () => {
       state: copy,
       nowMs,
       events: [{ type: "submit", atMs: nowMs, jobs: [newJob(model("new"))] }],
-      durations: { startMs: () => 3_000, stopMs: () => 500, runMs: () => 7_000 },
+      durations: {
+        startMs: () => 3_000,
+        stopMs: () => 500,
+        sleepMs: () => 200,
+        wakeMs: () => 400,
+        runMs: () => 7_000,
+      },
       onStep: () => undefined,
     });
     const [job] = state.jobs.values();

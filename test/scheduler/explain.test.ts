@@ -34,6 +34,7 @@ const sentences: Readonly<Record<VerdictCode, readonly [Partial<Omit<Verdict, "c
     { account: "gpuHours of user:alice", untilMs: 1_060_000 },
     'the quota is used up for 1m 00s more (gpuHours of user:alice); "orch quotas" shows it',
   ],
+  preparing: [{}, "its Python environment is being built (0 ms); no GPU is held meanwhile"],
   "start-failed": [{ untilMs: 1_004_000 }, "its worker failed to start (no such file); next try in 4.0 s"],
   stopping: [{}, 'the daemon is stopping; the job waits for the next one ("orch up")'],
 };

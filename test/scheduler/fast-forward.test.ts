@@ -5,7 +5,13 @@ import type { LaneSpec, State } from "../../src/scheduler/model.ts";
 import { newJob } from "../../src/sim/users.ts";
 import { Bench, command, model } from "../kit/scheduler.ts";
 
-const durations: Durations = { startMs: () => 10_000, stopMs: () => 2_000, runMs: () => 60_000 };
+const durations: Durations = {
+  startMs: () => 10_000,
+  stopMs: () => 2_000,
+  sleepMs: () => 300,
+  wakeMs: () => 1_000,
+  runMs: () => 60_000,
+};
 
 /** Everything the observer hears, as lines "seconds what", in seconds from `fromMs`. */
 function record(fromMs: number): { lines: string[]; observer: Required<Observer> } {

@@ -18,6 +18,8 @@ function hostWith(noise: number, seed = 1): Durations {
   return {
     startMs: ({ lane }) => about(lane.spec.residency === "resident" ? 8_000 : 500),
     stopMs: () => about(1_500),
+    sleepMs: () => about(300),
+    wakeMs: () => about(900),
     runMs: ({ lane }) => about(JOBS_OF[lane.spec.key] ?? 10_000),
   };
 }

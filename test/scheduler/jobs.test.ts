@@ -38,7 +38,7 @@ describe("cancel", () => {
     { from: "running", now: "running", effects: ["cancel 1"] },
     { from: "starting (command)", now: "running", effects: ["stop 1"] },
     { from: "running (command)", now: "running", effects: ["stop 1"] },
-  ] as const)("of a job that is $from", ({ from, now, effects }) => {
+  ] as const)("of a job that is $from [fault 46]", ({ from, now, effects }) => {
     const bench = new Bench();
     const id = bring[from](bench);
     expect(bench.ask({ type: "cancel", jobId: id })).toEqual({ ok: true, ids: [id] });

@@ -54,6 +54,9 @@ describe("a quota of waiting jobs", () => {
       message: "job 3 of the batch: user:ann has 2 jobs waiting, and its quota is 2",
     });
     expect(bench.state.jobs.size).toBe(0);
+    // Of a whole that comes in parts, the first part is refused for the others.
+    const part = { before: 0, toCome: 2 };
+    expect(bench.ask({ type: "submit", jobs: three.slice(2), part })).toMatchObject({ ok: false });
     bench.ask({ type: "submit", jobs: three.slice(1) });
     expect(() => bench.submit(task, { ...ann, hold: true })).toThrow("quota/refused");
     bench.ask({ type: "cancel", jobId: 1 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Effect } from "../../src/scheduler/effects.ts";
 import { checkInvariants } from "../../src/scheduler/invariants.ts";
 import type { State } from "../../src/scheduler/model.ts";
 import { pendingEffects, restore } from "../../src/scheduler/restore.ts";
@@ -39,7 +40,9 @@ describe("a restart", () => {
       live.ask({ type: "pin-worker", workerId: 1, pinned: true });
     });
     compareStates(bench.state, restored);
-    expect(pendingEffects(restored).map(({ type, workerId }) => `${type} ${workerId}`)).toEqual([
+    const inWords = (effect: Effect): string =>
+      `${effect.type} ${effect.type === "prepare-lane" ? effect.laneKey : effect.workerId}`;
+    expect(pendingEffects(restored).map(inWords)).toEqual([
       "start-worker 1",
       "run-job 1",
       "cancel-job 1",

@@ -117,7 +117,7 @@ function boundMs(lanes: readonly LaneSpec[]): number {
 }
 
 describe("fairness on one GPU", () => {
-  it("serves a single job of B though A's stream never ends", () => {
+  it("serves a single job of B though A's stream never ends [fault 45]", () => {
     const [a, b] = models(2) as [LaneSpec, LaneSpec];
     const world = worldOf(1, [a, b]);
     submit(world, ...Array.from({ length: 40 }, () => a));
@@ -146,7 +146,7 @@ describe("fairness on one GPU", () => {
     for (const { key } of lanes) expect(measuredWaitMs(all, key)).toBeLessThanOrEqual(boundMs(lanes));
   });
 
-  it("handles ABAB… of 1,000 jobs with no more switches than quanta", () => {
+  it("handles ABAB… of 1,000 jobs with no more switches than quanta [fault 44]", () => {
     const [a, b] = models(2) as [LaneSpec, LaneSpec];
     const world = worldOf(7, [a, b]);
     submit(world, ...Array.from({ length: 1_000 }, (_, index) => (index % 2 === 0 ? a : b)));

@@ -27,8 +27,8 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "a GPU is granted while the old worker still leaves",
     file: "placement.ts",
-    find: 'if (fits(state, lane, gpu, isLeaving)) return { ...base, rank: "emptying" };',
-    replace: 'if (fits(state, lane, gpu, isLeaving)) return { ...base, rank: "free" };',
+    find: 'if (fits(state, lane, gpu, after(leftOf))) return { ...base, rank: "emptying" };',
+    replace: 'if (fits(state, lane, gpu, after(leftOf))) return { ...base, rank: "free" };',
     why: "two models meet on one GPU and both run out of memory",
   },
   {
@@ -90,7 +90,7 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "a summoned worker is evicted before it is ready",
     file: "lanes.ts",
-    find: 'if (phase.state === "starting" && worker.lane.summoned === worker) return false;',
+    find: 'if (phase.state !== "ready" && worker.lane.summoned === worker) return false;',
     replace: "",
     why: "a switch that a person ordered comes to nothing under load",
   },
@@ -111,8 +111,8 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "a gang evicts though it does not get all its GPUs",
     file: "plan.ts",
-    find: "if (isReachable) evict(tx, chosen);",
-    replace: "evict(tx, chosen);",
+    find: "if (isReachable) evict(round, chosen);",
+    replace: "evict(round, chosen);",
     why: "a warm model is lost long before the GPUs are used",
   },
   {
@@ -138,16 +138,16 @@ export const basicBugs: readonly PlantedBug[] = [
   },
   {
     name: "shared leases are added up wrongly",
-    file: "placement.ts",
-    find: "leased += lease.vramBytes;",
-    replace: "leased = lease.vramBytes;",
+    file: "fits.ts",
+    find: "else held += vramBytes;",
+    replace: "else held = vramBytes;",
     why: "three sharers get what only two have room for",
   },
   {
     name: "an unhealthy GPU is used",
     file: "placement.ts",
-    find: "if (!gpu.healthy || !wish.mayUse(gpu)) continue;",
-    replace: "if (!wish.mayUse(gpu)) continue;",
+    find: "if (!gpu.healthy || ",
+    replace: "if (",
     why: "jobs are sent to a GPU that fell off the bus",
   },
   {
@@ -238,7 +238,7 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "a worker that lost its last job does not stop draining",
     file: "worker-transitions.ts",
-    find: 'if (worker.phase.state === "draining") return stop(tx, worker, worker.phase.reason);',
+    find: 'if (worker.phase.state === "draining") return endDraining(tx, worker, worker.phase);',
     replace: "",
     why: "it sits on its GPU for ever",
   },

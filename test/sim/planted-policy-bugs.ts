@@ -144,16 +144,16 @@ export const policyBugs: readonly PlantedBug[] = [
   },
   {
     name: "CPU cores are not counted",
-    file: "plan.ts",
+    file: "take-host.ts",
     find: "const hasCores = cpuCores === 0 || round.cpuCores >= cpuCores;",
     replace: "const hasCores = true;",
     why: "the host has more to do than it has cores",
   },
   {
     name: "host memory is not counted",
-    file: "plan.ts",
-    find: "const hasRam = ramBytes === 0 || round.ramBytes >= ramBytes;",
-    replace: "const hasRam = true;",
+    file: "take-host.ts",
+    find: "return spec.ramBytes === 0 || ramBytes - slept.ramBytes >= spec.ramBytes;",
+    replace: "return true;",
     why: "the host runs out of memory",
   },
 

@@ -5,7 +5,7 @@ export const timingBugs: readonly PlantedBug[] = [
   {
     name: "the keep-alive is ignored",
     file: "due.ts",
-    find: 'stop(tx, worker, "idle");',
+    find: 'retire(tx, worker, "idle");',
     replace: "return;",
     why: "an idle model holds its GPU for ever",
   },
@@ -39,7 +39,7 @@ export const timingBugs: readonly PlantedBug[] = [
   },
   {
     name: "a failed start is tried again at once, for ever",
-    file: "reports.ts",
+    file: "start-failures.ts",
     find: "tx.state.deadlines.add({ atMs: lane.retryAtMs,",
     replace: "tx.state.deadlines.add({ atMs: Number.MAX_SAFE_INTEGER,",
     why: "after a failed start nobody comes back to the lane",
@@ -47,16 +47,16 @@ export const timingBugs: readonly PlantedBug[] = [
   {
     name: "retries are not given",
     file: "settle-job.ts",
-    find: "if (countedAttempts(job) <= allowedRetries(job, outcome)) return retryLater(tx, job, outcome);",
+    find: "if (countedAttempts(job) <= allowedRetries(job, outcome, worker)) return retryLater(tx, job, outcome);",
     replace: "",
     why: "a job that may be tried again fails at once",
   },
   {
     name: "one retry more than allowed",
     file: "settle-job.ts",
-    find: "if (countedAttempts(job) <= allowedRetries(job, outcome)) return retryLater(tx, job, outcome);",
+    find: "if (countedAttempts(job) <= allowedRetries(job, outcome, worker)) return retryLater(tx, job, outcome);",
     replace:
-      "if (countedAttempts(job) <= allowedRetries(job, outcome) + 1) return retryLater(tx, job, outcome);",
+      "if (countedAttempts(job) <= allowedRetries(job, outcome, worker) + 1) return retryLater(tx, job, outcome);",
     why: "a job that may run once runs twice",
   },
   {
@@ -97,7 +97,7 @@ export const timingBugs: readonly PlantedBug[] = [
   {
     name: "an idle worker whose jobs may not run looks at the clock all the time",
     file: "due.ts",
-    find: "else lookAgainBy(tx.state, tx.nowMs + Math.max(1, tx.nowMs - stopAtMs));",
+    find: "else lookAgainBy(tx.state, tx.nowMs + Math.max(1, tx.nowMs - untilMs));",
     replace: "else lookAgainBy(tx.state, tx.nowMs + 1);",
     why: "the daemon wakes up every millisecond",
   },

@@ -43,7 +43,9 @@ describe("the scheduler in the simulator", () => {
     bundle = await bundleSimulator("main.ts", join(dir, "sim.mjs"));
   });
 
-  it(`holds all its rules and finishes all jobs for ${SEEDS} seeds`, { timeout: 240_000 }, async () => {
+  it(`holds all its rules and finishes all jobs for ${SEEDS} seeds [fault 20] [fault 46]`, {
+    timeout: 240_000,
+  }, async () => {
     const { code, stdout, stderr } = await simulate(bundle, "--seeds", String(SEEDS));
     expect(code, stdout).toBe(0);
     const counts = new Map<string, number>();
@@ -56,6 +58,7 @@ describe("the scheduler in the simulator", () => {
       "change-job",
       "declare-home",
       "effect cancel-job",
+      "effect prepare-lane",
       "effect run-job",
       "effect start-worker",
       "effect stop-worker",
@@ -71,6 +74,8 @@ describe("the scheduler in the simulator", () => {
       "gpus-seen",
       "hold",
       "job-ended",
+      "lane-prepare-failed",
+      "lane-prepared",
       "pin-worker",
       "preload",
       "release",

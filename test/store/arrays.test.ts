@@ -4,6 +4,7 @@ import { newJob } from "../../src/sim/users.ts";
 import { createJournal } from "../../src/store/journal.ts";
 import { readRows } from "../../src/store/rows.ts";
 import { Bench, model } from "../kit/scheduler.ts";
+import { commitStep } from "./commit-step.ts";
 import { tempDatabase } from "./temp-database.ts";
 
 test("an array's limit is kept until its last job is over, also while only held ones are left", () => {
@@ -12,13 +13,13 @@ test("an array's limit is kept until its last job is over, also while only held 
   const journal = createJournal(db);
   const bench = new Bench({ gpus: [] });
   bench.seeGpus([{ healthy: false }]);
-  journal.commit(bench.last.changes);
+  commitStep(journal, bench.last.changes);
   const jobs = [newJob(model("chat")), newJob(model("chat"), { hold: true })];
   bench.send({ type: "submit", jobs, array: { maxActive: 1 } });
-  journal.commit(bench.last.changes);
-  journal.commit(bench.send({ type: "cancel", jobId: 1 }).changes);
+  commitStep(journal, bench.last.changes);
+  commitStep(journal, bench.send({ type: "cancel", jobId: 1 }).changes);
   expect(readRows(db).arrays).toEqual([{ id: 1, maxActive: 1 }]);
   expect(restore(bench.state.policy, readRows(db)).jobs.size).toBe(1);
-  journal.commit(bench.send({ type: "cancel", jobId: 2 }).changes);
+  commitStep(journal, bench.send({ type: "cancel", jobId: 2 }).changes);
   expect(readRows(db).arrays).toEqual([]);
 });

@@ -8,6 +8,7 @@ import { createJournal } from "../../src/store/journal.ts";
 import { createQueries } from "../../src/store/queries.ts";
 import { readRows } from "../../src/store/rows.ts";
 import { testPolicy } from "../kit/policy.ts";
+import { commitStep } from "./commit-step.ts";
 import { tempDatabase } from "./temp-database.ts";
 
 const policy = testPolicy({ cpuCores: 1, quantumFactor: 1 });
@@ -22,7 +23,7 @@ const HOLD = `
 `;
 
 describe("while another program writes to the database", () => {
-  test("a commit fails soon and clearly, reads go on, and later it works", async () => {
+  test("a commit fails soon and clearly, reads go on, and later it works [fault 12]", async () => {
     using temp = tempDatabase();
     const db = temp.open();
     const other = spawn(process.execPath, ["-e", HOLD, temp.file], { stdio: ["ignore", "pipe", "inherit"] });
@@ -33,7 +34,7 @@ describe("while another program writes to the database", () => {
       const startMs = performance.now();
       let failure: unknown;
       try {
-        journal.commit(changes);
+        commitStep(journal, changes);
       } catch (error) {
         failure = error;
       }
@@ -47,7 +48,7 @@ describe("while another program writes to the database", () => {
       expect(createQueries(db).lastEventSeq()).toBe(0);
       other.kill("SIGKILL");
       await once(other, "exit");
-      journal.commit(changes);
+      commitStep(journal, changes);
       expect(db.prepare("SELECT uuid FROM gpus").pluck().all()).toEqual(["g"]);
     } finally {
       other.kill("SIGKILL");

@@ -27,7 +27,7 @@ function startOn(file: string): { jobs: number; lanes: number } | Failure {
 }
 
 describe("damage anywhere in the file", () => {
-  test.each([1, 2, 3])("is found, or changes nothing that the daemon needs (seed %i)", (seed) => {
+  test.each([1, 2, 3])("is found, or changes nothing that the daemon needs (seed %i) [fault 10]", (seed) => {
     using whole = tempDatabase();
     const db = whole.open();
     const result = runSeed(seed, { chaosMs: 30_000, compareRate: 0 });

@@ -42,7 +42,9 @@ async function submitUntilRefused(host: Host): Promise<{ failure: Failure; accep
   throw new Error("the disk is full and yet 5000 jobs were accepted");
 }
 
-test("on a full disk jobs are refused, reads go on, nothing is lost, and it recovers", async ({ skip }) => {
+test("on a full disk jobs are refused, reads go on, nothing is lost, and it recovers [fault 7]", async ({
+  skip,
+}) => {
   using disk = mountSmallDisk(32);
   if (disk === null) return skip("no tmpfs can be mounted here");
   await using host = await startHost({ home: disk.path });
@@ -74,7 +76,9 @@ test("on a full disk jobs are refused, reads go on, nothing is lost, and it reco
   expect((await host.client.call("GET /jobs", { limit: 1 })).total).toBe(accepted.length + 2);
 }, 60_000);
 
-test("on a disk that is just full the reserve is enough to record the end of what runs", async ({ skip }) => {
+test("on a disk that is just full the reserve is enough to record the end of what runs [fault 7]", async ({
+  skip,
+}) => {
   using disk = mountSmallDisk(32);
   if (disk === null) return skip("no tmpfs can be mounted here");
   await using host = await startHost({ home: disk.path });

@@ -9,6 +9,7 @@ import type { Database } from "../../src/store/database.ts";
 import { createJournal } from "../../src/store/journal.ts";
 import { createQueries } from "../../src/store/queries.ts";
 import { readRows } from "../../src/store/rows.ts";
+import { commitStep } from "./commit-step.ts";
 import { replay } from "./replay.ts";
 import { tempDatabase } from "./temp-database.ts";
 
@@ -83,7 +84,7 @@ describe("a commit that fails in its midst", () => {
       const before = dump(db);
       const { changes } = step(state, events);
       try {
-        journal.commit(changes);
+        commitStep(journal, changes);
       } catch (error) {
         expect(String(error)).toContain("planted");
         expect(dump(db)).toBe(before);
@@ -114,7 +115,7 @@ describe("a step that changes nothing", () => {
     const state = restore(chooseOptions(1).policy, readRows(db));
     const before = db.pragma("data_version", { simple: true });
     const { changes } = step(state, [{ type: "tick", atMs: 1000 }]);
-    expect(createJournal(db).commit(changes)).toEqual([]);
+    expect(commitStep(createJournal(db), changes)).toEqual([]);
     expect(db.prepare("SELECT total_changes()").pluck().get()).toBe(0);
     expect(db.pragma("data_version", { simple: true })).toBe(before);
   });

@@ -8,14 +8,14 @@ const TOTAL = 100;
 interface LeaseRow {
   readonly worker_id: number;
   readonly gpu: string;
-  readonly mode: "exclusive" | "shared";
+  readonly mode: "exclusive" | "shared" | "residue";
   readonly vram_bytes: number;
   readonly fence: number;
   readonly released_at: number | null;
 }
 
 function addGpus(db: Database): void {
-  db.exec(`INSERT INTO gpus VALUES ('a', 0, ${TOTAL}), ('b', 1, ${TOTAL})`);
+  db.exec(`INSERT INTO gpus (uuid, idx, total_bytes) VALUES ('a', 0, ${TOTAL}), ('b', 1, ${TOTAL})`);
 }
 
 function leasesOf(db: Database): LeaseRow[] {
@@ -131,6 +131,79 @@ describe("raw SQL cannot break the leases:", () => {
   });
 });
 
+describe("a lease that sleeps", () => {
+  const asleep = "UPDATE leases SET mode = 'residue', vram_bytes = 10 WHERE worker_id = 2";
+  const beside = "INSERT INTO leases VALUES (5, 'a', 'exclusive', 90, 5, 3000, NULL)";
+  const gone = "UPDATE leases SET released_at = 4000 WHERE worker_id = 5";
+
+  test("leaves the rest of its GPU to one other, and is granted anew once that is gone", () => {
+    using temp = tempDatabase();
+    const db = temp.open();
+    fill(db);
+    for (const sql of [
+      asleep,
+      beside,
+      "UPDATE leases SET vram_bytes = 5 WHERE worker_id = 2",
+      gone,
+      "UPDATE leases SET mode = 'exclusive', vram_bytes = 100, fence = 6 WHERE worker_id = 2",
+    ])
+      db.exec(sql);
+    expect(leasesOf(db).find(({ worker_id }) => worker_id === 2)).toMatchObject({
+      mode: "exclusive",
+      vram_bytes: 100,
+      fence: 6,
+    });
+  });
+
+  test.each([
+    ["granted asleep", "INSERT INTO leases VALUES (9, 'b', 'residue', 1, 99, 1, NULL)", []],
+    [
+      "asleep with more than it had",
+      "UPDATE leases SET mode = 'residue', vram_bytes = 31 WHERE worker_id = 3",
+      [],
+    ],
+    ["asleep with another fence", "UPDATE leases SET mode = 'residue', fence = 99 WHERE worker_id = 2", []],
+    [
+      "asleep and released at once",
+      "UPDATE leases SET mode = 'residue', released_at = 5 WHERE worker_id = 2",
+      [],
+    ],
+    ["larger than what is left", "UPDATE leases SET vram_bytes = 11 WHERE worker_id = 2", [asleep, beside]],
+    [
+      "woken beside another",
+      "UPDATE leases SET mode = 'exclusive', fence = 9 WHERE worker_id = 2",
+      [asleep, beside],
+    ],
+    [
+      "woken to share what is not shared",
+      "UPDATE leases SET mode = 'shared', fence = 9 WHERE worker_id = 2",
+      [asleep, beside],
+    ],
+    [
+      "woken with its old fence",
+      "UPDATE leases SET mode = 'exclusive' WHERE worker_id = 2",
+      [asleep, beside, gone],
+    ],
+    ["two beside it", "INSERT INTO leases VALUES (6, 'a', 'shared', 0, 9, 1, NULL)", [asleep, beside]],
+    [
+      "more beside it than is left",
+      "INSERT INTO leases VALUES (6, 'a', 'exclusive', 91, 9, 1, NULL)",
+      [asleep],
+    ],
+  ])("is never %s", (_what, sql, before) => {
+    using temp = tempDatabase();
+    const db = temp.open();
+    fill(db);
+    for (const each of before) db.exec(each);
+    const were = leasesOf(db);
+    for (const verb of ["UPDATE OR REPLACE ", "UPDATE "]) {
+      const tried = sql.replace(/^UPDATE /, verb);
+      expect(() => db.exec(tried), tried).toThrow();
+      expect(leasesOf(db)).toEqual(were);
+    }
+  });
+});
+
 describe("a random walk of raw SQL", () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])("seed %i leaves the invariants whole", (seed) => {
     using temp = tempDatabase();
@@ -159,7 +232,7 @@ describe("a random walk of raw SQL", () => {
 function randomStatement(rng: Rng): string {
   const gpu = rng.pick(["a", "b"]);
   const worker = rng.below(60);
-  const mode = rng.pick(["exclusive", "shared", "shared", "shared"]);
+  const mode = rng.pick(["exclusive", "shared", "shared", "residue"]);
   const bytes = rng.below(60);
   const fence = rng.below(400);
   const where = rng.pick([
@@ -174,6 +247,9 @@ function randomStatement(rng: Rng): string {
        (SELECT COALESCE(MAX(fence), 0) + 1 FROM leases WHERE gpu = '${gpu}'), 1, NULL)`,
     `UPDATE OR REPLACE leases SET released_at = 5 WHERE ${where} AND released_at IS NULL`,
     `UPDATE OR REPLACE leases SET mode = '${mode}', vram_bytes = ${bytes}, fence = ${fence} WHERE ${where}`,
+    `UPDATE leases SET mode = '${mode}', vram_bytes = ${bytes},
+       fence = (SELECT MAX(fence) + 1 FROM leases) WHERE worker_id = ${worker}`,
+    `UPDATE OR REPLACE leases SET mode = 'residue', vram_bytes = ${rng.below(20)} WHERE worker_id = ${worker}`,
     `UPDATE OR IGNORE leases SET released_at = NULL, gpu = '${gpu}' WHERE ${where}`,
     `DELETE FROM leases WHERE ${where}`,
     `DELETE FROM leases WHERE worker_id = ${worker}`,
@@ -184,9 +260,10 @@ function checkLeases(db: Database, newest: Record<string, number>, after: string
   const all = leasesOf(db);
   for (const gpu of ["a", "b"]) {
     const live = all.filter((lease) => lease.gpu === gpu && lease.released_at === null);
-    const exclusive = live.filter((lease) => lease.mode === "exclusive");
+    const awake = live.filter((lease) => lease.mode !== "residue");
+    const exclusive = awake.filter((lease) => lease.mode === "exclusive");
     expect(exclusive.length, after).toBeLessThanOrEqual(1);
-    if (exclusive.length > 0) expect(live.length, after).toBe(1);
+    if (exclusive.length > 0) expect(awake.length, after).toBe(1);
     expect(
       live.reduce((sum, lease) => sum + lease.vram_bytes, 0),
       after,

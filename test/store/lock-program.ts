@@ -1,15 +1,16 @@
-// Says that it is ready, waits for the word, tries to take the lock of argv[2], says how that went, and holds it.
+// Says that it is ready. For each line that comes, a file, it tries to take the lock of it, says how that went, and holds it.
+import { createInterface } from "node:readline";
 import { toFailure } from "../../src/std/failure.ts";
 import { takeLock } from "../../src/store/database.ts";
 
-const [, , file = ""] = process.argv;
-process.stdin.once("data", () => {
+// A lock that nobody refers to is dropped with its connection as soon as memory is collected.
+const held: unknown[] = [];
+createInterface({ input: process.stdin }).on("line", (file) => {
   try {
-    takeLock(file);
+    held.push(takeLock(file));
     process.stdout.write("taken\n");
   } catch (error) {
     process.stdout.write(`${toFailure(error).code}\n`);
   }
-  setInterval(() => {}, 60_000);
 });
 process.stdout.write("ready\n");

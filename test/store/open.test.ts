@@ -95,7 +95,7 @@ describe("a database of an older version", () => {
 });
 
 describe("a database of a newer version", () => {
-  test("is refused without a write, and the backup is named", () => {
+  test("is refused without a write, and the backup is named [fault 11]", () => {
     using temp = tempDatabase();
     openDatabase(temp.file, later).close();
     const before = hashOf(temp.file);
@@ -107,7 +107,7 @@ describe("a database of a newer version", () => {
     expect(readdirSync(temp.dir)).toEqual(["orch.db"]);
   });
 
-  test("is refused too when the newer version is in the write-ahead log only", () => {
+  test("is refused too when the newer version is in the write-ahead log only [fault 11]", () => {
     using temp = tempDatabase();
     temp.open().close();
     const writer = new Sqlite(temp.file);

@@ -5,6 +5,7 @@ import type { SimResult } from "../../src/sim/run-seed.ts";
 import type { Database } from "../../src/store/database.ts";
 import { createJournal } from "../../src/store/journal.ts";
 import { readRows } from "../../src/store/rows.ts";
+import { commitStep } from "./commit-step.ts";
 
 /**
  * Takes the steps of a simulated run once more, against a real database this time. The run may not have crashes of the
@@ -21,7 +22,7 @@ export function replay(
   const stopsAt = trace.findIndex(({ events }) => events.some(({ type }) => type === "shut-down"));
   trace.slice(0, stopsAt < 0 ? undefined : stopsAt).forEach(({ events }, index) => {
     const taken = step(state, events);
-    journal.commit(taken.changes);
+    commitStep(journal, taken.changes);
     afterStep(state, taken, index);
   });
   return state;

@@ -8,6 +8,7 @@ import { createJournal } from "../../src/store/journal.ts";
 import { createQueries } from "../../src/store/queries.ts";
 import { readRows } from "../../src/store/rows.ts";
 import { testPolicy } from "../kit/policy.ts";
+import { commitStep } from "./commit-step.ts";
 import { tempDatabase } from "./temp-database.ts";
 
 const NOON = Date.parse("2026-03-01T12:00:00Z");
@@ -20,7 +21,7 @@ test("schedules and reservations are read as they were written, and their ids ar
   const state = createState(testPolicy());
   const take = (...events: Parameters<typeof step>[1]) => {
     const taken = step(state, events);
-    journal.commit(taken.changes);
+    commitStep(journal, taken.changes);
     expect(readRows(db).timetable).toEqual(rowsOfTimetable(state));
     return taken;
   };

@@ -60,8 +60,11 @@ class Context:
         emit: Callable[[Event], None],
         emit_progress: Callable[[Event], None],
         is_cancelled: Callable[[], bool],
+        correlation: str = "",
     ) -> None:
         self.job_id = job_id
+        # The id that goes with the job from its submission on: for what the handler itself logs or calls.
+        self.correlation = correlation
         self._output_dir = output_dir
         self._emit = emit
         self._emit_progress = emit_progress

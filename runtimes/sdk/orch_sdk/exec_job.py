@@ -83,7 +83,10 @@ class ExecJob(Context):
 
     def __init__(self, params: Dict[str, Any], events: EventFile, job_id: int, output_dir: str) -> None:
         self._term_seen = False
-        super().__init__(job_id, output_dir, events.add, events.add_progress, lambda: self._term_seen)
+        correlation = os.environ.get("ORCH_CORRELATION", "")
+        super().__init__(
+            job_id, output_dir, events.add, events.add_progress, lambda: self._term_seen, correlation
+        )
         self.params = params
         self._events = events
 

@@ -20,6 +20,7 @@ class JobRequest(NamedTuple):
     fence: int
     params: Dict[str, Any]
     output_dir: str
+    correlation: str = ""
 
 
 class Refused(Exception):
@@ -44,7 +45,12 @@ class Run:
     def context(self) -> Context:
         request, events = self.request, self.events
         return Context(
-            request.job_id, request.output_dir, events.add, events.add_progress, lambda: self.is_cancelled
+            request.job_id,
+            request.output_dir,
+            events.add,
+            events.add_progress,
+            lambda: self.is_cancelled,
+            request.correlation,
         )
 
 

@@ -63,6 +63,7 @@ class Server:
         self._state = state
         self._runs = runs
         self._handler_call = handler_call
+        self._moving = threading.Lock()
 
     def start(self) -> None:
         threading.Thread(target=self._accept, name="orch-accept", daemon=True).start()
@@ -115,10 +116,20 @@ class Server:
             connection.sendall(json_response(404, {"error": f"no route {request.method} {request.path}"}))
 
     def _call(self, name: str) -> Tuple[int, Any]:
-        if self._state.status != "ready" or not self._runs.is_idle:
-            return 409, {"type": "error", "code": "busy", "message": "the worker is not idle"}
+        """Sleeps or wakes. Asking again, also while it is being done, does no harm."""
+        with self._moving:
+            before, after = ("ready", "asleep") if name == "sleep" else ("asleep", "ready")
+            if self._state.status == after:
+                return 200, {}
+            if self._state.status != before or not self._runs.is_idle:
+                message = f"the worker is {'busy' if self._state.status == 'ready' else self._state.status}"
+                return 409, {"type": "error", "code": "busy", "message": message}
+            return self._move(name, after)
+
+    def _move(self, name: str, after: str) -> Tuple[int, Any]:
         try:
             self._handler_call(name)
+            self._state.status = after
         except NotImplementedError:
             return 501, {"error": f"this worker has no {name}"}
         except Exception as error:
@@ -169,4 +180,8 @@ def parse_job(job_id: int, body: bytes) -> JobRequest:
     right = isinstance(params, dict) and isinstance(output_dir, str)
     if not right or type(attempt) is not int or type(fence) is not int:
         raise BadRequest("a job needs attempt and fence (integers), params (object) and outputDir (string)")
-    return JobRequest(job_id, attempt, fence, params, output_dir)
+    # An older daemon does not send it.
+    correlation = value.get("correlation", "")
+    if not isinstance(correlation, str):
+        raise BadRequest("the correlation of a job is a string")
+    return JobRequest(job_id, attempt, fence, params, output_dir, correlation)

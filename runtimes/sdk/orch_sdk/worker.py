@@ -105,9 +105,10 @@ class Worker:
         self._runs.finish(run, last)
 
     def _call_when_idle(self, name: str) -> None:
-        """Calls sleep() or wake() of the handler on a worker thread. Raises NotImplementedError where there is none."""
-        method = getattr(self._handler, name, None)
-        if method is None:
+        """Calls sleep() or wake() of the handler on a worker thread. Raises NotImplementedError where one is missing."""
+        methods = {each: getattr(self._handler, each, None) for each in ("sleep", "wake")}
+        method = methods[name]
+        if method is None or None in methods.values():
             raise NotImplementedError
         answers: "queue.SimpleQueue[Union[None, BaseException]]" = queue.SimpleQueue()
 

@@ -3,6 +3,7 @@ import { Failure, toFailure } from "../../std/failure.ts";
 import { arraySentence, idsOf, noteRepeat } from "../array-text.ts";
 import { command, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
+import { DETACH_KEYS, parseDetachKeys } from "../detach-keys.ts";
 import type { FollowOptions } from "../follow.ts";
 import type { InterruptSignal } from "../io.ts";
 import {
@@ -14,6 +15,7 @@ import {
   refuseDryArray,
 } from "../job-options.ts";
 import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
+import { sizeOf } from "../terminal-size.ts";
 
 /** The flags of `orch run`. */
 export interface RunFlags extends JobFlags {
@@ -21,6 +23,10 @@ export interface RunFlags extends JobFlags {
   readonly shared?: boolean;
   readonly onResume?: string;
   readonly dryRun?: boolean;
+  readonly pty?: boolean;
+  readonly detachKeys?: string;
+  /** How long its terminal may be without anybody; null = for ever. */
+  readonly leaveAfter?: number | null;
 }
 
 export const run = command<RunFlags>({
@@ -30,6 +36,7 @@ export const run = command<RunFlags>({
     "orch run --gpus 1 -- python train.py --epochs 3",
     "orch run --gpus 1 --vram 10GiB --shared -- python serve.py",
     "orch run -d --time 2h -- make all",
+    "orch run --gpus 1 --pty -- python   # with a terminal: orch attach comes back to it",
     "orch run --array 0-99%4 -- python eval.py --shard {index}",
     "orch run --sweep lr=0.1,0.01 --sweep seed=1..5 -- python train.py --lr {lr} --seed {seed}",
     "orch run -d --gpus 1 --preemptible --on-resume 'python train.py --resume' -- python train.py",
@@ -42,6 +49,7 @@ export const run = command<RunFlags>({
         hint: "add e.g. --vram 10GiB",
       });
     }
+    const keys = detachKeysOf(context, options);
     const client = await context.connect();
     const submission = submissionOf(context, args, options);
     const array = arrayOf(options);
@@ -62,11 +70,15 @@ export const run = command<RunFlags>({
     noteRepeat(out, job);
     if (options.detach === true) {
       out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
-      out.hint(`follow: orch logs -f ${job.id}    wait: orch wait ${job.id}`);
+      const follow =
+        options.pty === true ? `attach: orch attach ${job.id}` : `follow: orch logs -f ${job.id}`;
+      out.hint(`${follow}    wait: orch wait ${job.id}`);
       return 0;
     }
     if (out.interactive && !out.format.quiet) out.note(`orch: ${jobSentence(job)}`);
-    return attend(context, client, job.id);
+    if (options.pty !== true) return attend(context, client, job.id);
+    const { attachJob } = await import("../attach-job.ts");
+    return attachJob(context, client, job.id, { detachKeys: keys, readOnly: false, isOurs: true });
   },
 });
 
@@ -77,6 +89,8 @@ export function describeRun(parser: Parser): void {
     .argument("<command...>", "the command; flags behind it are its own")
     .passThroughOptions()
     .option("-d, --detach", "queue it, print its id, and return")
+    .option("--pty", "in a terminal, which outlives this one: orch attach comes back to it")
+    .option("--detach-keys <keys>", `keys that leave it running (default: ${DETACH_KEYS}; none: no keys)`)
     .option("--dry-run", "say where and when it would run, but queue nothing")
     .option("--shared", "share its GPUs with others (needs --vram)")
     .option(
@@ -98,9 +112,24 @@ export function submissionOf(context: Context, command: readonly string[], optio
     cpus: options.cpus ?? null,
     ramBytes: options.ram ?? 0,
     resumeCommand: options.onResume === undefined ? null : ["sh", "-c", options.onResume],
-    options: jobOptionsOf(options, context.io.clock.nowMs()),
+    terminal:
+      options.pty === true ? { ...sizeOf(context.io), leaveAfterMs: options.leaveAfter ?? null } : null,
+    options: jobOptionsOf(options, context.io),
     ...keyOf(options),
   };
+}
+
+/** @throws Failure usage/invalid for keys that are none, and for flags that make no sense with a terminal or without */
+function detachKeysOf({ out }: Context, { pty, detach, detachKeys }: RunFlags): Buffer | null {
+  if (pty !== true && detachKeys !== undefined) {
+    throw new Failure("usage/invalid", "--detach-keys needs --pty", { hint: "orch run --pty -- bash" });
+  }
+  if (pty === true && detach !== true && out.format.json) {
+    throw new Failure("usage/invalid", "--json does not go with a terminal on the same stdout", {
+      hint: "orch run --pty -d --json, then orch attach",
+    });
+  }
+  return parseDetachKeys(detachKeys ?? DETACH_KEYS);
 }
 
 /** What a signal to us makes of the exit code, as shells say it: 128 + its number. */

@@ -4,7 +4,7 @@ import type { RuntimeView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 import { command, commandGroup } from "../command.ts";
-import { laneFields } from "../lane-text.ts";
+import { groupFields, laneFields } from "../lane-text.ts";
 import type { Output } from "../output.ts";
 import { flagName } from "../param-flags.ts";
 import { paramHelp } from "../params.ts";
@@ -67,10 +67,39 @@ const forget = command({
   },
 });
 
+const build = command({
+  name: "runtimes build",
+  summary: "Build the image of a container runtime from its Dockerfile",
+  examples: ["orch runtimes build sdxl"],
+  describe: (parser) => parser.argument("<runtime>", "name of the runtime"),
+  async run({ out, connect, signal }, [runtime = ""]) {
+    const client = await connect();
+    for await (const line of client.stream("POST /runtimes/:runtime/build", { runtime }, { signal })) {
+      if (out.format.json) out.printJsonLine(line);
+      else if (line.type === "log") out.note(line.text);
+      else out.print(line.image);
+    }
+    return signal.aborted ? 130 : 0;
+  },
+});
+
+const reset = command({
+  name: "runtimes reset",
+  summary: "Try a runtime again at once whose workers failed to start or crashed",
+  examples: ["orch runtimes reset sdxl"],
+  describe: (parser) => parser.argument("<runtime>", "name of the runtime"),
+  async run({ out, connect }, [runtime = ""]) {
+    const client = await connect();
+    const done = await client.call("POST /runtimes/:runtime/reset", { runtime });
+    out.result(done, { ids: [runtime], text: () => out.print(`${runtime} is tried again at once`) });
+    return 0;
+  },
+});
+
 export const runtimes = commandGroup(
   "runtimes",
-  "List, show and check runtimes",
-  [list, show, validate, forget],
+  "List, show, check and build runtimes",
+  [list, show, validate, build, forget, reset],
   list,
 );
 
@@ -97,6 +126,11 @@ function gpuNeed(runtime: RuntimeView): string {
   return vramBytes === null ? `${count} ${mode}` : `${count} ${mode} ${formatBytes(vramBytes)}`;
 }
 
+/** What is declared, or how it is decided where nothing is. */
+function readyWithin(readyMs: number | null): string {
+  return readyMs === null ? "learned" : formatDurationMs(readyMs);
+}
+
 function printRuntime(out: Output, runtime: RuntimeDetail): void {
   out.fields([
     ["runtime", runtime.name],
@@ -109,7 +143,7 @@ function printRuntime(out: Output, runtime: RuntimeDetail): void {
     ["slots", runtime.slots],
     ["replicas", `${runtime.replicas.min} to ${runtime.replicas.max}`],
     ["keep alive", runtime.keepAliveMs === null ? "for ever" : formatDurationMs(runtime.keepAliveMs)],
-    ["ready within", formatDurationMs(runtime.timeouts.readyMs)],
+    ["ready within", readyWithin(runtime.timeouts.readyMs)],
     ["outputs", runtime.outputs.join(", ") || null],
   ]);
   if (runtime.params.length > 0) {
@@ -122,5 +156,12 @@ function printRuntime(out: Output, runtime: RuntimeDetail): void {
   for (const lane of runtime.lanes) {
     out.print("");
     out.fields(laneFields(lane));
+  }
+  if (runtime.groups.length > 0) {
+    out.print("");
+    out.table(groupFields(runtime.groups), [
+      { title: "JOBS LIKE", value: ([group]) => group },
+      { title: "RUN", value: ([, run]) => run },
+    ]);
   }
 }

@@ -28,6 +28,7 @@ function printDetail(out: Context["out"], job: JobDetail): void {
     ["runtime", job.runtime],
     ["command", job.command === null ? null : job.command.join(" ")],
     ["label", job.label],
+    ["correlation", job.correlation],
     ["params", Object.keys(job.params).length === 0 ? null : JSON.stringify(job.params)],
     ["user", job.user],
     ["array", arrayName(job)],

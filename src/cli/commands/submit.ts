@@ -89,7 +89,7 @@ export async function readSubmission(
   const flags = readFlags(context, parser);
   const isBatch = flags.batch !== undefined;
   const params = isBatch ? {} : await gatherParams(context, runtime, flags, readParams());
-  const options = placedJobOptionsOf(flags, context.io.clock.nowMs());
+  const options = placedJobOptionsOf(flags, context.io);
   return { runtime, flags, submission: { runtime: name, params, options } };
 }
 

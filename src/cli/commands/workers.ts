@@ -114,10 +114,34 @@ const unpin = command({
   },
 });
 
+const sleep = command({
+  name: "workers sleep",
+  summary: "Have a worker give its VRAM back and live on, so that it is back in a moment",
+  examples: ["orch workers sleep sdxl-1"],
+  describe: (parser) => parser.argument("<worker>", "name or id"),
+  async run({ out, connect }, [worker = ""]) {
+    const client = await connect();
+    tell(out, await client.call("POST /workers/:worker/sleep", { worker }));
+    return 0;
+  },
+});
+
+const wake = command({
+  name: "workers wake",
+  summary: "Wake a worker that sleeps, as soon as there is room",
+  examples: ["orch workers wake sdxl-1"],
+  describe: (parser) => parser.argument("<worker>", "name or id"),
+  async run({ out, connect }, [worker = ""]) {
+    const client = await connect();
+    tell(out, await client.call("POST /workers/:worker/wake", { worker }));
+    return 0;
+  },
+});
+
 export const workers = commandGroup(
   "workers",
-  "List, start, stop, switch and pin workers",
-  [list, start, stop, switchTo, preload, pin, unpin],
+  "List, start, stop, switch, pin workers and put them to sleep",
+  [list, start, stop, switchTo, preload, pin, unpin, sleep, wake],
   list,
 );
 

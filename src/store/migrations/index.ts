@@ -2,6 +2,11 @@ import { initial } from "./0001-initial.ts";
 import { brain } from "./0002-brain.ts";
 import { submissionKeys } from "./0003-submission-keys.ts";
 import { timetable } from "./0004-timetable.ts";
+import { quarantine } from "./0005-quarantine.ts";
+import { terminals } from "./0006-terminals.ts";
+import { correlation } from "./0007-correlation.ts";
+import { sleep } from "./0008-sleep.ts";
+import { gpuKinds } from "./0009-gpu-kinds.ts";
 
 export interface Migration {
   readonly name: string;
@@ -14,4 +19,9 @@ export const migrations: readonly Migration[] = [
   { name: "0002-brain", sql: brain },
   { name: "0003-submission-keys", sql: submissionKeys },
   { name: "0004-timetable", sql: timetable },
+  { name: "0005-quarantine", sql: quarantine },
+  { name: "0006-terminals", sql: terminals },
+  { name: "0007-correlation", sql: correlation },
+  { name: "0008-sleep", sql: sleep },
+  { name: "0009-gpu-kinds", sql: gpuKinds },
 ];
