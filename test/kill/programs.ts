@@ -10,10 +10,13 @@ import type { Podman } from "../kit/podman.ts";
 const COMMAND = `#!/bin/sh
 world=$1
 exec 8>>"$world/locks/job-$ORCH_JOB"
-flock -n 8 || echo "I1: two programs of job $ORCH_JOB run at once" >>"$world/violations"
+flock -n 8
+# 1 = somebody has it. A flock that was killed itself says nothing.
+[ $? -ne 1 ] || echo "I1: two programs of job $ORCH_JOB run at once" >>"$world/violations"
 if [ -n "$CUDA_VISIBLE_DEVICES" ]; then
   exec 9>>"$world/locks/$CUDA_VISIBLE_DEVICES"
-  flock -n 9 || echo "I2: job $ORCH_JOB got $CUDA_VISIBLE_DEVICES while another program is on it" >>"$world/violations"
+  flock -n 9
+  [ $? -ne 1 ] || echo "I2: job $ORCH_JOB got $CUDA_VISIBLE_DEVICES while another program is on it" >>"$world/violations"
   echo "$ORCH_FENCE" >>"$world/fences/$CUDA_VISIBLE_DEVICES"
 fi
 echo "start $ORCH_WORKER $$" >>"$world/runs/$ORCH_JOB"
