@@ -1,4 +1,5 @@
 import { leaveMs, longestRunMs, readyMs, runMs, startMs, stopMs, wakeMs } from "./estimate.ts";
+import { isLeaving } from "./fits.ts";
 import type { Job } from "./job-model.ts";
 import type { Gpu, Lane, State, Worker } from "./model.ts";
 import type { Offer } from "./placement.ts";
@@ -89,6 +90,9 @@ function expectedGoneMs(state: State, worker: Worker, nowMs: number): number {
   if (phase.state === "starting") workMs = Math.max(0, startMs(lane) - (nowMs - worker.createdAtMs));
   if (phase.state === "waking") workMs = Math.max(0, wakeMs(lane) - (nowMs - phase.sinceMs));
   for (const job of worker.jobs) workMs = Math.max(workMs, remainingMs(state, job, nowMs));
+  // What was lent to it is its own until then, whoever is promised it after that.
+  if (worker.backfillUntilMs !== null && !isLeaving(worker))
+    workMs = Math.max(workMs, worker.backfillUntilMs - nowMs - leaveMs(lane));
   return nowMs + workMs + (phase.state === "stopping" ? stopMs(lane) : leaveMs(lane));
 }
 

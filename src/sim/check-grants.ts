@@ -111,7 +111,7 @@ function couldGetWith(
   for (const gpu of committed.state.gpus.values()) {
     const seen = committed.memory.seen.get(gpu.uuid);
     if (seen === undefined || !seen.healthy || !isOfKind(spec, gpu)) continue;
-    if (waking !== null && waking.leases.every((lease) => lease.gpu !== gpu)) continue;
+    if (waking?.leases.every((lease) => lease.gpu !== gpu)) continue;
     let leased = 0;
     let sleeping = 0;
     let isTaken = false;

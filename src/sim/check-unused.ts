@@ -155,9 +155,9 @@ function idleHolder(gpu: Gpu, lane: Lane): Worker | undefined {
   return worker.lane.summons === null && worker.lane.summoned === null ? worker : undefined;
 }
 
-/** Whether somebody is leaving a GPU that the lane could have. */
-function isRoomMade(state: State, lane: Lane): boolean {
-  const usable = [...state.gpus.values()].filter((gpu) => canHold(state, lane, gpu));
+/** Whether somebody is leaving a GPU that the lane may get, be it only once strangers leave it as well. */
+function isRoomMade({ gpus }: State, { spec }: Lane): boolean {
+  const usable = [...gpus.values()].filter((gpu) => gpu.healthy && isOfKind(spec, gpu));
   return usable.some(({ leases }) => [...leases].some(({ worker }) => isLeaving(worker)));
 }
 

@@ -116,16 +116,19 @@ function withKinds(rng: Rng, drawn: SimOptions): SimOptions {
   return { ...drawn, gpus, lanes };
 }
 
-/** A lane that is declared anew to need what the host has not keeps its jobs waiting for ever, as it should: so none does. */
+/**
+ * What can never run is refused. A lane of which one GPU would do, but not as many as it wants, is not: once declared with one
+ * it is taken in, and once declared as before its jobs wait for ever, as they should. So there is none.
+ */
 function asPossible(spec: LaneSpec, gpus: readonly GpuOptions[]): LaneSpec {
-  const tries = [spec, { ...spec, gpuVendor: null }];
-  const fitting = tries.find((each) => {
+  const canRun = (wish: LaneSpec): boolean => {
     const suitable = gpus
       .map(({ vendor = null, parent = null }) => ({ vendor, parent }))
-      .filter((gpu) => isOfKind(each, gpu));
-    return mostOfOneVendor(suitable) >= each.gpuCount;
-  });
-  return fitting ?? { ...spec, gpuVendor: null, gpuCount: 1 };
+      .filter((gpu) => isOfKind(wish, gpu));
+    return mostOfOneVendor(suitable) >= wish.gpuCount;
+  };
+  const single = { ...spec, gpuCount: 1 };
+  return !canRun(spec) && canRun(single) ? single : spec;
 }
 
 /** In some worlds some lanes can sleep. Drawn apart, so that all others stay as they are. */

@@ -27,6 +27,8 @@ export interface Context extends PerformerParts {
   readonly preparations: Map<number, Preparation>;
   readonly attached: Set<number>;
   readonly runs: Set<string>;
+  /** The last news of each worker's sleeps, and of its wakings. */
+  readonly moves: Record<"sleep" | "wake", Map<number, Report>>;
   /** Like the agenda's, but only while this daemon lives. */
   readonly later: (inMs: number, act: () => void) => void;
   isAlive: boolean;

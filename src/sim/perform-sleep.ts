@@ -9,9 +9,10 @@ export function sleepWorker(context: Context, workerId: number): void {
   const program = context.host.programs.get(workerId);
   if (worker === undefined || program === undefined || program.state === "dead") return;
   const { fence } = worker;
+  repeatOldNews(context, "sleep", workerId);
   context.host.sleep(program, (news) => {
     const residueBytes = context.host.residueOf(program);
-    tell(context, news, workerId, fence, { type: "worker-asleep", workerId, fence, residueBytes });
+    tell(context, news, "sleep", { type: "worker-asleep", workerId, fence, residueBytes });
   });
 }
 
@@ -19,6 +20,7 @@ export function sleepWorker(context: Context, workerId: number): void {
 export function wakeWorker(context: Context, workerId: number): void {
   const worker = context.state().workers.get(workerId);
   if (worker === undefined) return;
+  repeatOldNews(context, "wake", workerId);
   waitAndWake(context, workerId, worker.fence, context.agenda.nowMs + drawMs(context.rng, MEMORY_TIMEOUT_MS));
 }
 
@@ -29,7 +31,7 @@ function waitAndWake(context: Context, workerId: number, fence: number, giveUpAt
   if (program === undefined || program.state === "dead") return;
   if (program.state !== "asleep" || hasMemory(context, worker))
     return context.host.wake(program, worker, (news) =>
-      tell(context, news, workerId, fence, { type: "worker-woken", workerId, fence }),
+      tell(context, news, "wake", { type: "worker-woken", workerId, fence }),
     );
   if (context.agenda.nowMs < giveUpAtMs)
     return context.later(MEMORY_POLL_MS, () => waitAndWake(context, workerId, fence, giveUpAtMs));
@@ -37,9 +39,24 @@ function waitAndWake(context: Context, workerId: number, fence: number, giveUpAt
   context.report({ ...failure, cause: "memory", message: "no memory" });
 }
 
-function tell(context: Context, news: Moved, workerId: number, fence: number, done: Report): void {
+type Done = Extract<Report, { type: "worker-asleep" | "worker-woken" }>;
+
+function tell(context: Context, news: Moved, move: keyof Context["moves"], done: Done): void {
+  const { workerId, fence } = done;
   const failure = { type: "worker-sleep-failed", workerId, fence, message: news } as const;
   const report: Report =
     news === "done" ? done : { ...failure, cause: news === "unable" ? "unable" : "program" };
+  context.moves[move].set(workerId, report);
   context.later(drawMs(context.rng, 40), () => context.report(report));
+}
+
+/** News of an earlier move may come once more while the next one of its kind is under way. */
+function repeatOldNews(
+  { moves, rng, host, later, report }: Context,
+  move: "sleep" | "wake",
+  id: number,
+): void {
+  const old = moves[move].get(id);
+  if (old !== undefined && rng.chance(host.faults.duplicateReport))
+    later(drawMs(rng, 100), () => report(old));
 }

@@ -29,6 +29,7 @@ export function createPerformer(parts: PerformerParts): Performer {
     preparations: new Map(),
     attached: new Set(),
     runs: new Set(),
+    moves: { sleep: new Map(), wake: new Map() },
     later: (inMs, act) => parts.agenda.later(inMs, () => context.isAlive && act()),
     report: (report) => {
       if (!context.isAlive) return;

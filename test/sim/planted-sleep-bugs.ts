@@ -80,11 +80,4 @@ export const sleepBugs: readonly PlantedBug[] = [
     replace: 'if (phase.state !== "waking") return;',
     why: "jobs are handed to a worker that still sleeps",
   },
-  {
-    name: "a lane that does not get memory waits beside one of its own that sleeps",
-    file: "take-host.ts",
-    find: "  takeFromSleepers(round.tx, wish.lane);\n  return",
-    replace: "  return",
-    why: "a free GPU is not used for as long as the one on which it slept is busy",
-  },
 ];

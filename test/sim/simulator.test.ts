@@ -44,7 +44,7 @@ describe("the scheduler in the simulator", () => {
   });
 
   it(`holds all its rules and finishes all jobs for ${SEEDS} seeds [fault 20] [fault 46]`, {
-    timeout: 240_000,
+    timeout: 480_000,
   }, async () => {
     const { code, stdout, stderr } = await simulate(bundle, "--seeds", String(SEEDS));
     expect(code, stdout).toBe(0);
@@ -60,8 +60,10 @@ describe("the scheduler in the simulator", () => {
       "effect cancel-job",
       "effect prepare-lane",
       "effect run-job",
+      "effect sleep-worker",
       "effect start-worker",
       "effect stop-worker",
+      "effect wake-worker",
       "eta-given",
       "fault clock-set",
       "fault commit-failed",
@@ -81,15 +83,20 @@ describe("the scheduler in the simulator", () => {
       "release",
       "remove-reservation",
       "shut-down",
+      "sleep-worker",
       "start-worker",
       "stop-worker",
       "submit",
       "tick",
+      "wake-worker",
+      "worker-asleep",
       "worker-exited",
       "worker-ready",
+      "worker-sleep-failed",
       "worker-spawned",
       "worker-start-failed",
       "worker-step",
+      "worker-woken",
     ]);
     const jobs = Number(/(\d+) jobs\n$/.exec(stdout)?.[1]);
     expect(jobs).toBeGreaterThan(SEEDS * 30);
