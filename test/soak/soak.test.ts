@@ -29,8 +29,8 @@ describe("a soak", () => {
       {
         file: "src/daemon/router.ts",
         find: "return (method, path) => {",
-        // One each: with more it would soon have none left, and break in other ways before the trend is seen.
-        replace: 'return (method, path) => { process.getBuiltinModule("node:fs").openSync("/dev/null");',
+        replace:
+          'return (method, path) => { for (let count = 0; count < 5; count++) process.getBuiltinModule("node:fs").openSync("/dev/null");',
       },
     ]);
     const report = await runSoak(built.bin, {
@@ -38,6 +38,7 @@ describe("a soak", () => {
       durationMs: 12_000,
       everyMs: 1_000,
       disk: null,
+      killsDaemon: false,
       say: () => {},
     });
     expect(report.violations.join("\n")).toContain("descriptors rises");

@@ -17,6 +17,8 @@ export interface SoakOptions {
   readonly everyMs: number;
   /** A disk of its own for the home, so that it can be filled; null: that fault is left out. */
   readonly disk: SmallDisk | null;
+  /** A new daemon begins with nothing leaked. Default: true. */
+  readonly killsDaemon?: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -140,7 +142,7 @@ export async function runSoak(bin: string, options: SoakOptions): Promise<SoakRe
     performance.now() - startMs >= options.durationMs && readings.length >= LEAST_READINGS;
   try {
     for (let nextMs = 0; violations.length === 0 && !isEnough(); ) {
-      const name = pickFault(rng, disk !== null);
+      const name = pickFault(rng, options);
       counts[name] = (counts[name] ?? 0) + 1;
       await faults[name]?.(soak);
       await sleep(100 + rng.below(900));
@@ -172,8 +174,10 @@ export async function runSoak(bin: string, options: SoakOptions): Promise<SoakRe
 }
 
 /** Kills are rare, so that each daemon lives long enough to leak. */
-function pickFault(rng: Rng, hasDisk: boolean): string {
-  const names = Object.keys(faults).filter((name) => hasDisk || name !== "disk filled");
+function pickFault(rng: Rng, { disk, killsDaemon = true }: SoakOptions): string {
+  const names = Object.keys(faults).filter(
+    (name) => (disk !== null || name !== "disk filled") && (killsDaemon || name !== "daemon killed"),
+  );
   const name = rng.pick(names);
   return name === "daemon killed" && !rng.chance(0.15) ? "readers come and go" : name;
 }
