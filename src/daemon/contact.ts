@@ -22,7 +22,8 @@ export interface Contact {
   readonly exchange?: Exchange;
 }
 
-interface Exchange {
+/** The folder that a worker in a container shares with the daemon. */
+export interface Exchange {
   readonly dir: string;
   readonly fileParams: readonly string[];
   /** The container runs as the daemon's own user, or as the one whom it has for workers. */

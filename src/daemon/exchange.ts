@@ -3,7 +3,7 @@ import path from "node:path";
 import { isWebAddress } from "../runtime/check-file.ts";
 import { errnoOf } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
-import type { Contact } from "./contact.ts";
+import type { Contact, Exchange } from "./contact.ts";
 import { giveTo } from "./ownership.ts";
 import type { World } from "./world.ts";
 
@@ -31,12 +31,12 @@ export async function exchangeFiles(
   const jobOutputDir = world.places.jobOutputDir(jobId);
   const { exchange } = contact;
   if (!exchange) return { params, outputDir: jobOutputDir, takeOut: () => Promise.resolve() };
-  const { dir, outputDir } = makeExchangeFolder(world, contact, String(jobId));
+  const { dir, outputDir } = makeExchangeFolder(world, exchange, String(jobId));
   const inside = { ...params };
   for (const name of exchange.fileParams) {
     const file = params[name];
     if (typeof file !== "string" || isWebAddress(file)) continue;
-    inside[name] = await copyIn(world, contact, path.join(dir, "in", name), file);
+    inside[name] = await copyIn(world, exchange, path.join(dir, "in", name), file);
   }
   const takeOut = async (): Promise<void> => {
     await moveOut(outputDir, jobOutputDir);
@@ -46,32 +46,31 @@ export async function exchangeFiles(
 }
 
 /** A folder of the exchange in which the worker may write to `outputDir`. */
-export function makeExchangeFolder(world: World, contact: Contact, name: string) {
-  const dir = path.join(contact.exchange?.dir ?? "", name);
+export function makeExchangeFolder(world: World, exchange: Exchange, name: string) {
+  const dir = path.join(exchange.dir, name);
   const outputDir = path.join(dir, "out");
   fs.mkdirSync(outputDir, { recursive: true, mode: 0o711 });
-  openTo(world, contact, outputDir, 0o700, 0o777);
+  openTo(world, exchange, outputDir, 0o700, 0o777);
   return { dir, outputDir };
 }
 
 /** Shares blocks with the file where the file system can. */
-async function copyIn(world: World, contact: Contact, dir: string, file: string): Promise<string> {
+async function copyIn(world: World, exchange: Exchange, dir: string, file: string): Promise<string> {
   const copy = path.join(dir, path.basename(file));
   if (fs.existsSync(copy)) return copy;
   fs.mkdirSync(dir, { recursive: true, mode: 0o711 });
   const partial = `${copy}.part`;
   await fs.promises.copyFile(file, partial, fs.constants.COPYFILE_FICLONE);
-  openTo(world, contact, partial, 0o400, 0o444);
+  openTo(world, exchange, partial, 0o400, 0o444);
   await fs.promises.rename(partial, copy);
   return copy;
 }
 
 /** Lets the container's user at it: by ownership where that user is one of ours, else by mode. No stranger gets this far. */
-function openTo(world: World, contact: Contact, file: string, ours: number, others: number): void {
-  const isOurs = contact.exchange?.isOurUser === true;
-  fs.chmodSync(file, isOurs ? ours : others);
+function openTo(world: World, { isOurUser }: Exchange, file: string, ours: number, others: number): void {
+  fs.chmodSync(file, isOurUser ? ours : others);
   const worker = world.users?.worker;
-  if (isOurs && worker) giveTo(file, worker.account);
+  if (isOurUser && worker) giveTo(file, worker.account);
 }
 
 /** An attempt that was handed over once more may find that its output is out already. */

@@ -31,7 +31,7 @@ export async function warmUp(
   const { endpoint } = contact;
   const protocol = world.protocolOf(contact);
   const outputDir = contact.exchange
-    ? makeExchangeFolder(world, contact, "warm-up").outputDir
+    ? makeExchangeFolder(world, contact.exchange, "warm-up").outputDir
     : path.join(world.places.workerDir(worker.id), "warm-up");
   const params = paramsOf(worker, runtime, runtime.warmUp);
   const correlation = `warm-up-${worker.name}`;

@@ -27,16 +27,7 @@ export interface Act {
 type What =
   | "submit"
   | "cancel"
-  | "spawn"
-  | "start fails"
-  | "memory stays away"
-  | "becomes ready"
-  | "falls asleep"
-  | "wakes"
-  | "neither sleeps nor wakes"
-  | "exits"
-  | "exits, memory late"
-  | "exits badly"
+  | ProgramAct
   | "worker news"
   | "job succeeds"
   | "job fails"
