@@ -26,7 +26,7 @@ module.exports = {
       from: {
         orphan: true,
         path: "^src/",
-        pathNot: "(cli/main|gpu/nvml-helper|gpu/amd-helper|gpu/freeze-helper|sim/main)\\.ts$",
+        pathNot: "(cli/main|gpu/nvml/nvml-helper|gpu/amd/amd-helper|gpu/freeze/freeze-helper|sim/main)\\.ts$",
       },
       to: {},
     },
@@ -90,10 +90,10 @@ module.exports = {
     native("chalk", "^src/cli/output\\.ts$"),
     native("commander", "^src/cli/"),
     native("cron-parser", "^src/scheduler/recurrence\\.ts$"),
-    native("koffi", "^src/(gpu/(nvml|cuda)-library|daemon/peer-credentials)\\.ts$"),
+    native("koffi", "^src/(gpu/(nvml/nvml|freeze/cuda)-library|daemon/http/peer-credentials)\\.ts$"),
     native("yaml", "^src/(runtime|config)/"),
     native("pino", "^src/daemon/"),
-    native("node-pty", "^src/engine/pty"),
+    native("node-pty", "^src/engine/terminal/pty"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -40,10 +40,10 @@ export default defineConfig([
     ...common,
     // Programs of their own, run beside the daemon.
     entry: {
-      "nvml-helper": "src/gpu/nvml-helper.ts",
-      "amd-helper": "src/gpu/amd-helper.ts",
-      "freeze-helper": "src/gpu/freeze-helper.ts",
-      "pty-holder": "src/engine/pty-holder.ts",
+      "nvml-helper": "src/gpu/nvml/nvml-helper.ts",
+      "amd-helper": "src/gpu/amd/amd-helper.ts",
+      "freeze-helper": "src/gpu/freeze/freeze-helper.ts",
+      "pty-holder": "src/engine/terminal/pty-holder.ts",
     },
     format: "esm",
   },

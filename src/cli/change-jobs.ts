@@ -3,7 +3,7 @@ import { Failure, toFailure } from "../std/failure.ts";
 import { flagReader, parseJobId } from "./arguments.ts";
 import { type Command, command } from "./command.ts";
 import type { Context } from "./context.ts";
-import { jobSentence } from "./job-text.ts";
+import { jobSentence } from "./text/job-text.ts";
 
 interface Change {
   readonly name: string;

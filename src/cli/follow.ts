@@ -2,8 +2,8 @@ import type { Client } from "../client/client.ts";
 import type { JobView } from "../protocol/views.ts";
 import { must } from "../std/assert.ts";
 import type { Context } from "./context.ts";
-import { isFinished } from "./job-text.ts";
-import { stayConnected } from "./stay-connected.ts";
+import { stayConnected } from "./terminal/stay-connected.ts";
+import { isFinished } from "./text/job-text.ts";
 
 export interface FollowOptions {
   readonly jobs: readonly number[];

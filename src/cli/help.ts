@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../config/package-root.ts";
+import { packageRoot } from "../std/package-root.ts";
 import { commandGroups, commands } from "./commands.ts";
 
 const EXAMPLES: readonly (readonly [string, string])[] = [

@@ -2,8 +2,8 @@ import type { ChalkInstance } from "chalk";
 import type { Environment } from "../config/paths.ts";
 import { errnoOf, type Failure } from "../std/failure.ts";
 import type { Io, OutputStream } from "./io.ts";
-import { type Column, layOut } from "./table.ts";
-import { oneLine, truncate, widthOf } from "./width.ts";
+import { type Column, layOut } from "./text/table.ts";
+import { oneLine, truncate, widthOf } from "./text/width.ts";
 
 export type Colour = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
 

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { Failure } from "../std/failure.ts";
-import { packageRoot } from "./package-root.ts";
+import { packageRoot } from "../std/package-root.ts";
 
 /** A folder of runtimes, with where it comes from. */
 export interface RuntimeDir {

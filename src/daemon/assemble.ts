@@ -2,12 +2,11 @@ import os from "node:os";
 import path from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
-import { packageRoot } from "../config/package-root.ts";
 import type { Paths } from "../config/paths.ts";
 import type { Cgroups } from "../engine/cgroup.ts";
-import { createContainerEngine } from "../engine/container.ts";
+import { createContainerEngine } from "../engine/container/container.ts";
 import { createProcessEngine } from "../engine/process.ts";
-import { createFreezer } from "../gpu/freezer.ts";
+import { createFreezer } from "../gpu/freeze/freezer.ts";
 import type { GpuProbe, GpuReading } from "../gpu/probe.ts";
 import { createSampler } from "../gpu/sampler.ts";
 import type { Context, Progress } from "../operations/context.ts";
@@ -18,33 +17,34 @@ import { reservedAccounts } from "../scheduler/reserved.ts";
 import { restore } from "../scheduler/restore.ts";
 import type { Changes } from "../scheduler/transition.ts";
 import type { Clock } from "../std/clock.ts";
+import { builtProgram, packageRoot } from "../std/package-root.ts";
 import { createRng } from "../std/rng.ts";
 import type { Database } from "../store/database.ts";
 import { createJournal } from "../store/journal.ts";
 import { createQueries } from "../store/queries.ts";
 import { readRows } from "../store/rows.ts";
-import { openContainers } from "./containers.ts";
+import { openContainers } from "./containers/containers.ts";
 import { createContext } from "./create-context.ts";
 import { createEnd } from "./end.ts";
 import { createFeed, type NoticeFeed } from "./feed.ts";
 import { fireSchedule } from "./fire-schedule.ts";
+import { createMeasurer } from "./gpus/measure.ts";
+import { watchHostMemory } from "./gpus/memory-trouble.ts";
+import { createSharedGpus } from "./gpus/share-gpus.ts";
+import { workerIdOf } from "./gpus/worker-of-pid.ts";
 import { createHands } from "./hands.ts";
-import { keepLogs } from "./keep-logs.ts";
+import { keepLogs } from "./logs/keep-logs.ts";
+import { createSecretBook } from "./logs/secret-book.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import type { LoopWatch } from "./loop-watch.ts";
-import { createMeasurer } from "./measure.ts";
-import { watchHostMemory } from "./memory-trouble.ts";
 import { perform } from "./perform.ts";
 import { createPlaces } from "./places.ts";
 import { createPredictor } from "./predict.ts";
-import { createProtocols } from "./protocols.ts";
 import { createReserve } from "./reserve.ts";
-import { createSecretBook } from "./secret-book.ts";
-import { createSharedGpus } from "./share-gpus.ts";
 import { removeLeftovers } from "./tidy-up.ts";
-import { createUnixGroups } from "./unix-groups.ts";
-import type { Users } from "./users.ts";
-import { workerIdOf } from "./worker-of-pid.ts";
+import { createUnixGroups } from "./users/unix-groups.ts";
+import type { Users } from "./users/users.ts";
+import { createProtocols } from "./workers/protocols.ts";
 import type { World } from "./world.ts";
 
 export interface Parts {
@@ -182,7 +182,7 @@ function createWorld(given: Parts, parts: WorldParts): World {
     instanceId,
     cacheDir: paths.cacheDir,
     sdkDir: path.join(packageRoot(), "runtimes", "sdk"),
-    terminalHolder: path.join(packageRoot(), "dist", "pty-holder.js"),
+    terminalHolder: builtProgram("pty-holder"),
     secretsDir,
     baseEnv: users === null ? baseEnvironment() : plainEnvironment(),
   };

@@ -1,12 +1,12 @@
 import fs from "node:fs";
 import path from "node:path";
-import { packageRoot } from "../config/package-root.ts";
 import type { Context, Feed, Progress } from "../operations/context.ts";
-import { dryLaunch } from "./dry-launch.ts";
+import { packageRoot } from "../std/package-root.ts";
+import { buildImage } from "./containers/ensure-image.ts";
 import type { End } from "./end.ts";
-import { buildImage } from "./ensure-image.ts";
+import { workerIdOf } from "./gpus/worker-of-pid.ts";
+import { dryLaunch } from "./jobs/dry-launch.ts";
 import type { Loop } from "./loop.ts";
-import { workerIdOf } from "./worker-of-pid.ts";
 import type { World } from "./world.ts";
 
 export interface ContextParts {

@@ -1,13 +1,13 @@
 import type { Effect } from "../scheduler/effects.ts";
 import { unreachable } from "../std/assert.ts";
 import { toFailure } from "../std/failure.ts";
-import { contactOf } from "./contact.ts";
-import { prepareLane } from "./prepare-lane.ts";
-import { runJob } from "./run-job.ts";
-import { sleepWorker } from "./sleep-worker.ts";
-import { startWorker } from "./start-worker.ts";
-import { stopWorker } from "./stop-worker.ts";
-import { wakeWorker } from "./wake-worker.ts";
+import { runJob } from "./jobs/run-job.ts";
+import { contactOf } from "./workers/contact.ts";
+import { prepareLane } from "./workers/prepare-lane.ts";
+import { sleepWorker } from "./workers/sleep-worker.ts";
+import { startWorker } from "./workers/start-worker.ts";
+import { stopWorker } from "./workers/stop-worker.ts";
+import { wakeWorker } from "./workers/wake-worker.ts";
 import type { World } from "./world.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Engine } from "../engine/engine.ts";
-import type { Freezer } from "../gpu/freezer.ts";
+import type { Freezer } from "../gpu/freeze/freezer.ts";
 import type { Sampler } from "../gpu/sampler.ts";
 import type { Progress } from "../operations/context.ts";
 import type { Registry } from "../runtime/discover.ts";
@@ -9,17 +9,17 @@ import type { State } from "../scheduler/model.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Rng } from "../std/rng.ts";
 import type { Queries } from "../store/queries.ts";
-import type { Contact } from "./contact.ts";
-import type { Containers } from "./containers.ts";
+import type { Containers } from "./containers/containers.ts";
+import type { Measure } from "./gpus/measure.ts";
+import type { HostMemory } from "./gpus/memory-trouble.ts";
+import type { SharedGpus } from "./gpus/share-gpus.ts";
 import type { Hands } from "./hands.ts";
-import type { KeptLogs } from "./keep-logs.ts";
-import type { Measure } from "./measure.ts";
-import type { HostMemory } from "./memory-trouble.ts";
+import type { KeptLogs } from "./logs/keep-logs.ts";
+import type { SecretBook } from "./logs/secret-book.ts";
 import type { DaemonPlaces } from "./places.ts";
-import type { ProtocolOf } from "./protocols.ts";
-import type { SecretBook } from "./secret-book.ts";
-import type { SharedGpus } from "./share-gpus.ts";
-import type { Users } from "./users.ts";
+import type { Users } from "./users/users.ts";
+import type { Contact } from "./workers/contact.ts";
+import type { ProtocolOf } from "./workers/protocols.ts";
 
 /** What the performing of effects works with. Everything it learns goes back through `report`. */
 export interface World {

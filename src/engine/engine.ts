@@ -1,5 +1,5 @@
 import type { Limits } from "./cgroup.ts";
-import type { ContainerRef } from "./container-cli.ts";
+import type { ContainerRef } from "./container/container-cli.ts";
 import type { RunAs } from "./run-as.ts";
 
 /** What to start, already decided: pure data, so that `--dry-run` can print it. */

@@ -1,11 +1,11 @@
 import { Failure, toFailure } from "../std/failure.ts";
-import { createAmdProbe, hasAmdGpu } from "./amd.ts";
+import { createAmdProbe, hasAmdGpu } from "./amd/amd.ts";
 import { joinProbes } from "./joined.ts";
 import { createNoneProbe } from "./none.ts";
-import { createSmiProbe } from "./nvidia-smi.ts";
-import { createNvmlProbe, type NvmlProbe, type NvmlProbeOptions } from "./nvml.ts";
+import { createSmiProbe } from "./nvml/nvidia-smi.ts";
+import { createNvmlProbe, type NvmlProbe, type NvmlProbeOptions } from "./nvml/nvml.ts";
 import type { GpuProbe } from "./probe.ts";
-import { createVirtualProbe } from "./virtual.ts";
+import { createVirtualProbe } from "./virtual/virtual.ts";
 
 export interface DetectOptions extends NvmlProbeOptions {
   /** Default: nvidia-smi in PATH. */

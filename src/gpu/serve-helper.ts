@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import type { Failure } from "../std/failure.ts";
-import type { HelperMessage, HelperOperation, HelperRequest } from "./nvml-wire.ts";
+import type { HelperMessage, HelperOperation, HelperRequest } from "./nvml/nvml-wire.ts";
 
 export interface HelperWork<T> {
   /** Opens the driver, and tells by `stage` how far it came. */

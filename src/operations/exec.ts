@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readContainerFile } from "../engine/container-file.ts";
+import { readContainerFile } from "../engine/container/container-file.ts";
 import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import type { Context } from "./context.ts";

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
-import { requireTerminals } from "../engine/pty-program.ts";
+import { requireTerminals } from "../engine/terminal/pty-program.ts";
 import type { CommandSubmission } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { NewJob } from "../scheduler/events.ts";

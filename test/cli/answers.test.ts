@@ -159,7 +159,7 @@ it("submit --dry-run says when it would start and who would make room", async ()
     command: ["python3", "handler.py"],
     env: {},
   };
-  const { printDryRun } = await import("../../src/cli/print-dry-run.ts");
+  const { printDryRun } = await import("../../src/cli/submit/print-dry-run.ts");
   const lines: (readonly [string, string | number | null])[] = [];
   printDryRun(
     { fields: (pairs: typeof lines) => lines.push(...pairs) } as never,
@@ -173,7 +173,7 @@ it("submit --dry-run says when it would start and who would make room", async ()
 
 describe("submit --wait on a terminal", () => {
   it("says when the job is expected to start", async () => {
-    const { noteStart } = await import("../../src/cli/note-start.ts");
+    const { noteStart } = await import("../../src/cli/submit/note-start.ts");
     const notes: string[] = [];
     const context = {
       io: { clock: { nowMs: () => Date.parse("2026-01-02T00:10:00Z") } },

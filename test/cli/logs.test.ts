@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readPastTime } from "../../src/cli/past-time.ts";
+import { readPastTime } from "../../src/cli/submit/past-time.ts";
 import { serveAnswers } from "../client/socket-server.ts";
 import { orch } from "./captured-io.ts";
 import { jobView, logLine } from "./sample-views.ts";

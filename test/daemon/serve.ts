@@ -3,10 +3,10 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
-import { admitOwner } from "../../src/daemon/admit.ts";
-import type { IdentifyPeer } from "../../src/daemon/peer-credentials.ts";
-import type { AnyOperation } from "../../src/daemon/router.ts";
-import { startServer } from "../../src/daemon/server.ts";
+import type { IdentifyPeer } from "../../src/daemon/http/peer-credentials.ts";
+import type { AnyOperation } from "../../src/daemon/http/router.ts";
+import { startServer } from "../../src/daemon/http/server.ts";
+import { admitOwner } from "../../src/daemon/users/admit.ts";
 import type { Context } from "../../src/operations/context.ts";
 
 export interface Served extends AsyncDisposable {

@@ -3,12 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { createContainerEngine } from "../../src/engine/container.ts";
-import { callEngine } from "../../src/engine/container-cli.ts";
-import { createImages } from "../../src/engine/container-image.ts";
-import { createEndedContainers } from "../../src/engine/ended-containers.ts";
-import { createContainerEngines, type FoundEngine } from "../../src/engine/find-container-engine.ts";
-import { amdArguments, gpuArguments } from "../../src/engine/gpu-arguments.ts";
+import { createContainerEngine } from "../../src/engine/container/container.ts";
+import { callEngine } from "../../src/engine/container/container-cli.ts";
+import { createImages } from "../../src/engine/container/container-image.ts";
+import { createEndedContainers } from "../../src/engine/container/ended-containers.ts";
+import {
+  createContainerEngines,
+  type FoundEngine,
+} from "../../src/engine/container/find-container-engine.ts";
+import { amdArguments, gpuArguments } from "../../src/engine/container/gpu-arguments.ts";
 import { createProcessEngine } from "../../src/engine/process.ts";
 import { systemClock } from "../../src/std/clock.ts";
 import { startDocker } from "../kit/docker.ts";

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createNvmlProbe, type NvmlProbe } from "../../src/gpu/nvml.ts";
+import { createNvmlProbe, type NvmlProbe } from "../../src/gpu/nvml/nvml.ts";
 import { type BundledHelper, bundleNvmlHelper } from "../kit/bundle-nvml-helper.ts";
 import { buildFakeNvml, type FakeGpu, type FakeNvml, whyNoFakeNvml } from "../kit/fake-nvml.ts";
 

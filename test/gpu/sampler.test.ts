@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { MissingMemory } from "../../src/gpu/memory-wait.ts";
-import { createNvmlProbe } from "../../src/gpu/nvml.ts";
+import { createNvmlProbe } from "../../src/gpu/nvml/nvml.ts";
 import type { GpuProbe } from "../../src/gpu/probe.ts";
 import type { GpuSample } from "../../src/gpu/sample.ts";
 import { createSampler, type Sampler, type SamplerOptions } from "../../src/gpu/sampler.ts";
-import { createVirtualProbe } from "../../src/gpu/virtual.ts";
+import { createVirtualProbe } from "../../src/gpu/virtual/virtual.ts";
 import { systemClock } from "../../src/std/clock.ts";
 import { type BundledHelper, bundleNvmlHelper } from "../kit/bundle-nvml-helper.ts";
 import { buildFakeNvml, type FakeGpu, type FakeNvml, whyNoFakeNvml } from "../kit/fake-nvml.ts";

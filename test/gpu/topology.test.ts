@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createNvmlProbe, type NvmlProbe, type NvmlProbeOptions } from "../../src/gpu/nvml.ts";
+import { createNvmlProbe, type NvmlProbe, type NvmlProbeOptions } from "../../src/gpu/nvml/nvml.ts";
 import { type GpuReading, unknownTopology } from "../../src/gpu/probe.ts";
 import { readNumaNode, TopologyCache } from "../../src/gpu/topology.ts";
 import { type BundledHelper, bundleNvmlHelper } from "../kit/bundle-nvml-helper.ts";

@@ -17,15 +17,19 @@ const rules: readonly Rule[] = [
     except: ["src/std/clock.ts"],
   },
   { banned: /\bMath\.random\(/, instead: "an Rng from std/rng.ts", except: [] },
-  { banned: /\bprocess\.exit\(/, instead: "an exit code for bin/orch", except: ["src/gpu/nvml-helper.ts"] },
+  {
+    banned: /\bprocess\.exit\(/,
+    instead: "an exit code for bin/orch",
+    except: ["src/gpu/nvml/nvml-helper.ts"],
+  },
   { banned: /\bconsole\./, instead: "cli/output.ts, or the daemon's log", except: [] },
   {
     banned: /["']koffi["']/,
     instead: "the one importer of its native library",
     except: [
-      "src/gpu/nvml-library.ts",
-      "src/gpu/cuda-library.ts",
-      "src/daemon/peer-credentials.ts",
+      "src/gpu/nvml/nvml-library.ts",
+      "src/gpu/freeze/cuda-library.ts",
+      "src/daemon/http/peer-credentials.ts",
       "src/engine/posix-spawn.ts",
     ],
   },

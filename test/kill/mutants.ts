@@ -43,7 +43,7 @@ export const mutants: readonly Mutant[] = [
     found: /^I1: two programs of job \d+ run at once|^I1: job \d+ ran \d+ times|^I[23]: /,
     mutations: [
       {
-        file: "src/daemon/start-worker.ts",
+        file: "src/daemon/workers/start-worker.ts",
         find: "if (!hand.inherited) await startProgram",
         replace: "if (hand !== null) await startProgram",
       },
@@ -85,12 +85,12 @@ export const mutants: readonly Mutant[] = [
     found: /^I3: programs on/,
     mutations: [
       {
-        file: "src/daemon/prepare-launch.ts",
+        file: "src/daemon/jobs/prepare-launch.ts",
         find: "ORCH_FENCE: String(worker.fence),",
         replace: 'ORCH_FENCE: "1",',
       },
       {
-        file: "src/daemon/prepare-launch.ts",
+        file: "src/daemon/jobs/prepare-launch.ts",
         find: "    fence: worker.fence,\n    workerId",
         replace: "    fence: 1,\n    workerId",
       },
@@ -118,7 +118,7 @@ export const mutants: readonly Mutant[] = [
     found: /^I2: /,
     mutations: [
       {
-        file: "src/daemon/stop-worker.ts",
+        file: "src/daemon/workers/stop-worker.ts",
         find: "  hand.abort.abort();",
         replace: `  const exit = { exitCode: 0, detail: null };
   world.report({ type: "worker-exited", workerId, exit, result: null });

@@ -10,14 +10,16 @@ export interface BundledHelper {
   remove(): Promise<void>;
 }
 
-/** Bundles src/gpu/nvml-helper.ts, or the one of AMD. It lies under node_modules so that it finds koffi there. */
-export async function bundleNvmlHelper(program = "nvml-helper"): Promise<BundledHelper> {
+/** Bundles src/gpu/nvml/nvml-helper.ts, or the one of AMD. It lies under node_modules so that it finds koffi there. */
+export async function bundleNvmlHelper(
+  program: "nvml-helper" | "amd-helper" = "nvml-helper",
+): Promise<BundledHelper> {
   const cache = join(root, "node_modules/.cache");
   await mkdir(cache, { recursive: true });
   const dir = await mkdtemp(join(cache, "orch-helper-"));
   const path = join(dir, `${program}.mjs`);
   await build({
-    entryPoints: [join(root, `src/gpu/${program}.ts`)],
+    entryPoints: [join(root, `src/gpu/${program === "amd-helper" ? "amd" : "nvml"}/${program}.ts`)],
     outfile: path,
     bundle: true,
     platform: "node",

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ContainerCli } from "../../src/engine/container-cli.ts";
+import type { ContainerCli } from "../../src/engine/container/container-cli.ts";
 
 /** Limits that a container may have where the tests themselves run in one; without them the runtime fails. */
 const ULIMITS = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"];

@@ -27,7 +27,7 @@ describe("a soak", () => {
   it("finds an orch that leaks descriptors with each request", { timeout: 120_000 }, async () => {
     using built = await buildOrch([
       {
-        file: "src/daemon/router.ts",
+        file: "src/daemon/http/router.ts",
         find: "return (method, path) => {",
         replace:
           'return (method, path) => { for (let count = 0; count < 5; count++) process.getBuiltinModule("node:fs").openSync("/dev/null");',

@@ -1,7 +1,7 @@
 import { onlyJobId } from "../arguments.ts";
-import { attachJob } from "../attach-job.ts";
 import { command } from "../command.ts";
-import { DETACH_KEYS, parseDetachKeys } from "../detach-keys.ts";
+import { attachJob } from "../terminal/attach-job.ts";
+import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
 
 interface Options {
   readonly detachKeys?: string;

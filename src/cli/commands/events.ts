@@ -1,6 +1,6 @@
 import { integerFlag } from "../arguments.ts";
 import { command } from "../command.ts";
-import { oneLine } from "../width.ts";
+import { oneLine } from "../text/width.ts";
 
 interface Options {
   readonly follow?: boolean;

@@ -1,6 +1,6 @@
 import { Failure } from "../../std/failure.ts";
 import { command } from "../command.ts";
-import { runBeside, surroundingsOf } from "../run-beside.ts";
+import { runBeside, surroundingsOf } from "../submit/run-beside.ts";
 
 export const exec = command({
   name: "exec",

@@ -9,7 +9,7 @@ import {
   processColumns,
   processRows,
   topologyColumns,
-} from "../gpu-text.ts";
+} from "../text/gpu-text.ts";
 
 interface Options {
   readonly processes?: boolean;

@@ -3,7 +3,7 @@ import { formatDurationMs } from "../../std/duration.ts";
 import { integerFlag } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import type { Column } from "../table.ts";
+import type { Column } from "../text/table.ts";
 
 interface Options {
   readonly trace?: boolean;

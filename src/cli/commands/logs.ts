@@ -4,8 +4,8 @@ import { flagReader, integerFlag } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { Colour } from "../output.ts";
-import { readPastTime } from "../past-time.ts";
-import { stayConnected } from "../stay-connected.ts";
+import { readPastTime } from "../submit/past-time.ts";
+import { stayConnected } from "../terminal/stay-connected.ts";
 
 interface Options {
   readonly follow?: boolean;

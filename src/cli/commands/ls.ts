@@ -1,6 +1,6 @@
 import { flagReader, integerFlag, parseJobId, wordsFlag } from "../arguments.ts";
 import { command } from "../command.ts";
-import { type JobState, jobColumns, jobStates, unfinishedStates } from "../job-text.ts";
+import { type JobState, jobColumns, jobStates, unfinishedStates } from "../text/job-text.ts";
 
 interface Options {
   readonly all?: boolean;

@@ -1,7 +1,7 @@
 import { formatDurationMs } from "../../std/duration.ts";
 import { integerFlag } from "../arguments.ts";
 import { command } from "../command.ts";
-import { decisionColumns } from "../decision-text.ts";
+import { decisionColumns } from "../text/decision-text.ts";
 
 interface Options {
   readonly limit?: number;

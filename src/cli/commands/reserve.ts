@@ -6,8 +6,8 @@ import { hostTimeZone } from "../../std/time-zone.ts";
 import { flagReader, integerFlag } from "../arguments.ts";
 import { type Command, command, commandGroup, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
-import { readTime } from "../job-options.ts";
-import type { Column } from "../table.ts";
+import { readTime } from "../submit/job-options.ts";
+import type { Column } from "../text/table.ts";
 
 interface AddFlags {
   readonly gpus?: number;

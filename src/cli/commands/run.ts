@@ -1,9 +1,7 @@
 import type { Client } from "../../client/client.ts";
 import { Failure, toFailure } from "../../std/failure.ts";
-import { arraySentence, idsOf, noteRepeat } from "../array-text.ts";
 import { command, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
-import { DETACH_KEYS, parseDetachKeys } from "../detach-keys.ts";
 import type { FollowOptions } from "../follow.ts";
 import type { InterruptSignal } from "../io.ts";
 import {
@@ -13,9 +11,11 @@ import {
   jobOptionsOf,
   keyOf,
   refuseDryArray,
-} from "../job-options.ts";
-import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
-import { sizeOf } from "../terminal-size.ts";
+} from "../submit/job-options.ts";
+import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
+import { sizeOf } from "../terminal/terminal-size.ts";
+import { arraySentence, idsOf, noteRepeat } from "../text/array-text.ts";
+import { isFinished, jobExitCode, jobSentence } from "../text/job-text.ts";
 
 /** The flags of `orch run`. */
 export interface RunFlags extends JobFlags {
@@ -55,7 +55,7 @@ export const run = command<RunFlags>({
     const array = arrayOf(options);
     if (options.dryRun === true) {
       refuseDryArray(array !== null);
-      const { printDryRun } = await import("../print-dry-run.ts");
+      const { printDryRun } = await import("../submit/print-dry-run.ts");
       const view = await client.call("POST /jobs/run/dry-run", submission);
       out.result(view, { text: () => printDryRun(out, view, context.io.clock.nowMs()) });
       return 0;
@@ -77,7 +77,7 @@ export const run = command<RunFlags>({
     }
     if (out.interactive && !out.format.quiet) out.note(`orch: ${jobSentence(job)}`);
     if (options.pty !== true) return attend(context, client, job.id);
-    const { attachJob } = await import("../attach-job.ts");
+    const { attachJob } = await import("../terminal/attach-job.ts");
     return attachJob(context, client, job.id, { detachKeys: keys, readOnly: false, isOurs: true });
   },
 });

@@ -4,10 +4,10 @@ import type { RuntimeView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 import { command, commandGroup } from "../command.ts";
-import { groupFields, laneFields } from "../lane-text.ts";
 import type { Output } from "../output.ts";
-import { flagName } from "../param-flags.ts";
-import { paramHelp } from "../params.ts";
+import { flagName } from "../submit/param-flags.ts";
+import { paramHelp } from "../submit/params.ts";
+import { groupFields, laneFields } from "../text/lane-text.ts";
 
 const list = command({
   name: "runtimes ls",

@@ -4,7 +4,7 @@ import { hostTimeZone } from "../../std/time-zone.ts";
 import { integerFlag } from "../arguments.ts";
 import { command, commandGroup } from "../command.ts";
 import type { Context } from "../context.ts";
-import { scheduleColumns, scheduleFields, scheduleSentence } from "../schedule-text.ts";
+import { scheduleColumns, scheduleFields, scheduleSentence } from "../text/schedule-text.ts";
 
 interface AddFlags {
   readonly tz?: string;
@@ -34,7 +34,7 @@ const add = command<AddFlags>({
       .option("--overlap", "fire also while the last job is unfinished (default: skip that fire)")
       .option("--name <name>", "default: made from the program or runtime"),
   async run(context, [line = "", ...words], { tz, missed, overlap, name }) {
-    const { readScheduled } = await import("../scheduled.ts");
+    const { readScheduled } = await import("../submit/scheduled.ts");
     const client = await context.connect();
     const scheduled = await readScheduled(context, client, words);
     if (scheduled === null) return 0;

@@ -1,11 +1,11 @@
 import { parseBytes } from "../../std/bytes.ts";
 import { formatDurationMs, parseDurationMs } from "../../std/duration.ts";
 import { flagReader, integerFlag } from "../arguments.ts";
-import { attachJob } from "../attach-job.ts";
 import { command, type Parser } from "../command.ts";
-import { DETACH_KEYS, parseDetachKeys } from "../detach-keys.ts";
-import { priorityFlag } from "../job-options.ts";
-import { jobSentence } from "../job-text.ts";
+import { priorityFlag } from "../submit/job-options.ts";
+import { attachJob } from "../terminal/attach-job.ts";
+import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
+import { jobSentence } from "../text/job-text.ts";
 import { type RunFlags, submissionOf } from "./run.ts";
 
 interface Options extends RunFlags {

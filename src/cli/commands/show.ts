@@ -4,7 +4,7 @@ import { formatDurationMs } from "../../std/duration.ts";
 import { onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { arrayName } from "../job-text.ts";
+import { arrayName } from "../text/job-text.ts";
 
 export const show = command({
   name: "show",

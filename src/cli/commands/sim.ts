@@ -7,7 +7,7 @@ import { errnoOf, Failure } from "../../std/failure.ts";
 import { flagReader, integerFlag } from "../arguments.ts";
 import { command, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
-import type { Column } from "../table.ts";
+import type { Column } from "../text/table.ts";
 
 interface Options {
   readonly gpus?: number;

@@ -1,8 +1,8 @@
 import type { StatusView } from "../../protocol/views.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 import { command } from "../command.ts";
-import { gpuColumns } from "../gpu-text.ts";
-import { jobStates } from "../job-text.ts";
+import { gpuColumns } from "../text/gpu-text.ts";
+import { jobStates } from "../text/job-text.ts";
 
 export const status = command({
   name: "status",

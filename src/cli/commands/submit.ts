@@ -3,14 +3,20 @@ import type { Client } from "../../client/client.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
-import { noteRepeat } from "../array-text.ts";
 import { type Command, createParser, type Parser, parse, parseOperands } from "../command.ts";
 import type { Context } from "../context.ts";
-import { gatherParams } from "../gather-params.ts";
-import { arrayOf, describeJobOptions, keyOf, placedJobOptionsOf, refuseDryArray } from "../job-options.ts";
-import { jobSentence } from "../job-text.ts";
-import { describeParams } from "../param-flags.ts";
-import type { SubmitFlags } from "../submit-flags.ts";
+import { gatherParams } from "../submit/gather-params.ts";
+import {
+  arrayOf,
+  describeJobOptions,
+  keyOf,
+  placedJobOptionsOf,
+  refuseDryArray,
+} from "../submit/job-options.ts";
+import { describeParams } from "../submit/param-flags.ts";
+import type { SubmitFlags } from "../submit/submit-flags.ts";
+import { noteRepeat } from "../text/array-text.ts";
+import { jobSentence } from "../text/job-text.ts";
 
 const spec = {
   name: "submit",
@@ -60,7 +66,7 @@ async function submitOne(context: Context, argv: readonly string[], name: string
   if (flags.dryRun === true) return dryRun(context, client, submission);
   const array = arrayOf(flags);
   if (array === null) return queue(context, client, submission, flags);
-  const { submitArray } = await import("../submit-array.ts");
+  const { submitArray } = await import("../submit/submit-array.ts");
   return submitArray(context, client, { runtime, flags, submission: { ...submission, ...array } });
 }
 
@@ -95,7 +101,7 @@ export async function readSubmission(
 
 async function dryRun({ io, out }: Context, client: Client, submission: Submission): Promise<number> {
   const view = await client.call("POST /jobs/dry-run", submission);
-  const { printDryRun } = await import("../print-dry-run.ts");
+  const { printDryRun } = await import("../submit/print-dry-run.ts");
   out.result(view, { text: () => printDryRun(out, view, io.clock.nowMs()) });
   return 0;
 }
@@ -112,9 +118,10 @@ async function queue(
   if (flags.wait === true) {
     if (!out.format.quiet && out.interactive) {
       out.note(jobSentence(job));
-      if (job.state === "queued") await (await import("../note-start.ts")).noteStart(context, client, job.id);
+      if (job.state === "queued")
+        await (await import("../submit/note-start.ts")).noteStart(context, client, job.id);
     }
-    const { waitForResult } = await import("../wait-for-result.ts");
+    const { waitForResult } = await import("../submit/wait-for-result.ts");
     return waitForResult(context, client, { jobs: [job.id], outDir: flags.out, many: false });
   }
   out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
@@ -129,7 +136,7 @@ async function batch(
   flags: SubmitFlags,
   runtime: RuntimeView | undefined,
 ): Promise<number> {
-  const { submitBatch } = await import("../submit-batch.ts");
+  const { submitBatch } = await import("../submit/submit-batch.ts");
   return submitBatch(context, client, flags, runtime);
 }
 

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
-import { gpuColumns } from "../gpu-text.ts";
-import { jobColumns, unfinishedStates } from "../job-text.ts";
-import { workerColumns } from "../worker-text.ts";
+import { gpuColumns } from "../text/gpu-text.ts";
+import { jobColumns, unfinishedStates } from "../text/job-text.ts";
+import { workerColumns } from "../text/worker-text.ts";
 
 const JOBS_SHOWN = 20;
 

@@ -1,8 +1,8 @@
 import { parseDurationMs } from "../../std/duration.ts";
 import { flagReader, integerFlag, onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
-import { priorityFlag, readTime } from "../job-options.ts";
-import { jobSentence } from "../job-text.ts";
+import { priorityFlag, readTime } from "../submit/job-options.ts";
+import { jobSentence } from "../text/job-text.ts";
 
 interface Options {
   readonly priority?: number | string;

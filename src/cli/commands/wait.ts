@@ -3,7 +3,7 @@ import { Failure } from "../../std/failure.ts";
 import { flagReader, parseJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import { followJobs } from "../follow.ts";
-import { isFinished, jobExitCode, jobSentence } from "../job-text.ts";
+import { isFinished, jobExitCode, jobSentence } from "../text/job-text.ts";
 
 interface Options {
   readonly timeout?: number;

@@ -1,8 +1,8 @@
 import type { OutputOf } from "../../client/client.ts";
 import { onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
-import { describeDecision } from "../decision-text.ts";
-import { describeEta } from "../eta-text.ts";
+import { describeDecision } from "../text/decision-text.ts";
+import { describeEta } from "../text/eta-text.ts";
 
 export const why = command({
   name: "why",

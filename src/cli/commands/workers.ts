@@ -3,8 +3,8 @@ import type { WorkerView } from "../../protocol/views.ts";
 import type { Json } from "../../std/json.ts";
 import { command, commandGroup, type Parser } from "../command.ts";
 import type { Output } from "../output.ts";
-import { paramsFromPairs } from "../params.ts";
-import { workerColumns, workerSentence } from "../worker-text.ts";
+import { paramsFromPairs } from "../submit/params.ts";
+import { workerColumns, workerSentence } from "../text/worker-text.ts";
 
 interface RuntimeFlags {
   readonly param?: string[];

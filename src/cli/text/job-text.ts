@@ -1,0 +1,109 @@
+import type { JobView } from "../../protocol/views.ts";
+import { formatDurationMs } from "../../std/duration.ts";
+import { Failure } from "../../std/failure.ts";
+import type { Colour } from "../output.ts";
+import type { Column } from "./table.ts";
+
+export type JobState = JobView["state"];
+
+export const jobStates = [
+  "held",
+  "queued",
+  "starting",
+  "running",
+  "succeeded",
+  "failed",
+  "cancelled",
+] as const satisfies readonly JobState[];
+
+export const unfinishedStates = [
+  "held",
+  "queued",
+  "starting",
+  "running",
+] as const satisfies readonly JobState[];
+
+/** True once nothing more will happen to the job. */
+export function isFinished(job: Pick<JobView, "state">): boolean {
+  return !unfinishedStates.some((state) => state === job.state);
+}
+
+/** The exit code of a command that stands for this job: its own, and never 0 unless it succeeded. */
+export function jobExitCode(job: Pick<JobView, "state" | "exitCode">): number {
+  if (job.state === "succeeded") return job.exitCode ?? 0;
+  return job.exitCode === null || job.exitCode === 0 ? 1 : job.exitCode;
+}
+
+/** "job 42 queued (waits for 10 GiB on GPU 0)" */
+export function jobSentence(job: JobView): string {
+  const reason = job.reason === null || job.reason.text === "" ? "" : ` (${job.reason.text})`;
+  return `job ${job.id} ${job.state}${reason}`;
+}
+
+/** What to tell of a job that did not succeed. */
+export function jobFailure(job: JobView): Failure {
+  const code = job.exitCode === null ? "" : ` with exit code ${job.exitCode}`;
+  const what = job.state === "cancelled" ? "was cancelled" : `failed${code}`;
+  return new Failure("job/failed", `job ${job.id} ${what}`, {
+    why: job.reason?.text,
+    hint: job.state === "cancelled" ? `orch retry ${job.id}` : `orch logs ${job.id}`,
+  });
+}
+
+/** Columns of a list of jobs. Ages count up to `nowMs`; arrays have a column where there are any. */
+export function jobColumns(nowMs: number, jobs: readonly JobView[] = []): Column<JobView>[] {
+  const arrays: Column<JobView>[] = jobs.some(({ array }) => array !== null)
+    ? [{ title: "ARRAY", value: arrayName }]
+    : [];
+  return [
+    { title: "ID", value: (job) => job.id, align: "right" },
+    { title: "RUNTIME", value: (job) => job.runtime },
+    { title: "STATE", value: stateWithProgress, colour: (job) => stateColour(job.state) },
+    { title: "TIME", value: (job) => jobTime(job, nowMs), align: "right" },
+    { title: "USER", value: (job) => job.user },
+    { title: "WORKER", value: (job) => job.worker },
+    ...arrays,
+    { title: "JOB", value: (job) => job.label ?? clip(job.summary) },
+    {
+      title: "REASON",
+      value: (job) => (job.reason === null ? null : `${job.reason.code}: ${job.reason.text}`),
+    },
+  ];
+}
+
+/** "12_[3]": job 3 of array 12, as Slurm has it. */
+export function arrayName({ array }: Pick<JobView, "array">): string | null {
+  return array === null ? null : `${array.id}_[${array.index}]`;
+}
+
+/** The colour of a job's or worker's state; undefined = plain. */
+export function stateColour(state: string): Colour | undefined {
+  if (["running", "ready", "busy"].includes(state)) return "green";
+  if (state === "failed") return "red";
+  if (["queued", "starting", "draining", "stopping"].includes(state)) return "yellow";
+  return state === "held" || state === "cancelled" || state === "gone" ? "dim" : undefined;
+}
+
+/** GPU UUIDs as people can tell them apart: the first block of a real one, others whole. */
+export function gpuNames(uuids: readonly string[]): string | null {
+  if (uuids.length === 0) return null;
+  return uuids.map((uuid) => /^GPU-[0-9a-f]{8}(?=-)/.exec(uuid)?.[0] ?? uuid).join(",");
+}
+
+function stateWithProgress(job: JobView): string {
+  if (job.state !== "running" || job.progress === null) return job.state;
+  return `${job.state} ${Math.floor(job.progress.fraction * 100)}%`;
+}
+
+/** How long it waits, runs or ran. */
+function jobTime(job: JobView, nowMs: number): string {
+  const from = Date.parse(job.startedAt ?? job.submittedAt);
+  const to = job.finishedAt === null ? nowMs : Date.parse(job.finishedAt);
+  return formatDurationMs(Math.max(0, to - from));
+}
+
+const SUMMARY_MAX = 48;
+
+function clip(text: string): string {
+  return text.length > SUMMARY_MAX ? `${text.slice(0, SUMMARY_MAX - 1)}…` : text;
+}
