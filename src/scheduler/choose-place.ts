@@ -27,7 +27,7 @@ export function wakeableOf(lane: Lane): Worker[] {
  */
 export function choosePlace(wish: Wish, sleepers: readonly Worker[], mayStart = true): Place {
   const { lane } = wish;
-  const keepsFirst = lane.summons !== null && lane.summons.gpu !== null;
+  if (sleepers.length === 0) return { offers: mayStart ? placeOfNew(wish) : [], waking: null };
   const warm: Place[] = [];
   for (const waking of sleepers) {
     const offers = offersFor({ ...wish, waking });
@@ -37,10 +37,15 @@ export function choosePlace(wish: Wish, sleepers: readonly Worker[], mayStart = 
   const isOwn = (gpu: Offer["gpu"]): boolean =>
     warm.some((place) => !isBusy(place) && place.offers.some((offer) => offer.gpu === gpu));
   const mayUse: Wish["mayUse"] = warm.length === 0 ? wish.mayUse : (gpu) => !isOwn(gpu) && wish.mayUse(gpu);
-  const cold = mayStart ? chooseTogether(offersFor({ ...wish, mayUse }), lane.spec.gpuCount, keepsFirst) : [];
-  let best: Place = { offers: cold, waking: null };
+  let best: Place = { offers: mayStart ? placeOfNew({ ...wish, mayUse }) : [], waking: null };
   for (const place of warm) if (isSooner(wish, place, best)) best = place;
   return best;
+}
+
+/** Where a new worker would be. */
+function placeOfNew(wish: Wish): Offer[] {
+  const { spec, summons } = wish.lane;
+  return chooseTogether(offersFor(wish), spec.gpuCount, summons !== null && summons.gpu !== null);
 }
 
 function isSooner(wish: Wish, warm: Place, other: Place): boolean {

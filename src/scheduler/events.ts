@@ -49,6 +49,8 @@ export interface Payload {
   readonly env: Readonly<Record<string, string>> | null;
   readonly summary: string;
   readonly label: string | null;
+  /** By which it is found among others. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly uid: number;
   readonly user: string;
   readonly retryOf: number | null;
@@ -154,6 +156,8 @@ export type Request =
   | { readonly type: "pin-worker"; readonly workerId: number; readonly pinned: boolean }
   | { readonly type: "sleep-worker"; readonly workerId: number }
   | { readonly type: "wake-worker"; readonly workerId: number }
+  /** Somebody runs a program beside a worker: it is noted, and changes nothing. */
+  | { readonly type: "exec"; readonly workerId: number; readonly user: string; readonly program: string }
   | { readonly type: "shut-down"; readonly mode: "leave" | "drain" | "kill" }
   | ScheduleRequest
   | ReservationRequest;

@@ -60,8 +60,14 @@ export function addJob(tx: Transition, asked: NewJob, { array, arrayId, schedule
   } else {
     enqueue(tx, job);
   }
-  log(tx, "job-submitted", `job ${job.id} submitted to ${lane.spec.title}`, { job });
+  log(tx, "job-submitted", `job ${job.id} submitted to ${lane.spec.title}${labelsOf(asked)}`, { job });
   return job;
+}
+
+/** " (run=7, team=vision)", or nothing without labels. */
+function labelsOf({ payload }: NewJob): string {
+  const pairs = Object.entries(payload.labels ?? {}).map(([name, value]) => `${name}=${value}`);
+  return pairs.length === 0 ? "" : ` (${pairs.join(", ")})`;
 }
 
 export const noExtras: Extras = {
@@ -161,11 +167,22 @@ export function releaseHold(tx: Transition, job: Job, left: Partial<Omit<HoldPha
   assert(job.phase.state === "held", `job ${job.id} is not held`);
   const phase: HoldPhase = { ...job.phase, ...left };
   const isFree = !phase.byPerson && phase.after.size === 0 && phase.untilMs === null && !phase.byArray;
-  if (isFree) enqueue(tx, job);
-  else {
+  if (isFree) {
+    const why = whyFree(job, job.phase);
+    enqueue(tx, job);
+    if (job.phase === QUEUED) log(tx, "job-queued", `job ${job.id} is queued: ${why}`, { job });
+  } else {
     job.phase = phase;
     tx.changes.jobs.add(job);
   }
+}
+
+/** What has kept a job until now, in words. */
+function whyFree(job: Job, { byPerson, after, untilMs, byArray }: HoldPhase): string {
+  if (after.size > 0) return "what it waited for has ended";
+  if (untilMs !== null) return job.attempts > 0 ? "it may be tried again" : "it may begin";
+  if (byArray) return "there is room for it in its array";
+  return byPerson ? "nobody holds it any more" : "nothing holds it any more";
 }
 
 /** Records a new attempt of a job that leaves its queue for `worker`. */

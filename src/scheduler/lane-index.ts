@@ -1,5 +1,5 @@
 import { arrivalsPerMs } from "./arrivals.ts";
-import { type LaneCosts, type LaneView, viewOf } from "./lane-view.ts";
+import { knownView, type LaneCosts, type LaneView, viewOf } from "./lane-view.ts";
 import type { Lane, State } from "./model.ts";
 
 // The cost of waiting grows by e^(u·w/T) for a job of age w, with u = `Policy.urgency`. Exponential cost is what keeps
@@ -28,12 +28,17 @@ export interface Outlook {
   readonly urgency: number;
 }
 
-/** Looks at all waiting lanes once. O(lanes). */
-export function outlookAt(state: State, nowMs: number): Outlook {
+/** What waits: the expected work of all lanes, their switches, and when the oldest job came. */
+export interface Backlog {
+  readonly workMs: number;
+  readonly switchesMs: number;
+  readonly oldestMs: number;
+}
+
+/** Looks at all waiting lanes once, and renews their views. O(lanes). */
+export function backlogOf(state: State): Backlog {
   let workMs = 0;
   let switchesMs = 0;
-  let unservedMs = 0;
-  let unserved = 0;
   let oldestMs = Number.POSITIVE_INFINITY;
   for (const lane of state.waiting) {
     const view = viewOf(state, lane);
@@ -41,10 +46,15 @@ export function outlookAt(state: State, nowMs: number): Outlook {
     workMs += view.workMs;
     switchesMs += view.switchMs;
     if (view.headMs < oldestMs) oldestMs = view.headMs;
-    if (lane.wait === null) continue;
-    unserved += 1;
-    unservedMs += view.switchMs;
   }
+  return { workMs, switchesMs, oldestMs };
+}
+
+/** What holds now that it is known who is unserved. O(unserved lanes). */
+export function outlookAt(state: State, nowMs: number, backlog = backlogOf(state)): Outlook {
+  const { workMs, switchesMs, oldestMs } = backlog;
+  let unservedMs = 0;
+  for (const lane of state.dueOrder) unservedMs += knownView(lane).switchMs;
   forgetPeaks(state, oldestMs);
   const peakMs = Math.max(workMs + switchesMs, state.backlogPeaks[0]?.backlogMs ?? 0);
   const scaleMs = Math.max(1, peakMs / Math.max(1, state.gpus.size));
@@ -53,7 +63,7 @@ export function outlookAt(state: State, nowMs: number): Outlook {
     state.indexBaseMs = oldestMs;
   return {
     nowMs,
-    unserved,
+    unserved: state.dueOrder.length,
     clearMs: workMs + unservedMs,
     scaleMs,
     baseMs: state.indexBaseMs,
@@ -63,14 +73,10 @@ export function outlookAt(state: State, nowMs: number): Outlook {
 
 /**
  * Remembers the backlog that jobs which arrive now meet. Whatever a later, larger one hides is forgotten: what is left
- * falls from front to back. O(lanes).
+ * falls from front to back.
  */
-export function notePeak(state: State, nowMs: number): void {
-  let backlogMs = 0;
-  for (const lane of state.waiting) {
-    const view = viewOf(state, lane);
-    if (view.size > 0) backlogMs += view.workMs + view.switchMs;
-  }
+export function notePeak(state: State, nowMs: number, { workMs, switchesMs }: Backlog): void {
+  const backlogMs = workMs + switchesMs;
   const peaks = state.backlogPeaks;
   while ((peaks.at(-1)?.backlogMs ?? Number.POSITIVE_INFINITY) <= backlogMs) peaks.pop();
   peaks.push({ atMs: nowMs, backlogMs });
@@ -90,8 +96,8 @@ function forgetPeaks(state: State, oldestMs: number): void {
  * their mean is right. A lane that fills up again while the rest is cleared will cost one more switch; one to which
  * hardly anything comes pays its switch once, and gains nothing by waiting. O(log jobs).
  */
-export function switchIndex(state: State, lane: Lane, outlook: Outlook): number {
-  const view = viewOf(state, lane);
+export function switchIndex(lane: Lane, outlook: Outlook): number {
+  const view = knownView(lane);
   const { size, serviceMs, switchMs, spec } = view;
   if (size === 0) return 0;
   const { headCost, ratio, wholeSum } = costsOf(view, outlook);

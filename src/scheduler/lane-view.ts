@@ -1,3 +1,4 @@
+import { must } from "../std/assert.ts";
 import { isWarm, laneRunMs, switchCostMs } from "./estimate.ts";
 import type { Learned } from "./learned.ts";
 import type { Lane, LaneSpec, State } from "./model.ts";
@@ -10,9 +11,11 @@ export interface LaneView {
   readonly queueVersion: number;
   readonly learned: Learned;
   readonly spec: LaneSpec;
-  /** Whether a switch is a matter of sleeping and waking. */
+  /** Whether its workers can sleep, and whether a switch is a matter of sleeping and waking now. */
+  readonly canSleep: boolean;
   readonly isWarm: boolean;
-  /** Runs of all lanes that the guess for one without runs of its own was made from. */
+  /** Whether its run time is a guess for want of runs of its own, and from how many runs of all lanes it was made. */
+  readonly isGuessed: boolean;
   readonly guessedFrom: number;
   readonly size: number;
   /** Rank of its first job; a lane without jobs ranks lowest. */
@@ -54,15 +57,19 @@ export function viewOf(state: State, lane: Lane): LaneView {
     view.queueVersion === lane.queue.version &&
     view.learned === lane.learned &&
     view.spec === lane.spec &&
-    view.isWarm === isWarm(lane) &&
-    view.guessedFrom === guessedFrom(lane);
+    (!view.canSleep || view.isWarm === isWarm(lane)) &&
+    (!view.isGuessed || view.guessedFrom === lane.pooled.run.count);
   if (isFresh) return view;
   lane.view = look(state, lane);
   return lane.view;
 }
 
-function guessedFrom({ learned, pooled }: Lane): number {
-  return learned.run.count > 0 ? 0 : pooled.run.count;
+/**
+ * The view as `viewOf` had it earlier in the same look at the lanes, in which nothing changed since: a plan goes over all waiting
+ * lanes several times, and asking whether a view is out of date costs as much as using it.
+ */
+export function knownView(lane: Lane): LaneView {
+  return must(lane.view, "the lane was looked at in this round");
 }
 
 function look(state: State, lane: Lane): LaneView {
@@ -75,8 +82,10 @@ function look(state: State, lane: Lane): LaneView {
     queueVersion: queue.version,
     learned,
     spec,
+    canSleep: spec.sleep !== null,
     isWarm: isWarm(lane),
-    guessedFrom: guessedFrom(lane),
+    isGuessed: learned.run.count === 0,
+    guessedFrom: lane.pooled.run.count,
     size: queue.size,
     rank: queue.size > 0 ? queue.headRank() : Number.NEGATIVE_INFINITY,
     headMs: head?.submittedAtMs ?? 0,

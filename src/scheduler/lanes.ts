@@ -1,7 +1,7 @@
 import { fairFactors } from "./fair-share.ts";
 import { rankOf } from "./job.ts";
-import { type Outlook, outlookAt, stayValue, switchIndex } from "./lane-index.ts";
-import { priorityOf, viewOf } from "./lane-view.ts";
+import { backlogOf, type Outlook, outlookAt, stayValue, switchIndex } from "./lane-index.ts";
+import { knownView, priorityOf, viewOf } from "./lane-view.ts";
 import { isComing, isServing } from "./lane-workers.ts";
 import type { Lane, State, Worker } from "./model.ts";
 import { type ServiceBound, serviceBoundAt } from "./service-bound.ts";
@@ -23,13 +23,13 @@ export interface Standing {
 }
 
 /** Looks at the waiting lanes once. O(lanes). */
-export function standingAt(state: State, nowMs: number): Standing {
-  const outlook = outlookAt(state, nowMs);
+export function standingAt(state: State, nowMs: number, backlog = backlogOf(state)): Standing {
+  const outlook = outlookAt(state, nowMs, backlog);
   const fair = fairFactors(state, nowMs);
   const bound = serviceBoundAt(state, nowMs);
   let left: Lane[] = [];
   for (const lane of state.waiting) {
-    renewTurn(state, lane, outlook, bound, fair);
+    renewTurn(lane, outlook, bound, fair);
     left.push(lane);
   }
   return {
@@ -60,19 +60,13 @@ function isFresh({ phase, jobs }: Worker): boolean {
   return phase.state === "ready" && jobs.size === 0 && phase.idleSinceMs === phase.sinceMs;
 }
 
-function renewTurn(
-  state: State,
-  lane: Lane,
-  outlook: Outlook,
-  bound: ServiceBound,
-  fair: (lane: Lane) => number,
-): void {
+function renewTurn(lane: Lane, outlook: Outlook, bound: ServiceBound, fair: (lane: Lane) => number): void {
   const { turn, wait } = lane;
   turn.isSummoned = lane.summons !== null;
-  turn.rank = viewOf(state, lane).rank;
+  turn.rank = knownView(lane).rank;
   turn.isUnserved = wait !== null;
   turn.isAllowed = bound.allows(lane);
-  turn.index = wait !== null && turn.isAllowed ? switchIndex(state, lane, outlook) * fair(lane) : 0;
+  turn.index = wait !== null && turn.isAllowed ? switchIndex(lane, outlook) * fair(lane) : 0;
   turn.dueMs = wait?.dueMs ?? Number.MAX_SAFE_INTEGER;
 }
 

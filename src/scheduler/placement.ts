@@ -177,21 +177,11 @@ function isFullOfOwn(state: State, lane: Lane, gpu: Gpu): boolean {
 function offerOf(wish: Wish, gpu: Gpu): Offer {
   const { state, lane } = wish;
   const spareBytes = usableBytes(state.policy, gpu) - leasedBytes(gpu);
-  const base = { gpu, spareBytes, victims: [], costMs: 0 };
   const isAwake = wish.waking?.phase.state !== "falling-asleep";
-  const after = (left: (worker: Worker) => Left) => (worker: Worker) =>
-    worker === wish.waking ? "nothing" : left(worker);
-  if (
-    isAwake &&
-    fits(
-      state,
-      lane,
-      gpu,
-      after(() => "lease"),
-    )
-  )
-    return { ...base, rank: "free" };
-  if (fits(state, lane, gpu, after(leftOf))) return { ...base, rank: "emptying" };
+  if (isAwake && fits(state, lane, gpu, exceptFor(wish, nowLeft)))
+    return { gpu, rank: "free", victims: [], spareBytes, costMs: 0 };
+  if (fits(state, lane, gpu, exceptFor(wish, leftOf)))
+    return { gpu, rank: "emptying", victims: [], spareBytes, costMs: 0 };
   const candidates: Victim[] = [];
   for (const { worker } of gpu.leases) {
     if (worker === wish.waking || isLeaving(worker)) continue;
@@ -199,8 +189,18 @@ function offerOf(wish: Wish, gpu: Gpu): Offer {
     if (how !== null) candidates.push({ worker, how, sleeps: false });
   }
   const victims = cheapestVictims(wish, gpu, candidates);
-  if (victims === null) return { ...base, rank: "busy" };
+  if (victims === null) return { gpu, rank: "busy", victims: [], spareBytes, costMs: 0 };
   const isGentle = victims.every(({ how }) => how === "drain");
   const costMs = victims.reduce((sum, { worker }) => sum + reloadCostMs(worker, wish.nowMs), 0);
-  return { ...base, victims, costMs, rank: isGentle ? "evictable" : "preemptible" };
+  return { gpu, rank: isGentle ? "evictable" : "preemptible", victims, spareBytes, costMs };
+}
+
+/** As workers are now. */
+function nowLeft(): Left {
+  return "lease";
+}
+
+/** The worker that is woken makes way for itself. */
+function exceptFor({ waking }: Wish, left: (worker: Worker) => Left): (worker: Worker) => Left {
+  return waking ? (worker) => (worker === waking ? "nothing" : left(worker)) : left;
 }

@@ -4,11 +4,11 @@ import { laneRunMs, longestRunMs, readyMs } from "./estimate.ts";
 import { placeHome } from "./home.ts";
 import { rankOf } from "./job.ts";
 import type { Job } from "./job-model.ts";
-import { notePeak } from "./lane-index.ts";
+import { backlogOf, notePeak } from "./lane-index.ts";
 import { activeWorkers, firstWorker, hasReady, startingWorker, wasJustEvicted } from "./lane-workers.ts";
 import { mayEvictFor } from "./lanes.ts";
 import { makeRoom } from "./make-room.ts";
-import type { Gpu, Lane, State, Worker } from "./model.ts";
+import type { Gpu, Lane, State, Verdict, Worker } from "./model.ts";
 import type { Offer } from "./placement.ts";
 import { isPrepared, prepareWaiting } from "./preparation.ts";
 import {
@@ -53,7 +53,9 @@ export function plan(tx: Transition): void {
     for (const lane of state.waiting) lane.verdict = verdict("stopping");
     return;
   }
-  if (tx.touched.size > 0) notePeak(state, tx.nowMs);
+  if (tx.touched.size === 0 && !tx.needsPlan) return;
+  const backlog = backlogOf(state);
+  if (tx.touched.size > 0) notePeak(state, tx.nowMs, backlog);
   if (!tx.needsPlan) {
     for (const lane of tx.touched) if (growthPays(state, lane)) tx.needsPlan = true;
     if (!tx.needsPlan) return;
@@ -69,7 +71,7 @@ export function plan(tx: Transition): void {
       !isQuotaBlocked(lane, rights) &&
       !isKeptOut(state, lane, rights, tx.nowMs),
   );
-  const round = beginRound(tx, rights);
+  const round = beginRound(tx, rights, backlog);
   if (state.waiting.size > 0) {
     if (state.reservations.size > 0) placeReserved(round);
     placeAll(round);
@@ -112,16 +114,21 @@ function placeAll(round: Round): void {
 
 /** The verdict of a lane for which nothing is left, short of what keeps it from its turn anyway. */
 function notePassedOver(round: Round, lane: Lane): void {
-  const { state, nowMs } = round.tx;
-  const starting = startingWorker(lane);
-  if (starting) lane.verdict = verdict("worker-starting", { workerId: starting.id });
+  const { nowMs } = round.tx;
+  // Nearly all of them: nothing but their turn keeps them waiting.
+  const isInLine = lane.wait !== null && lane.workers.size === 0 && !isQuotaBlocked(lane, round.rights);
+  const starting = isInLine ? undefined : startingWorker(lane);
+  if (isInLine) lane.verdict = reservedForOthers(round);
+  else if (starting) lane.verdict = verdict("worker-starting", { workerId: starting.id });
   else if (lane.retryAtMs > nowMs) lane.verdict = verdict("start-failed", { untilMs: lane.retryAtMs });
   else if (!isPrepared(lane)) lane.verdict = verdict("preparing");
   else if (isQuotaBlocked(lane, round.rights)) lane.verdict = quotaVerdict(round, lane);
-  else if (isUnserved(lane)) {
-    round.reserved ??= verdict("gpu-reserved", { gpus: [...state.gpus.keys()] });
-    lane.verdict = round.reserved;
-  }
+  else if (isUnserved(lane)) lane.verdict = reservedForOthers(round);
+}
+
+function reservedForOthers(round: Round): Verdict {
+  round.reserved ??= verdict("gpu-reserved", { gpus: [...round.tx.state.gpus.keys()] });
+  return round.reserved;
 }
 
 /** Hands jobs to the lane's ready workers while they have free slots. */

@@ -15,6 +15,8 @@ export function refuse(code: RefusalCode, message: string, hint: string | null =
 export function tooLarge(state: State, spec: LaneSpec): Reply | undefined {
   const refusal = tooLargeForHost(state, spec);
   if (refusal || spec.gpuCount === 0) return refusal;
+  if (spec.gpuCount === 1)
+    for (const gpu of state.gpus.values()) if (fitsEmpty(state.policy, spec, gpu)) return undefined;
   const gpus = [...state.gpus.values()];
   if (spec.gpuCount > gpus.length) {
     return refuse(

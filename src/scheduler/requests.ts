@@ -3,6 +3,7 @@ import { changeJob } from "./change-job.ts";
 import { declareHome } from "./declare-home.ts";
 import { endEarly } from "./end-early.ts";
 import type { Reply, Request } from "./events.ts";
+import { exec } from "./exec.ts";
 import { forgetLearned } from "./forget-learned.ts";
 import { cancelledEnd } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
@@ -56,6 +57,8 @@ export function applyRequest(tx: Transition, request: Request): Reply {
       return sleepWorker(tx, request);
     case "wake-worker":
       return wakeWorker(tx, request);
+    case "exec":
+      return exec(tx, request);
     case "shut-down":
       return shutDown(tx, request);
     case "add-schedule":

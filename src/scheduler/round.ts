@@ -2,6 +2,7 @@ import { belowQuotaAtMs, blockingQuota, usageMs } from "./accounts.ts";
 import { type Claims, createClaims } from "./claims.ts";
 import type { Account, Job } from "./job-model.ts";
 import { lookAgainBy } from "./job-transitions.ts";
+import type { Backlog } from "./lane-index.ts";
 import { everybody, type Rights } from "./lane-queue.ts";
 import { type Standing, standingAt } from "./lanes.ts";
 import type { Lane, State, Verdict } from "./model.ts";
@@ -31,7 +32,7 @@ export interface Round {
 }
 
 /** What there is to give away at the start of a round. */
-export function beginRound(tx: Transition, rights: Rights): Round {
+export function beginRound(tx: Transition, rights: Rights, backlog: Backlog): Round {
   const { state, nowMs } = tx;
   const use = hostUse(state);
   const cpuCores = state.policy.cpuCores - use.cpuCores;
@@ -41,7 +42,7 @@ export function beginRound(tx: Transition, rights: Rights): Round {
     tx,
     claims: createClaims(state, nowMs),
     rights,
-    standing: standingAt(state, nowMs),
+    standing: standingAt(state, nowMs, backlog),
     cpuCores,
     ramBytes,
     slept: { ramBytes: 0 },

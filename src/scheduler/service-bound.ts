@@ -1,4 +1,4 @@
-import { type LaneView, viewOf } from "./lane-view.ts";
+import { knownView, type LaneView, viewOf } from "./lane-view.ts";
 import { isServing } from "./lane-workers.ts";
 import type { Lane, State } from "./model.ts";
 
@@ -91,7 +91,7 @@ export function serviceBoundAt(state: State, nowMs: number): ServiceBound {
   const order = state.dueOrder;
   let round: RankRound = { rank: Number.NaN, atMs: 0, leastMs: 0, fromMs: 0, count: 0 };
   for (const lane of order) {
-    const view = viewOf(state, lane);
+    const view = knownView(lane);
     const { wait } = lane;
     if (wait === null) continue;
     if (round.rank !== view.rank) round = roundOf(rounds, view.rank, nowMs);
@@ -106,7 +106,7 @@ export function serviceBoundAt(state: State, nowMs: number): ServiceBound {
   for (let index = order.length - 1; index >= 0; index--) {
     const lane = order[index];
     if (!lane?.wait) continue;
-    const { rank } = viewOf(state, lane);
+    const { rank } = knownView(lane);
     if (round.rank !== rank) round = roundOf(rounds, rank, nowMs);
     lane.wait.slackFromMs = round.fromMs;
     round.fromMs = Math.min(round.fromMs, lane.wait.slackMs);
@@ -115,7 +115,7 @@ export function serviceBoundAt(state: State, nowMs: number): ServiceBound {
     allows(lane) {
       const { wait } = lane;
       if (wait === null || wait.slackBeforeMs === Number.MAX_VALUE) return true;
-      const view = viewOf(state, lane);
+      const view = knownView(lane);
       return wait.slackBeforeMs >= view.switchMs + turnMs(view) && wait.slackFromMs >= 0;
     },
     allowsStay(lane, rank) {

@@ -33,6 +33,7 @@ const requestTypes: ReadonlySet<string> = new Set<Request["type"]>([
   "pin-worker",
   "sleep-worker",
   "wake-worker",
+  "exec",
   "shut-down",
   "add-schedule",
   "pause-schedule",

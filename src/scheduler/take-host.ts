@@ -36,9 +36,9 @@ export function placeWithin(
   wish: Wish,
   sleepers: readonly Worker[],
 ): Place & { readonly lacksRam: boolean } {
-  const place = choosePlace(wish, sleepers);
-  const isHad = sleepers.length === 0 || place.waking !== null || hasRamFor(round, wish.lane);
-  if (isHad || place.offers.length < wish.lane.spec.gpuCount) return { ...place, lacksRam: false };
+  const { offers, waking } = choosePlace(wish, sleepers);
+  const isHad = sleepers.length === 0 || waking !== null || hasRamFor(round, wish.lane);
+  if (isHad || offers.length < wish.lane.spec.gpuCount) return { offers, waking, lacksRam: false };
   takeFromSleepers(round.tx, wish.lane);
   return { ...choosePlace(wish, wakeableOf(wish.lane), false), lacksRam: true };
 }

@@ -78,7 +78,7 @@ describe("which lane goes next", () => {
     const busy = fill(bench, "busy", 3, { runMs: 10_000 });
     busy.arrivals = { count: 1_000, atMs: bench.nowMs, sinceMs: bench.nowMs - 1_000_000 };
     const outlook = outlookAt(bench.state, bench.nowMs);
-    const ratio = switchIndex(bench.state, quiet, outlook) / switchIndex(bench.state, busy, outlook);
+    const ratio = switchIndex(quiet, outlook) / switchIndex(busy, outlook);
     // 1.5 switches against 3 of them, and the same 30 s of work.
     expect(ratio).toBeCloseTo((3 * SWITCH_MS + 30_000) / (1.5 * SWITCH_MS + 30_000), 6);
   });
@@ -104,7 +104,7 @@ describe("the switch index", () => {
         sum += Math.exp(Math.max(-300, Math.min(300, cost)));
         best = Math.max(best, sum / (1.5 * SWITCH_MS + (job + 1) * runMs));
       }
-      const index = switchIndex(bench.state, lane, outlook);
+      const index = switchIndex(lane, outlook);
       expect(index).toBeLessThanOrEqual(best * (1 + 1e-9));
       expect(index).toBeGreaterThan(best * 0.9);
     }
@@ -116,7 +116,7 @@ describe("the switch index", () => {
     const right = fill(bench, "right", 9, { runMs: 4_000 }, 7_000);
     const ratioAt = (): number => {
       const outlook = outlookAt(bench.state, bench.nowMs);
-      return switchIndex(bench.state, left, outlook) / switchIndex(bench.state, right, outlook);
+      return switchIndex(left, outlook) / switchIndex(right, outlook);
     };
     const before = ratioAt();
     for (const passedMs of [1_000, 100_000, 50_000_000, 9e9]) {
@@ -131,8 +131,8 @@ describe("the switch index", () => {
     bench.nowMs += 4e10;
     fill(bench, "new", 3, { runMs: 1e9 });
     const outlook = outlookAt(bench.state, bench.nowMs);
-    expect(switchIndex(bench.state, lane, outlook)).toSatisfy(Number.isFinite);
-    expect(switchIndex(bench.state, lane, outlook)).toBeGreaterThan(0);
+    expect(switchIndex(lane, outlook)).toSatisfy(Number.isFinite);
+    expect(switchIndex(lane, outlook)).toBeGreaterThan(0);
     expect(stayValue(bench.state, lane, outlook)).toSatisfy(Number.isFinite);
   });
 });
@@ -144,7 +144,7 @@ describe("staying with the lane that is resident", () => {
     const other = fill(bench, "other", 8, { runMs: 10_000 });
     const outlook = outlookAt(bench.state, bench.nowMs);
     const full = stayValue(bench.state, lane, outlook);
-    expect(full).toBeGreaterThan(switchIndex(bench.state, other, outlook));
+    expect(full).toBeGreaterThan(switchIndex(other, outlook));
     const nearlyEmpty = fill(bench, "nearly-empty", 1, { runMs: 10_000 });
     expect(stayValue(bench.state, nearlyEmpty, outlook)).toBeGreaterThan(full);
   });
