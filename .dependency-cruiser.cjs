@@ -52,7 +52,11 @@ module.exports = {
       "operations",
       "operations|protocol|store|gpu|engine|worker|runtime|log|scheduler|std",
     ),
+    only("gateway-gets-the-daemon-by-a-port", "gateway", "gateway|operations|protocol|std"),
     only("client-sees-operations-as-types", "client", "client|config|std", {
+      dependencyTypesNot: ["type-only"],
+    }),
+    only("host-looks-at-the-machine", "host", "host|client|config|gpu|engine|runtime|log|std|scheduler", {
       dependencyTypesNot: ["type-only"],
     }),
     {
@@ -61,7 +65,8 @@ module.exports = {
       from: { path: "^src/cli/", pathNot: "^src/cli/commands/daemon\\.ts$" },
       to: {
         path: "^src/",
-        pathNot: "^src/((cli|client|config|std)/|replay/main\\.ts$)",
+        pathNot:
+          "^src/((cli|client|config|std)/|tui/main\\.tsx$|(replay/main|host/main|protocol/(list-fields|worker-states))\\.ts$)",
         dependencyTypesNot: ["type-only"],
       },
     },
@@ -80,6 +85,30 @@ module.exports = {
       to: { path: "^src/replay/", dynamic: false, dependencyTypesNot: ["type-only"] },
     },
     {
+      // As the replay: what looks at the host brings engines and drivers along, which no other command should pay for.
+      name: "host-is-loaded-late",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/host/" },
+      to: { path: "^src/host/", dynamic: false, dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "tui-sees-the-client-and-texts",
+      severity: "error",
+      from: { path: "^src/tui/" },
+      to: {
+        path: "^src/",
+        pathNot: "^src/((tui|client|config|std)/|cli/text/)",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      // Ink and React take longer to load than most commands take in all.
+      name: "tui-is-loaded-late",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/tui/" },
+      to: { path: "^src/tui/", dynamic: false, dependencyTypesNot: ["type-only"] },
+    },
+    {
       name: "only-daemon-command-starts-the-daemon",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(daemon/|cli/commands/daemon\\.ts$)" },
@@ -91,8 +120,10 @@ module.exports = {
     native("commander", "^src/cli/"),
     native("cron-parser", "^src/scheduler/recurrence\\.ts$"),
     native("koffi", "^src/(gpu/(nvml/nvml|freeze/cuda)-library|daemon/http/peer-credentials)\\.ts$"),
-    native("yaml", "^src/(runtime|config)/"),
+    native("yaml", "^src/((runtime|config)/|cli/text/yaml-text\\.ts$)"),
     native("pino", "^src/daemon/"),
+    native("ink", "^src/tui/"),
+    native("react", "^src/tui/"),
     native("node-pty", "^src/engine/terminal/pty"),
   ],
   options: {

@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 export default [
   { ignores: ["dist/**", "node_modules/**", "**/*.cjs", "**/*.mjs", "bin/**"] },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.{ts,tsx}"],
     languageOptions: {
       parser: tseslint.parser,
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -24,7 +24,7 @@ export default [
     },
   },
   {
-    files: ["src/**/*.ts"],
+    files: ["src/**/*.{ts,tsx}"],
     rules: {
       "max-lines": ["error", { max: 300, skipBlankLines: false, skipComments: false }],
       "max-lines-per-function": ["error", { max: 70, skipBlankLines: false, skipComments: false }],

@@ -13,11 +13,12 @@ export default defineConfig([
   {
     ...common,
     // CommonJS: Node's loader for ES modules alone would take a fifth of the time that `orch ls` may take. The daemon
-    // is a file of its own: compiling it would take another fifth. So is what only `orch sim` needs.
+    // is a file of its own: compiling it would take another fifth. So is what only `orch sim` needs, and what looks at the host.
     entry: {
       cli: "src/cli/main.ts",
       daemon: "src/daemon/main.ts",
       replay: "src/replay/main.ts",
+      host: "src/host/main.ts",
       sim: "src/sim/main.ts",
     },
     format: "cjs",
@@ -29,9 +30,10 @@ export default defineConfig([
       {
         name: "programs-apart",
         setup: (build) =>
-          build.onResolve({ filter: /\/(daemon|replay)\/main\.ts$/ }, ({ kind, path }) => {
+          build.onResolve({ filter: /\/(daemon|replay|host|tui)\/main\.tsx?$/ }, ({ kind, path }) => {
             const program = path.split("/").at(-2);
-            return kind === "dynamic-import" ? { path: `./${program}.cjs`, external: true } : undefined;
+            const file = program === "tui" ? "./top.js" : `./${program}.cjs`;
+            return kind === "dynamic-import" ? { path: file, external: true } : undefined;
           }),
       },
     ],
@@ -46,5 +48,33 @@ export default defineConfig([
       "pty-holder": "src/engine/terminal/pty-holder.ts",
     },
     format: "esm",
+  },
+  {
+    ...common,
+    // What only `orch top` needs. An ES module, since Ink and its layout engine are; whole, since that is read faster.
+    entry: { top: "src/tui/main.tsx" },
+    format: "esm",
+    noExternal: [/.*/],
+    env: { NODE_ENV: "production", DEV: "false" },
+    esbuildOptions(options) {
+      // The layout engine would fetch() its own bytes, for which Node loads its whole HTTP client (50 ms).
+      options.define = { ...options.define, fetch: "undefined" };
+    },
+    // React's packages are CommonJS and ask for Node's own modules in their way.
+    banner: {
+      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+    },
+    esbuildPlugins: [
+      {
+        name: "without-devtools",
+        setup(build) {
+          build.onResolve({ filter: /^\.\/devtools\.js$/ }, () => ({
+            path: "devtools",
+            namespace: "nothing",
+          }));
+          build.onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "" }));
+        },
+      },
+    ],
   },
 ]);

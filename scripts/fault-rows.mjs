@@ -3,7 +3,7 @@
 export const rows = [
   [
     1,
-    "`kill -9` of the daemon at random moments, 1,000 times",
+    "`kill -9` of the daemon at random moments, 1,000 times, over processes and containers at once",
     "nothing acknowledged is lost, nothing runs twice, no program is left; ready again within 2 s",
   ],
   [2, "`kill -9` between the commit and the start of a program", "the next daemon starts it, once"],
@@ -29,7 +29,7 @@ export const rows = [
   [
     10,
     "damaged page, cut write-ahead log, missing `-shm`",
-    "refused with the steps of a repair, or read as it was; never an empty start",
+    "what is missing of acknowledged work is refused with the steps of a repair; never an empty start",
   ],
   [11, "the database was written by a newer orch", "refused without a write"],
   [
@@ -58,12 +58,12 @@ export const rows = [
   [19, "the host was rebooted", "what ran counts as interrupted and is tried again as its retries say"],
   [
     20,
-    "the clock jumps a day ahead, a day back; daylight saving",
-    "limits and timeouts go by the steady clock; schedules fire once",
+    "the clock jumps a day ahead, a day or a year back, also between two daemons; daylight saving",
+    "limits, keep-alives and back-offs go on where they were; schedules fire once and never stand still",
   ],
   [
     21,
-    "the daemon stands still for long and goes on (SIGSTOP, SIGCONT)",
+    "the daemon stands still for a minute and goes on (SIGSTOP, SIGCONT)",
     "the stall is logged, nothing is run twice, an older fence is refused",
   ],
   [
@@ -110,7 +110,7 @@ export const rows = [
   ],
   [
     48,
-    "garbage on the socket: endless lines, bad UTF-8, deep JSON, NUL, `__proto__`, half a request",
+    "garbage on the socket: endless lines, bad UTF-8, deep JSON, NUL, `__proto__`, half a request, sound requests spoilt",
     "refused or closed; memory stays flat",
   ],
   [49, "a configuration that is wrong in any way", "refused with the place of the mistake", "optional"],

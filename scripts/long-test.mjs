@@ -15,6 +15,21 @@ const kinds = {
     name: "kill -9",
     options: { kills: "ORCH_KILLS", seed: "ORCH_KILL_SEED", mix: "ORCH_KILL_MIX" },
   },
+  pause: {
+    file: "test/faults/stand-still.test.ts",
+    name: "SIGSTOP",
+    options: { seconds: "ORCH_STOP_SECONDS" },
+  },
+  fuzz: {
+    file: "test/faults/fuzz.test.ts",
+    name: "spoilt",
+    options: { inputs: "ORCH_FUZZ_INPUTS", seed: "ORCH_FUZZ_SEED" },
+  },
+  ports: {
+    file: "test/faults/port-race.test.ts",
+    name: "thief",
+    options: { rounds: "ORCH_PORT_ROUNDS" },
+  },
   power: {
     file: "test/faults/power-loss.test.ts",
     name: "every acknowledged submit",

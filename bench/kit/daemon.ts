@@ -10,6 +10,8 @@ export interface DaemonOptions {
   /** As `orch daemon --gpus` takes it; default: one virtual GPU. */
   readonly gpus?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** For Node, before the program. */
+  readonly nodeFlags?: readonly string[];
   /** A folder made by `makeHome`, where one is to be used again; a fresh one is made and removed otherwise. */
   readonly home?: string;
 }
@@ -48,7 +50,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const startMs = performance.now();
   const child = spawn(
     process.execPath,
-    [...flags, orchBin, "daemon", "--gpus", options.gpus ?? "virtual:1x24GiB"],
+    [...flags, ...(options.nodeFlags ?? []), orchBin, "daemon", "--gpus", options.gpus ?? "virtual:1x24GiB"],
     // A session of its own: Ctrl-C is for the benchmark, which then ends the daemon and its workers.
     { env, stdio: ["ignore", "ignore", "pipe"], cwd: home, detached: true },
   );

@@ -46,9 +46,17 @@ export function integerFlag(flag: string, min: number, max: number): (text: stri
   });
 }
 
+/** The reader of a flag's value that can say what the value may be, as completion asks it. */
+export interface WordsReader<T> {
+  (text: string): T;
+  readonly words: readonly string[];
+  /** Whether several of them may be given, with commas. */
+  readonly isList: boolean;
+}
+
 /** Reads one of a few words, or several of them with commas. */
-export function wordsFlag<W extends string>(flag: string, words: readonly W[]): (text: string) => W[] {
-  return flagReader(flag, (text) =>
+export function wordsFlag<W extends string>(flag: string, words: readonly W[]): WordsReader<W[]> {
+  const read = flagReader(flag, (text) =>
     text.split(",").map((word) => {
       const known = words.find((candidate) => candidate === word.trim());
       if (known !== undefined) return known;
@@ -57,4 +65,10 @@ export function wordsFlag<W extends string>(flag: string, words: readonly W[]): 
       });
     }),
   );
+  return Object.assign(read, { words, isList: true });
+}
+
+/** Takes any text, since the daemon is to judge it, but says what is usual. */
+export function suggestedWords(...words: string[]): WordsReader<string> {
+  return Object.assign((text: string) => text, { words, isList: false });
 }

@@ -62,9 +62,10 @@ export function changeJobs(change: Change): Command {
   });
 }
 
-async function changeEach(
+/** Does it to each of the jobs that are named, going on after a refusal; gives the exit code. */
+export async function changeEach(
   { out, connect }: Context,
-  change: Change,
+  change: Pick<Change, "name" | "route">,
   args: readonly string[],
 ): Promise<number> {
   if (args.length === 0) {

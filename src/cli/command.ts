@@ -2,6 +2,7 @@ import { CommanderError, Command as Parser } from "commander";
 import { Failure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 import type { Context } from "./context.ts";
+import { groupHelp, helpWidth, introduction } from "./help-layout.ts";
 
 export type { Parser };
 
@@ -9,6 +10,11 @@ export type { Parser };
 export interface Command {
   readonly name: string;
   readonly summary: string;
+  readonly examples: readonly string[];
+  /** The commands of a group. */
+  readonly members?: readonly Command[];
+  /** What it takes, declared; of a group: what it takes without a second word. */
+  declare(context: Context): Parser;
   /** Runs it with the arguments after its name; resolves with the exit code. */
   execute(context: Context, argv: readonly string[]): Promise<number>;
 }
@@ -29,6 +35,8 @@ export function command<Options extends object>(spec: CommandSpec<Options>): Com
   return {
     name: spec.name,
     summary: spec.summary,
+    examples: spec.examples,
+    declare: (context) => createParser(spec, context),
     async execute(context, argv) {
       const parser = createParser(spec, context);
       if (!parse(parser, argv)) return 0;
@@ -51,21 +59,14 @@ export function commandGroup(
   return {
     name,
     summary,
+    examples: [],
+    members,
+    declare: (context) => fallback.declare(context),
     async execute(context, argv) {
       const [word, ...rest] = argv;
       if (word === "help" || word === "--help" || word === "-h") {
-        const width = Math.max(...members.map((member) => member.name.length));
-        const lines = members.map((member) => `  orch ${member.name.padEnd(width)}  ${member.summary}`);
-        context.out.print(
-          [
-            summary,
-            "",
-            "Commands:",
-            ...lines,
-            "",
-            `\`orch ${name}\` alone is \`orch ${fallback.name}\`.`,
-          ].join("\n"),
-        );
+        const group = { name, summary, aloneIs: fallback.name };
+        context.out.print(groupHelp(group, members, helpWidth(context.io.stdout)));
         return 0;
       }
       if (word === undefined || word.startsWith("-")) return fallback.execute(context, argv);
@@ -91,11 +92,9 @@ export function createParser(
     writeErr: () => {},
     outputError: () => {},
     getOutHasColors: () => false,
-    getOutHelpWidth: () => context.io.stdout.columns ?? 100,
+    getOutHelpWidth: () => helpWidth(context.io.stdout),
   });
-  // Written out with its line breaks, which the parser then leaves alone.
-  const examples = spec.examples.map((example) => `  ${example}`).join("\n");
-  parser.description(examples === "" ? spec.summary : `${spec.summary}\n\nExamples:\n${examples}`);
+  parser.description(introduction(spec.summary, spec.examples, helpWidth(context.io.stdout)));
   spec.describe?.(parser);
   parser.optionsGroup("Output:");
   parser.option("--json", "print JSON: one document, or one object a line for streams");

@@ -78,9 +78,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/release.ts")).release,
   },
   update: {
-    summary: "Change the priority, limits or times of a waiting job",
+    summary: "Change the priority, limits, times or params of a waiting job",
     group: "Jobs",
     load: async () => (await import("./commands/update.ts")).update,
+  },
+  edit: {
+    summary: "Change a waiting job in your editor",
+    group: "Jobs",
+    load: async () => (await import("./commands/edit.ts")).edit,
   },
   quotas: {
     summary: "Use of the GPUs by user and group, and its limits",
@@ -132,6 +137,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Daemon",
     load: async () => (await import("./commands/events.ts")).events,
   },
+  stats: {
+    summary: "GPU-hours, waits and energy of finished jobs by runtime and user",
+    group: "Daemon",
+    load: async () => (await import("./commands/stats.ts")).stats,
+  },
   history: {
     summary: "Waits, run times and switches of finished jobs",
     group: "Daemon",
@@ -141,6 +151,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Replay a trace of jobs in virtual time",
     group: "Daemon",
     load: async () => (await import("./commands/sim.ts")).sim,
+  },
+  prune: {
+    summary: "Remove jobs that ended long ago, with their files",
+    group: "Daemon",
+    load: async () => (await import("./commands/prune.ts")).prune,
+  },
+  keys: {
+    summary: "API keys of the gateway",
+    group: "Daemon",
+    load: async () => (await import("./commands/keys.ts")).keys,
   },
   up: {
     summary: "Start the daemon in the background",
@@ -157,9 +177,34 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Daemon",
     load: async () => (await import("./commands/daemon.ts")).daemon,
   },
+  config: {
+    summary: "Show the settings and where each came from",
+    group: "Daemon",
+    load: async () => (await import("./commands/config.ts")).config,
+  },
+  doctor: {
+    summary: "Check this machine for all that orch needs",
+    group: "Daemon",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  "bug-report": {
+    summary: "Write a file for a report of a fault, without secrets",
+    group: "Daemon",
+    load: async () => (await import("./commands/bug-report.ts")).bugReport,
+  },
+  service: {
+    summary: "Run orch as a service of systemd",
+    group: "Daemon",
+    load: async () => (await import("./commands/service.ts")).service,
+  },
   paths: {
     summary: "Print every path orch uses",
     group: "Daemon",
     load: async () => (await import("./commands/paths.ts")).paths,
+  },
+  completion: {
+    summary: "Print the completion script of a shell",
+    group: "Daemon",
+    load: async () => (await import("./commands/completion.ts")).completion,
   },
 };

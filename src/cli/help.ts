@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { packageRoot } from "../std/package-root.ts";
 import { commandGroups, commands } from "./commands.ts";
+import { topics } from "./help/topics.ts";
+import { columnsOf, wrapText } from "./help-layout.ts";
 
 const EXAMPLES: readonly (readonly [string, string])[] = [
   ["orch run --gpus 1 -- python train.py", "run a command on a free GPU, wait for it"],
@@ -12,44 +11,37 @@ const EXAMPLES: readonly (readonly [string, string])[] = [
   ["orch workers switch sdxl", "put another model on the GPU now"],
 ];
 
-/** The text of `orch --help`: examples first, then the commands by group. Imports no command. */
-export function helpText(): string {
-  const lines = [
+/** The text of `orch --help` for `width` columns: examples first, then the commands by group. Imports no command. */
+export function helpText(width: number): string {
+  const summaries = (table: Readonly<Record<string, { readonly summary: string }>>) =>
+    Object.entries(table).map(([name, { summary }]) => [name, summary] as const);
+  const groups = commandGroups.flatMap((group) => {
+    const members = Object.entries(commands).filter(([, entry]) => entry.group === group);
+    return ["", `${group}:`, ...columnsOf(summaries(Object.fromEntries(members)), width)];
+  });
+  return [
     "Usage: orch COMMAND [flags]",
     "",
-    "One daemon schedules the jobs and models of this machine's GPUs.",
+    ...wrapText("One daemon schedules the jobs and models of this machine's GPUs.", width),
     "",
-  ];
-  lines.push("Examples:", ...aligned(EXAMPLES));
-  for (const group of commandGroups) {
-    const members = Object.entries(commands).filter(([, entry]) => entry.group === group);
-    lines.push("", `${group}:`, ...aligned(members.map(([name, entry]) => [name, entry.summary] as const)));
-  }
-  lines.push(
+    "Examples:",
+    ...columnsOf(EXAMPLES, width),
+    ...groups,
+    "",
+    "More help, by orch help TOPIC:",
+    ...columnsOf(summaries(topics), width),
     "",
     "Flags of every command:",
-    ...aligned([
-      ["--json", "print JSON: one document, or one object a line for streams"],
-      ["-q, --quiet", "print ids only"],
-      ["--no-color", "no colours (so does NO_COLOR=1)"],
-      ["--no-autostart", "fail instead of starting the daemon (so does ORCH_AUTOSTART=0)"],
-      ["-h, --help", "help of one command: orch COMMAND --help"],
-      ["--version", "print the version"],
-    ]),
-  );
-  return lines.join("\n");
+    ...columnsOf(sharedFlags, width),
+  ].join("\n");
 }
 
-/** The version in package.json. */
-export function readVersion(): string {
-  const text = readFileSync(join(packageRoot(), "package.json"), "utf8");
-  const parsed: unknown = JSON.parse(text);
-  const version =
-    typeof parsed === "object" && parsed !== null && "version" in parsed ? parsed.version : undefined;
-  return typeof version === "string" ? version : "unknown";
-}
-
-function aligned(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
-}
+/** What every command takes. */
+export const sharedFlags: readonly (readonly [string, string])[] = [
+  ["--json", "print JSON: one document, or one object a line for streams"],
+  ["-q, --quiet", "print ids only"],
+  ["--no-color", "no colours (so does NO_COLOR=1)"],
+  ["--no-autostart", "fail instead of starting the daemon (so does ORCH_AUTOSTART=0)"],
+  ["-h, --help", "help of one command: orch COMMAND --help"],
+  ["--version", "print the version"],
+];

@@ -12,6 +12,8 @@ export type OutputStream = Writable & {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
+  /** Columns and rows of a terminal as they are now; the two above follow a signal that comes a moment later. */
+  getWindowSize?(): [columns: number, rows: number];
 };
 
 /** Everything the CLI touches of the process it runs in. */

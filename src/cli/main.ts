@@ -1,7 +1,10 @@
 import { Failure, toFailure } from "../std/failure.ts";
+import { JSON_VERSION } from "../std/json-version.ts";
 import { suggest } from "../std/suggest.ts";
 import { type CommandEntry, commands } from "./commands.ts";
 import { type Context, createContext } from "./context.ts";
+import { otherWords } from "./help/other-words.ts";
+import { helpWidth } from "./help-layout.ts";
 import { type Io, processIo } from "./io.ts";
 import { createOutput } from "./output.ts";
 
@@ -53,11 +56,16 @@ function windDown(): Promise<void> {
 }
 
 async function dispatch(context: Context, argv: readonly string[]): Promise<number> {
+  if (argv[0] === "__complete")
+    return (await import("./complete/complete.ts")).complete(context, argv.slice(1));
   const { leading, name, rest } = splitCommand(argv);
   if (leading.some(isHelp) || name === "help") return help(context, name === "help" ? rest : [name, ...rest]);
   if (leading.includes("--version") || leading.includes("-V")) {
-    const { readVersion } = await import("./help.ts");
-    context.out.result({ version: readVersion() }, { text: () => context.out.print(readVersion()) });
+    const { packageVersion } = await import("../std/package-version.ts");
+    context.out.result(
+      { version: packageVersion(), schemaVersion: JSON_VERSION },
+      { text: () => context.out.print(packageVersion()) },
+    );
     return 0;
   }
   const strange = leading.find((flag) => !globalFlags.has(flag));
@@ -76,8 +84,21 @@ async function help(context: Context, words: readonly (string | undefined)[]): P
   const [name, ...rest] = words;
   if (name === undefined || isHelp(name)) {
     const { helpText } = await import("./help.ts");
-    context.out.print(helpText());
+    context.out.print(helpText(helpWidth(context.io.stdout)));
     return 0;
+  }
+  const { topics } = await import("./help/topics.ts");
+  const topic = Object.hasOwn(topics, name) ? topics[name] : undefined;
+  if (topic !== undefined) {
+    const words = rest.filter((word) => word !== undefined);
+    context.out.print(topic.text(words, helpWidth(context.io.stdout)));
+    return 0;
+  }
+  const near = Object.hasOwn(commands, name) ? undefined : suggest(name, Object.keys(topics));
+  if (near !== undefined) {
+    throw new Failure("usage/unknown-command", `there is no help on "${name}"`, {
+      hint: `orch help ${near}`,
+    });
   }
   const command = await entryOf(name).load();
   const operands = rest.filter((word): word is string => word !== undefined && !word.startsWith("-"));
@@ -101,8 +122,9 @@ function entryOf(name: string): CommandEntry {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return entry;
   const near = suggest(name, Object.keys(commands));
+  const meant = Object.hasOwn(otherWords, name) ? otherWords[name] : undefined;
   throw new Failure("usage/unknown-command", `unknown command "${name}"`, {
-    hint: near === undefined ? "orch --help" : `orch ${near}`,
+    hint: `orch ${meant ?? near ?? "--help"}`,
   });
 }
 

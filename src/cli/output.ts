@@ -33,6 +33,8 @@ export interface Output {
   /** One JSON object on one line, for streams. */
   printJsonLine(value: unknown): void;
   table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): void;
+  /** The lines of a table, as wide as stdout: for who prints them by itself. */
+  tableLines<Row>(rows: readonly Row[], columns: readonly Column<Row>[], hasHead?: boolean): string[];
   /** Aligned "name  value" lines; null values are left out. */
   fields(pairs: readonly (readonly [string, string | number | null])[]): void;
   /** A line for people on stderr. */
@@ -107,9 +109,12 @@ function buildOutput(io: Io, format: Format, paint: { out: Paint; err: Paint }):
       else if (!format.quiet) human.text();
       else if (human.ids !== undefined && human.ids.length > 0) write(`${human.ids.join("\n")}\n`);
     },
-    table(rows, columns) {
+    tableLines(rows, columns, hasHead = true) {
       const limit = stdout.isTTY === true ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY;
-      const lines = layOut(rows, columns, limit, paint.out);
+      return layOut(rows, columns, limit, paint.out, hasHead);
+    },
+    table(rows, columns) {
+      const lines = self.tableLines(rows, columns);
       if (lines.length > 0) write(`${lines.join("\n")}\n`);
     },
     fields(pairs) {
@@ -141,7 +146,8 @@ function printFailure(failure: Failure, style: FailureStyle): void {
   writeError(`${style.paint("red", "error:")} ${failure.message}`);
   if (failure.why !== undefined) writeError(`  why: ${failure.why}`);
   if (failure.hint !== undefined) writeError(`  try: ${failure.hint}`);
-  if (style.env["ORCH_DEBUG"]) writeError(stackOf(failure));
+  if (style.env["ORCH_DEBUG"])
+    writeError(`  code: ${failure.code}; orch help errors ${failure.code}\n${stackOf(failure)}`);
   if (style.format.json) writeError(JSON.stringify({ error: failure.toBody() }));
 }
 

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Environment, Paths } from "../config/paths.ts";
 import { ensureRunDir, makePrivateDir } from "../config/run-dir.ts";
 import { systemClock } from "../std/clock.ts";
-import { Failure } from "../std/failure.ts";
+import { errnoOf, Failure } from "../std/failure.ts";
 import { packageRoot } from "../std/package-root.ts";
 import { createClient } from "./client.ts";
 import { errorIn } from "./request.ts";
@@ -54,7 +54,7 @@ export async function startDaemon(options: StartOptions): Promise<StartedDaemon>
   starts += 1;
   const report = join(paths.stateDir, `start-report-${process.pid}-${starts}.json`);
   const logStart = sizeOf(paths.daemonLog);
-  writeFileSync(report, "", { mode: 0o600 });
+  toWrite(report, () => writeFileSync(report, "", { mode: 0o600 }));
   try {
     return await untilAnswering({
       paths,
@@ -83,7 +83,7 @@ function spawnDaemon(options: StartOptions, report: string): ChildProcess {
     "daemon",
     ...(options.daemonArgs ?? []),
   ];
-  const log = openSync(paths.daemonLog, "a", 0o600);
+  const log = toWrite(paths.daemonLog, () => openSync(paths.daemonLog, "a", 0o600));
   try {
     const child = spawn(program, args, {
       // The daemon must not hold the caller's folder, so the paths that were relative to it go along absolute.
@@ -103,6 +103,19 @@ function spawnDaemon(options: StartOptions, report: string): ChildProcess {
     return child;
   } finally {
     closeSync(log);
+  }
+}
+
+/** A disk that has turned read-only, or is full, or a folder that is somebody else's. */
+function toWrite<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new Failure("state/unwritable", `cannot write ${file}`, {
+      why: errnoOf(error) ?? String(error),
+      hint: `df -h ${dirname(file)}; ls -ld ${dirname(file)}`,
+      cause: error,
+    });
   }
 }
 

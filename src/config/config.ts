@@ -2,10 +2,12 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseBytes } from "../std/bytes.ts";
+import { whyNotContainerArg } from "../std/container-args.ts";
 import { parseDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 import { type ConfigSource, readConfigFile } from "./config-file.ts";
+import { GatewaySchema } from "./gateway.ts";
 import type { Environment, Paths } from "./paths.ts";
 
 const Bytes = z.union([z.number().int().min(0), z.string()]).transform((value, context) => {
@@ -34,6 +36,14 @@ const Words = z
   ])
   .default([]);
 
+function refuseOurs(args: readonly string[], context: z.RefinementCtx): void {
+  for (const arg of args) {
+    const why = whyNotContainerArg(arg);
+    if (why !== null)
+      context.addIssue({ code: "custom", message: `${JSON.stringify(arg)} is not allowed: ${why}` });
+  }
+}
+
 const Limit = z.number().min(0).nullable().default(null);
 
 const QuotaSchema = z.strictObject({
@@ -42,6 +52,12 @@ const QuotaSchema = z.strictObject({
   gpuHours: Limit.describe("decayed use of GPUs (fairShareHalfLife) above which jobs wait"),
   maxPriority: z.number().nullable().default(null),
 });
+
+function historyOf(defaultMs: number, what: string) {
+  return Duration.refine((keptMs) => keptMs >= 60_000, "expected at least 1m")
+    .default(defaultMs)
+    .describe(`what the GPUs did (orch gpus --history) is kept by ${what} for so long`);
+}
 
 const AccountName = z.string().min(1).max(256).nullable().default(null);
 
@@ -127,7 +143,7 @@ export const ConfigSchema = z.object({
     .default("auto")
     .describe("what runs containers: auto, docker, podman, or the path of one of them"),
   containerGlobalArgs: Words.describe("arguments of the container engine before every verb"),
-  containerArgs: Words.describe("arguments of every run of a container"),
+  containerArgs: Words.superRefine(refuseOurs).describe("arguments of every run of a container"),
   logMaxBytes: Bytes.refine((bytes) => bytes >= 65_536, "expected at least 64KiB")
     .default(64 * 2 ** 20)
     .describe("a log file that grows larger has its beginning packed away; at least 64KiB"),
@@ -138,12 +154,28 @@ export const ConfigSchema = z.object({
     .max(10_000)
     .default(16)
     .describe("packed parts kept of each log; the oldest go first"),
+  logRotateEvery: Duration.nullable()
+    .refine((everyMs) => everyMs === null || everyMs >= 60_000, "expected at least 1m")
+    .default(null)
+    .describe(
+      "a log file has what is older packed away, whatever its size, e.g. 1d; at least 1m; null = never",
+    ),
   logMaxAge: Duration.nullable()
     .default(30 * 86_400_000)
     .describe("logs of ended jobs and workers are removed after this long, e.g. 30d; null = never"),
   logTotal: Bytes.nullable()
     .default(20 * 2 ** 30)
     .describe("what all logs may take on disk; those of the oldest ended jobs go first; null = any amount"),
+  gpuHistoryFine: historyOf(2 * 3_600_000, "steps of 5 s"),
+  gpuHistoryMinutes: historyOf(2 * 86_400_000, "minutes"),
+  gpuHistoryHours: historyOf(365 * 86_400_000, "hours"),
+  energyPrice: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe("what a kilowatt-hour costs, for orch stats, e.g. 0.30; default: no cost is shown"),
+  gateway: GatewaySchema,
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")

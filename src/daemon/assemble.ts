@@ -28,8 +28,10 @@ import { createContext } from "./create-context.ts";
 import { createEnd } from "./end.ts";
 import { createFeed, type NoticeFeed } from "./feed.ts";
 import { fireSchedule } from "./fire-schedule.ts";
+import { createEnergyMeter } from "./gpus/energy-meter.ts";
 import { createMeasurer } from "./gpus/measure.ts";
 import { watchHostMemory } from "./gpus/memory-trouble.ts";
+import { createHistoryRecorder } from "./gpus/record-history.ts";
 import { createSharedGpus } from "./gpus/share-gpus.ts";
 import { workerIdOf } from "./gpus/worker-of-pid.ts";
 import { createHands } from "./hands.ts";
@@ -56,6 +58,7 @@ export interface Parts {
   readonly reader: Database;
   readonly watch: LoopWatch;
   readonly health: Context["health"];
+  readonly keys: Context["keys"];
   readonly probe: GpuProbe;
   readonly log: Logger;
   readonly instanceId: string;
@@ -78,24 +81,35 @@ export function assemble(parts: Parts) {
     probe,
     clock,
     onChange: (sample) => report(gpusSeen(sample)),
+    onSample(sample) {
+      energy.note(sample);
+      parts.watch.run("the GPU history", () => history.note(sample));
+    },
     isHelp: (pid) => world.sharedGpus.isPart(pid),
     isOurs: (pid) => workerIdOf(pid, world),
     workersOn: (uuid) => [...(state().gpus.get(uuid)?.leases ?? [])].map((lease) => lease.worker.id),
   });
   const measure = createMeasurer(sampler, { probeKind: probe.kind, clock });
   const progress = createProgressBoard(feed);
+  const energy = createEnergyMeter(state);
   const world = createWorld(parts, {
     ...{ state, report, sampler, queries, hands, measure },
     noteProgress: progress.note,
   });
   const end = createEnd({ state, log });
+  const journal = createJournal(db, energy.of);
+  const history = createHistoryRecorder({
+    ...{ db, journal, reserve, state, config, log, crash: end.crash },
+    isSlow: probe.kind === "nvidia-smi",
+  });
   const loop: Loop = createLoop({
     clock,
     restore: () => restore(policyOf(config), readRows(db)),
-    journal: createJournal(db),
+    journal,
     watch: parts.watch.run,
     committed(changes, seqs) {
       progress.forget(changes.attemptsEnded);
+      energy.forget(changes.ended);
       feed.tellCommitted(changes, seqs);
       removeLeftovers(world.places, changes);
       reserve.refill();
@@ -112,8 +126,8 @@ export function assemble(parts: Parts) {
     loop,
     feed,
     end,
-    ...{ progressOf: progress.of, probeKind: probe.kind, health: parts.health },
-    priorities: config.priorities,
+    ...{ progressOf: progress.of, probeKind: probe.kind, health: parts.health, keys: parts.keys },
+    ...{ priorities: config.priorities, energyPrice: config.energyPrice },
     groups: createUnixGroups({ clock, quotas: config.quotas, reserving: () => reservedAccounts(state()) }),
   });
   const predictor = createPredictor({
@@ -126,6 +140,7 @@ export function assemble(parts: Parts) {
     sampler,
     ctx,
     predictor,
+    history,
     world,
     places: world.places,
     engine: world.engine,
@@ -170,7 +185,7 @@ function createWorld(given: Parts, parts: WorldParts): World {
       ...{ isOn: config.mps, servesMany: users !== null, runDir: paths.runDir, env: baseEnvironment() },
       ...{ state, hands: parts.hands, runtimes, clock, log },
     }),
-    protocolOf: createProtocols(),
+    protocolOf: createProtocols((runtime, name) => secrets.forWorker(runtime, [name])[name] ?? ""),
     contacts: new Map(),
     freezer: createFreezer({ clock }),
     runtimes,

@@ -1,11 +1,10 @@
-import fs from "node:fs";
-import path from "node:path";
 import type { Context, Feed, Progress } from "../operations/context.ts";
-import { packageRoot } from "../std/package-root.ts";
+import { packageVersion } from "../std/package-version.ts";
 import { buildImage } from "./containers/ensure-image.ts";
 import type { End } from "./end.ts";
 import { workerIdOf } from "./gpus/worker-of-pid.ts";
 import { dryLaunch } from "./jobs/dry-launch.ts";
+import { createJobFiles } from "./jobs/job-files.ts";
 import type { Loop } from "./loop.ts";
 import type { World } from "./world.ts";
 
@@ -17,8 +16,10 @@ export interface ContextParts {
   readonly progressOf: (jobId: number) => Progress | null;
   readonly probeKind: string;
   readonly priorities: Context["priorities"];
+  readonly energyPrice: Context["energyPrice"];
   readonly groups: Context["groups"];
   readonly health: Context["health"];
+  readonly keys: Context["keys"];
 }
 
 /** What the operations get to work with. */
@@ -29,6 +30,7 @@ export function createContext(parts: ContextParts): Context {
     ask: (request) => loop.ask(request),
     askLong: (work) => loop.askLong(work),
     health: parts.health,
+    logSizes: () => world.logs.sizes(),
     state,
     queries,
     runtimes,
@@ -36,8 +38,11 @@ export function createContext(parts: ContextParts): Context {
     clock,
     places,
     masks: world.secrets,
+    keys: parts.keys,
     priorities,
+    energyPrice: parts.energyPrice,
     groups,
+    jobFiles: createJobFiles(places),
     mayRead: () => true,
     users: world.users?.rule ?? null,
     progressOf,
@@ -53,16 +58,11 @@ export function createContext(parts: ContextParts): Context {
     },
     host: {
       pid: process.pid,
-      version: readVersion(),
+      version: packageVersion(),
       instance: world.instanceId,
       startedAtMs: clock.nowMs(),
       probe: probeKind,
       uid: process.getuid?.() ?? 0,
     },
   };
-}
-
-function readVersion(): string {
-  const text = fs.readFileSync(path.join(packageRoot(), "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

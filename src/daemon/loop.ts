@@ -1,11 +1,20 @@
 import type { Effect } from "../scheduler/effects.ts";
 import type { Event, LongWork, Report, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
-import { type Step, step } from "../scheduler/step.ts";
+import { stepInSlices } from "../scheduler/step.ts";
 import { type Failure, toFailure } from "../std/failure.ts";
-import { type LongTask, longTask } from "./long-work.ts";
+import { type Aftermath, createAftermath } from "./aftermath.ts";
+import { type LongTask, longTask, MOST_JOBS, type OpenTask, restOfStep } from "./long-work.ts";
 import type { LoopOptions } from "./loop-options.ts";
-import { isFatal, kindsOf, type Pending, settle, stoppingFailure, worthKeeping } from "./pending.ts";
+import {
+  isFatal,
+  kindsOf,
+  type Pending,
+  settle,
+  stoppingFailure,
+  takeBatch,
+  worthKeeping,
+} from "./pending.ts";
 
 /** The one owner of the scheduler's state. */
 export interface Loop {
@@ -27,12 +36,8 @@ const RETRY_MS = 500;
 /** While another program writes, its end is looked for this often, and requests wait for it this long. */
 const BUSY_RETRY_MS = 25;
 const BUSY_PATIENCE_MS = 3_000;
-/** No more events than this in one step: 10 µs to 50 µs each, so that the event loop is never held for 50 ms. */
-const MAX_EVENTS = 500;
 /** Long work gives way to the event loop this often. */
 const SLICE_MS = 8;
-/** Longest timer Node has. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Everything that arrives in one turn of the event loop becomes one step and one transaction (group commit). Nothing
@@ -48,16 +53,19 @@ class EventLoop implements Loop {
   private inbox: Pending[] = [];
   private tasks: LongTask[] = [];
   /** The long work whose transaction is open; it takes place at this time. */
-  private open: { readonly task: LongTask; readonly atMs: number } | null = null;
+  private open: OpenTask | null = null;
+  /** That one slice of a step changes. */
+  private mostJobs = MOST_JOBS;
   /** The last turn was of events, so one of long work is due. */
   private hadEvents = false;
   private isScheduled = false;
   private isStopped = false;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly aftermath: Aftermath;
 
   constructor(options: LoopOptions) {
     this.options = options;
     this.current = options.restore();
+    this.aftermath = createAftermath(options, (report) => this.report(report));
   }
 
   ask(request: Request): Promise<readonly number[]> {
@@ -86,15 +94,19 @@ class EventLoop implements Loop {
   }
 
   stop(): void {
+    this.mostJobs = Number.POSITIVE_INFINITY; // There are no other turns to come.
+    this.aftermath.actAll();
+    this.inbox.unshift(...(this.open?.task.batch ?? []));
     this.forgetOpen();
+    const unfinished = this.tasks.splice(0);
     for (let left = Number.POSITIVE_INFINITY; this.inbox.length > 0 && this.inbox.length < left; ) {
       left = this.inbox.length;
       this.turn();
     }
     this.isStopped = true;
-    clearTimeout(this.timer);
+    this.aftermath.stop();
     for (const { answer } of this.inbox) answer?.reject(stoppingFailure());
-    for (const task of this.tasks) task.reject(stoppingFailure());
+    for (const task of unfinished) task.reject(stoppingFailure());
   }
 
   private push(event: Pending["event"], answer: Pending["answer"]): void {
@@ -117,13 +129,17 @@ class EventLoop implements Loop {
   private turn(): void {
     this.isScheduled = false;
     if (this.isStopped) return;
+    if (!this.aftermath.isEmpty()) {
+      this.guard([], "what a large commit brings", () => this.aftermath.actSome());
+      return this.schedule();
+    }
     const [task] = this.tasks;
     const isTasksTurn = this.open !== null || this.hadEvents || this.inbox.length === 0;
     this.hadEvents = false;
     if (task !== undefined && isTasksTurn) {
       this.guard([], "a large request", () => this.goOn(task));
     } else if (this.inbox.length > 0) {
-      const batch = this.inbox.splice(0, MAX_EVENTS);
+      const batch = takeBatch(this.inbox);
       this.hadEvents = true;
       this.guard(batch, kindsOf(batch), () => this.handle(batch));
     }
@@ -149,14 +165,14 @@ class EventLoop implements Loop {
     if (obstacle !== null) return this.giveUp(batch, obstacle);
     const atMs = options.clock.nowMs();
     const wasStopping = this.current.stopping;
-    const planned = step(
-      this.current,
-      batch.map(({ event }): Event => ({ ...event, atMs })),
-    );
+    const events = batch.map(({ event }): Event => ({ ...event, atMs }));
+    const slices = stepInSlices(this.current, events, this.mostJobs);
+    const { done, value: planned } = slices.next();
     let seqs: readonly number[];
     try {
       seqs = options.journal.write(planned.changes);
-      options.journal.commit();
+      if (done === true) options.journal.commit();
+      else options.journal.expectMuch();
     } catch (error) {
       options.journal.undo();
       const failure = toFailure(error);
@@ -164,15 +180,21 @@ class EventLoop implements Loop {
       this.giveUp(batch, failure);
       return this.rebuild(wasStopping);
     }
+    if (done !== true) {
+      const task = restOfStep(batch, slices, { planned, seqs });
+      this.tasks.unshift(task);
+      this.open = { task, atMs, wasStopping };
+      return this.schedule();
+    }
     batch.forEach((pending, index) => void settle(pending, planned.replies[index] ?? null));
-    this.act(planned, seqs);
+    this.aftermath.act({ planned, seqs });
     if (this.inbox.length > 0 || this.tasks.length > 0) this.schedule();
   }
 
   /** Opens a transaction, or says what keeps us from it: nothing has been changed then. */
-  private begin(large = false): Failure | null {
+  private begin(): Failure | null {
     try {
-      this.options.journal.begin(large);
+      this.options.journal.begin();
       return null;
     } catch (error) {
       const failure = toFailure(error);
@@ -193,34 +215,23 @@ class EventLoop implements Loop {
     return this.options.clock.monotonicMs() - sinceMs > BUSY_PATIENCE_MS;
   }
 
-  /** What is on disk is done and told. */
-  private act(planned: Step, seqs: readonly number[]): void {
-    for (const effect of planned.effects) this.options.perform(effect, false);
-    for (const fire of planned.fires) this.options.fire(fire);
-    this.options.committed(planned.changes, seqs);
-    this.wakeAt(planned.wakeAtMs);
-  }
-
   /** Some steps of the first long work; its commit when there are no more. */
   private goOn(task: LongTask): void {
     const { journal, clock } = this.options;
-    const obstacle = this.open === null ? this.begin(true) : null;
+    const obstacle = this.open === null ? this.begin() : null;
     if (obstacle !== null) {
       if (obstacle.code === "store/busy" && !this.isLate(task.sinceMs)) return this.wait(BUSY_RETRY_MS);
       return this.abandon(task, obstacle);
     }
-    this.open ??= { task, atMs: clock.nowMs() };
+    if (this.open === null) journal.expectMuch();
+    this.open ??= { task, atMs: clock.nowMs(), wasStopping: this.current.stopping };
     const { atMs } = this.open;
     const untilMs = clock.monotonicMs() + SLICE_MS;
     try {
       do {
-        const requests = task.next();
-        if (requests === null) return this.flush(task);
-        const planned = step(
-          this.current,
-          requests.map((request): Event => ({ ...request, atMs })),
-        );
-        task.took(planned, journal.write(planned.changes));
+        const planned = task.next(this.current, atMs);
+        if (planned === null) return this.flush(task);
+        task.steps.push({ planned, seqs: journal.write(planned.changes) });
       } while (clock.monotonicMs() < untilMs);
     } catch (error) {
       return this.abandon(task, error);
@@ -246,16 +257,19 @@ class EventLoop implements Loop {
     this.open = null;
     this.tasks.shift();
     task.finish();
-    for (const { planned, seqs } of task.steps) this.act(planned, seqs);
+    this.aftermath.add(task.steps);
     this.schedule();
   }
 
   private abandon(task: LongTask, error: unknown): void {
     const failure = toFailure(error);
     if (isFatal(failure)) throw error;
+    const { batch } = task;
+    if (batch.length > 0) this.giveUp(batch, failure);
     this.forgetOpen();
     this.tasks.shift();
     task.reject(failure);
+    if (batch.length > 0) return;
     if (failure.code === "store/full") this.options.freeSpace();
     this.schedule();
   }
@@ -263,8 +277,9 @@ class EventLoop implements Loop {
   /** Nothing of the long work under way has happened. */
   private forgetOpen(): void {
     if (this.open === null) return;
+    const { task, wasStopping } = this.open;
     this.options.journal.undo();
-    if (this.open.task.steps.length > 0) this.rebuild(this.current.stopping);
+    if (task.steps.length > 0) this.rebuild(wasStopping);
     this.open = null;
   }
 
@@ -281,12 +296,5 @@ class EventLoop implements Loop {
     this.current = this.options.restore();
     this.current.stopping = wasStopping; // Not in the database: the next daemon begins afresh, this one does not.
     this.inbox.unshift({ event: this.options.lastSeen(), answer: null, sinceMs: 0 });
-  }
-
-  private wakeAt(atMs: number | undefined): void {
-    clearTimeout(this.timer);
-    if (atMs === undefined || this.isStopped) return;
-    const waitMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - this.options.clock.nowMs())));
-    this.timer = setTimeout(() => this.report({ type: "tick" }), waitMs);
   }
 }

@@ -7,21 +7,27 @@ import type { Config } from "../config/config.ts";
 import type { Paths } from "../config/paths.ts";
 import { ensureRunDir, makePrivateDir } from "../config/run-dir.ts";
 import { ensureSharedDir } from "../config/shared-dir.ts";
+import { readBootId } from "../engine/identity.ts";
 import { createProbe } from "../gpu/detect.ts";
 import type { Context } from "../operations/context.ts";
 import { operations } from "../operations/index.ts";
 import { pendingEffects } from "../scheduler/restore.ts";
-import { systemClock } from "../std/clock.ts";
+import { type Clock, sinceBootMs, systemClock } from "../std/clock.ts";
 import { createSteadyClock } from "../std/steady-clock.ts";
-import { openDatabase, openReader, takeLock } from "../store/database.ts";
+import { carryOverClockJump } from "../store/clock-jump.ts";
+import { type Database, openDatabase, openReader, takeLock } from "../store/database.ts";
 import { createQueries, type Queries } from "../store/queries.ts";
 import { assemble } from "./assemble.ts";
 import { sweepContainers } from "./containers/sweep-containers.ts";
 import { type IdentifyPeer, loadPeerCredentials } from "./http/peer-credentials.ts";
 import { type ApiServer, startServer } from "./http/server.ts";
+import { createKeyBook } from "./key-book.ts";
 import { openLog } from "./logs/open-log.ts";
 import { watchLoop } from "./loop-watch.ts";
+import { openGateway } from "./open-gateway.ts";
 import { sweepOrphans } from "./recover.ts";
+import { checkHandedSocket, takeListenFds } from "./service-manager/handed-socket.ts";
+import { meetServiceManager, type ServiceManager } from "./service-manager/service-manager.ts";
 import { watchStore } from "./store-watch.ts";
 import { removeStale } from "./tidy-up.ts";
 import { admitOwner } from "./users/admit.ts";
@@ -51,26 +57,35 @@ export async function runDaemon({ paths, config, log: say }: DaemonOptions): Pro
   const identifyPeer = loadPeerCredentials();
   const canIdentify = identifyPeer !== null;
   const uid = process.getuid?.() ?? 0;
+  const manager = meetServiceManager(process.env, process.pid);
+  const listenFds = takeListenFds(process.env, process.pid);
   const users = await openUsers(config, { uid, canIdentify, clock: systemClock });
   if (users === null) ensureRunDir(paths, uid);
   else ensureSharedDir(dirname(paths.socket), users.gid);
+  const handedFd = checkHandedSocket(listenFds, { path: paths.socket, uid, gid: users?.gid ?? null });
   const lock = takeLock(paths.lockFile);
   try {
     if (users !== null) openFolders(paths, users);
-    return await runLocked({ paths, config, log: say }, users, identifyPeer);
+    return await runLocked({ paths, config, log: say }, { users, identifyPeer, handedFd, manager });
   } finally {
     lock.release();
   }
 }
 
-async function runLocked(
-  { paths, config, log: say }: DaemonOptions,
-  users: Users | null,
-  identifyPeer: IdentifyPeer | null,
-): Promise<number> {
+interface Doors {
+  readonly users: Users | null;
+  readonly identifyPeer: IdentifyPeer | null;
+  /** Of the socket that a service manager opened; null = the daemon opens its own. */
+  readonly handedFd: number | null;
+  readonly manager: ServiceManager;
+}
+
+async function runLocked({ paths, config, log: say }: DaemonOptions, doors: Doors): Promise<number> {
+  const { users, handedFd, manager } = doors;
   const log = openLog(paths.daemonLog, config.logLevel);
   const clock = createSteadyClock(systemClock);
   const db = openDatabase(paths.database);
+  carryOver(db, clock, log);
   const { probe, detail } = await createProbe(config.gpus);
   const instanceId = instanceOf(createQueries(db));
   const cgroups = openWorkerCgroups(config, instanceId, log);
@@ -81,21 +96,13 @@ async function runLocked(
     parts.crash(failure);
   });
   const health = () => ({ longestStallMs: watch.longestMs(), walBytes: storeWatch.walBytes() });
+  const keys = createKeyBook({ db, reader, clock, crash: (error) => parts.crash(error) });
   const parts = assemble({
-    paths,
-    config,
-    clock,
-    db,
-    reader,
-    watch,
-    health,
-    probe,
-    log,
-    instanceId,
-    users,
-    cgroups,
+    ...{ paths, config, clock, db, reader, keys },
+    ...{ watch, health, probe, log, instanceId, users, cgroups },
   });
-  const { loop, sampler, ctx, predictor, engine, end } = parts;
+  const { loop, sampler, ctx, predictor, history, engine, end } = parts;
+  const gateway = openGateway({ config, users, ctx, keys, log });
   await sweepOrphans(engine, loop.state(), ctx.host.instance, log);
   await sweepContainers(parts.world, loop.state());
   tidyCgroups(cgroups, loop.state());
@@ -106,20 +113,25 @@ async function runLocked(
   predictor.start();
   parts.world.logs.start();
   parts.world.sharedGpus.start((workerId, why) => void stopBroken(parts.world, workerId, why));
-  const server = await serveApi({ paths, ctx, users, identifyPeer, log });
+  const server = await serveApi({ paths, ctx, log, ...doors });
+  await gateway.open(say);
+  manager.ready(() => `${countJobs(ctx.queries)}; ${detail}`);
   say(`orch is ready: pid ${process.pid}, ${detail}, socket ${paths.socket}`);
   void removeStale(parts.places, paths.workersDir, loop.state());
   log.info({ version: ctx.host.version, gpus: detail }, "ready");
   const exitCode = await end;
+  manager.stopping();
   home.stop();
   predictor.stop();
   parts.world.logs.stop();
   await parts.world.sharedGpus.stop();
+  await gateway.close();
   await server.close();
-  fs.rmSync(paths.socket, { force: true });
+  if (handedFd === null) fs.rmSync(paths.socket, { force: true });
   loop.stop();
   await parts.world.containers.ended.flush();
   await sampler.stop();
+  history.stop();
   await probe.close();
   storeWatch.stop();
   watch.stop();
@@ -130,20 +142,34 @@ async function runLocked(
   return exitCode;
 }
 
-interface Api extends Pick<DaemonOptions, "paths"> {
+/** Before anything is read: what the last daemon wrote is by a clock that may have been set since. */
+function carryOver(db: Database, clock: Clock, log: Logger): void {
+  const jumpMs = carryOverClockJump(db, {
+    bootId: readBootId(),
+    nowMs: clock.nowMs(),
+    sinceBootMs: sinceBootMs(),
+  });
+  if (jumpMs !== 0) log.warn({ jumpMs }, "the host's clock was set: times that count on are moved with it");
+}
+
+interface Api extends Doors, Pick<DaemonOptions, "paths"> {
   readonly ctx: Context;
-  readonly users: Users | null;
-  readonly identifyPeer: IdentifyPeer | null;
   readonly log: Logger;
 }
 
-function serveApi({ paths, ctx, users, identifyPeer, log }: Api): Promise<ApiServer> {
+/** For one line: what runs and what waits. */
+function countJobs(queries: Queries): string {
+  const { running = 0, queued = 0 } = queries.counts();
+  return `${running} running, ${queued} queued`;
+}
+
+function serveApi({ paths, ctx, users, identifyPeer, handedFd, log }: Api): Promise<ApiServer> {
   if (identifyPeer === null)
     log.warn("koffi cannot be loaded: callers are told apart by the socket's folder alone");
   const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
   const socket = { path: paths.socket, gid: users?.gid ?? null };
   const admit = users?.admit ?? admitOwner(owner);
-  return startServer({ socket, operations, ctx, identifyPeer, owner, admit, log });
+  return startServer({ socket, handedFd, operations, ctx, identifyPeer, owner, admit, log });
 }
 
 /** Names this state directory for ever: programs carry it, so that strangers are told from our own. */

@@ -9,6 +9,8 @@ const SPARE_BYTES = 4 * RESERVE_BYTES;
 export interface Reserve {
   /** Gives the space back. @returns false when there was none left to give. */
   release(): boolean;
+  /** False while it is given away, or there was no room for it. */
+  isThere(): boolean;
   /** Sets it aside again once there is room to spare. Costs nothing while it is there. */
   refill(): void;
 }
@@ -30,6 +32,7 @@ export function createReserve(file: string): Reserve {
   refill();
   return {
     refill,
+    isThere: () => isThere,
     release() {
       if (!isThere) return false;
       isThere = false;

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../std/failure.ts";
+import { findV1Bases, limitOfKills, makeV1, roomIn } from "./cgroup-v1.ts";
 
 /** What a worker may use at most; null = no limit. */
 export interface Limits {
@@ -13,11 +14,17 @@ export interface Limits {
 /** The control group of one worker: what is started in it cannot leave it, whatever session or environment it has. */
 export interface Cgroup {
   readonly dir: string;
+  /** All that its processes have to enter: it, and on a hybrid host those of cgroup v1 that have its limits. */
+  readonly dirs: readonly string[];
   /** What runs in it and in groups below it; none when it is gone. @throws when the kernel could not be asked. */
   pids(): number[];
   isPopulated(): boolean;
   /** KILL to all in it at once, forks included, where the kernel can do that (5.14). Says nothing of others. */
   kill(): void;
+  /** The memory limit at which the kernel has killed something in it; null = it has not. Bytes. */
+  killedAtBytes(): number | null;
+  /** What its memory limit leaves. Bytes; without a limit Infinity. */
+  roomBytes(): number;
   /** Removes it once it is empty; else it stays for the next time. */
   remove(): void;
 }
@@ -48,7 +55,7 @@ const RECORD = "cgroup";
  */
 export function openCgroups(instanceId: string, base = findBase()): Cgroups | { readonly why: string } {
   if (base === null) return { why: "cgroup v2 is not mounted" };
-  const prefix = `orch-${instanceId.slice(0, 8)}-`;
+  const prefix = prefixOf(instanceId);
   try {
     const probe = join(base, `${prefix}probe`);
     mkdirSync(probe, { recursive: true });
@@ -58,37 +65,59 @@ export function openCgroups(instanceId: string, base = findBase()): Cgroups | { 
   } catch (error) {
     return { why: `${base} is not the daemon's to write to (${errnoOf(error) ?? String(error)})` };
   }
-  const controllers = enableControllers(base);
+  const enabled = enableControllers(base);
+  const missing = CONTROLLERS.filter((name) => !enabled.has(name));
+  const v1Bases = findV1Bases(missing, `${prefix}probe`);
   return {
-    controllers,
+    controllers: new Set([...enabled, ...v1Bases.keys()]),
     make(workerId, limits) {
-      const dir = join(base, `${prefix}${workerId}`);
+      const name = `${prefix}${workerId}`;
+      const dir = join(base, name);
       mkdirSync(dir, { recursive: true });
-      for (const [file, value] of settingsFor(limits, controllers)) writeFileSync(join(dir, file), value);
-      return cgroupAt(dir);
+      for (const [file, value] of settingsFor(limits, enabled)) writeFileSync(join(dir, file), value);
+      return cgroupAt(dir, makeV1(v1Bases, name, limits));
     },
     all: () =>
       readdirSync(base).flatMap((name) => {
         const id = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-        return /^\d+$/.test(id) ? [{ workerId: Number(id), cgroup: cgroupAt(join(base, name)) }] : [];
+        if (!/^\d+$/.test(id)) return [];
+        const others = [...new Set(v1Bases.values())].map((v1Base) => join(v1Base, name));
+        return [{ workerId: Number(id), cgroup: cgroupAt(join(base, name), others) }];
       }),
   };
 }
 
+/** Groups of this instance are named so, with the worker's id behind it. */
+function prefixOf(instanceId: string): string {
+  return `orch-${instanceId.slice(0, 8)}-`;
+}
+
+/** The worker of this instance whose group a process is in, by its /proc/PID/cgroup (cgroups(7)); null = none. */
+export function workerIdIn(groups: string, instanceId: string): number | null {
+  const own = /^0::(\/.*)$/m.exec(groups)?.[1]?.split("/") ?? [];
+  const prefix = prefixOf(instanceId);
+  const name = own.findLast((step) => step.startsWith(prefix))?.slice(prefix.length) ?? "";
+  return /^\d+$/.test(name) ? Number(name) : null;
+}
+
 /** Notes in a control folder which group its worker is in, for whoever looks after it later. */
 export function recordCgroup(controlDir: string, cgroup: Cgroup): void {
-  writeFileSync(join(controlDir, RECORD), `${cgroup.dir}\n`);
+  writeFileSync(join(controlDir, RECORD), cgroup.dirs.map((dir) => `${dir}\n`).join(""));
 }
 
 /** The group of the worker of a control folder; null when it has none. @throws when the folder cannot be read. */
 export function readCgroup(controlDir: string): Cgroup | null {
   const text = readOrNull(join(controlDir, RECORD));
-  return text?.endsWith("\n") === true ? cgroupAt(text.slice(0, -1)) : null;
+  if (text?.endsWith("\n") !== true) return null;
+  const [dir = "", ...others] = text.slice(0, -1).split("\n");
+  return cgroupAt(dir, others);
 }
 
-function cgroupAt(dir: string): Cgroup {
+function cgroupAt(dir: string, others: readonly string[] = []): Cgroup {
+  const dirs = [dir, ...others];
   return {
     dir,
+    dirs,
     pids: () => pidsIn(dir),
     isPopulated: () => /^populated 1$/m.test(readOrNull(join(dir, "cgroup.events")) ?? ""),
     kill() {
@@ -98,7 +127,11 @@ function cgroupAt(dir: string): Cgroup {
         // An older kernel, or it has just gone: each process gets its signal all the same.
       }
     },
-    remove: () => removeTree(dir),
+    killedAtBytes: () => limitOfKills(dirs),
+    roomBytes: () => roomIn(dirs),
+    remove: () => {
+      for (const each of dirs) removeTree(each);
+    },
   };
 }
 

@@ -36,6 +36,8 @@ export interface ProcessIdentity {
 export interface Exit {
   readonly exitCode: number | null;
   readonly detail: string | null;
+  /** The kernel has killed some of it at its own memory limit. */
+  readonly isOverLimit?: boolean;
 }
 
 /** What is left of a worker that an earlier daemon started. */

@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { formatBytes } from "../std/bytes.ts";
 import { errnoOf } from "../std/failure.ts";
 import type { Exit } from "./engine.ts";
+
+const KILLED = 128 + constants.signals.SIGKILL;
 
 /** What an exit code says beyond its number: the signal, for 128 + signal. Null for plain codes. */
 export function describeExitCode(exitCode: number): string | null {
@@ -28,6 +31,17 @@ export function readExitRecord(dir: string): Exit | null {
   if (match[1] === undefined) return { exitCode: null, detail: match[2] ?? null };
   const exitCode = Number(match[1]);
   return { exitCode, detail: describeExitCode(exitCode) };
+}
+
+/**
+ * The end of a program that failed, explained by its memory limit where the kernel has killed at that.
+ * @param limitBytes the limit; null = nothing was killed
+ */
+export function withMemoryLimit(exit: Exit, limitBytes: number | null): Exit {
+  if (limitBytes === null || exit.exitCode === 0) return exit;
+  const what = exit.exitCode === KILLED ? "killed" : "a process of it was killed";
+  const detail = `${what} by the kernel: it went over its memory limit of ${formatBytes(limitBytes)} (--ram, or ram: of its runtime)`;
+  return { ...exit, detail, isOverLimit: true };
 }
 
 /** Writes the record of a supervisor that could not do it itself and is gone. */

@@ -2,7 +2,7 @@ import type { Clock } from "../std/clock.ts";
 import { type Cgroup, type Cgroups, readCgroup } from "./cgroup.ts";
 import { revoke, waitForPidRecord } from "./control-folder.ts";
 import type { Engine, ProcessIdentity, Remains } from "./engine.ts";
-import { readExitRecord, recordLost } from "./exit-record.ts";
+import { readExitRecord, recordLost, withMemoryLimit } from "./exit-record.ts";
 import { identityOf, isAlive, readStat } from "./identity.ts";
 import type { Labels } from "./labels.ts";
 import { readLabels } from "./labels.ts";
@@ -81,9 +81,10 @@ async function inspect(dir: string, labels: Labels, table: ProcessTable, clock: 
     table,
     clock,
   );
+  const limitBytes = cgroup?.killedAtBytes() ?? null;
   cgroup?.remove();
   const exit = readExitRecord(dir) ?? recordLost(dir, SUPERVISOR_LOST);
-  return { kind: "exited", exit };
+  return { kind: "exited", exit: withMemoryLimit(exit, limitBytes) };
 }
 
 /** A pid file without its line: the disk was full (then nothing ran), or somebody emptied it. */

@@ -5,6 +5,7 @@ import { closeSync, fchownSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { must } from "../std/assert.ts";
 import { errnoOf, Failure } from "../std/failure.ts";
+import { giveWay } from "../std/give-way.ts";
 import { type Cgroup, type Cgroups, type Limits, recordCgroup } from "./cgroup.ts";
 import { makeControlFolder } from "./control-folder.ts";
 import type { Launch, ProcessIdentity } from "./engine.ts";
@@ -17,7 +18,7 @@ import { runAsUser } from "./run-as.ts";
 
 /**
  * The supervisor, one per program: POSIX sh, since it has to be there on every host, start in a millisecond and
- * outlive the daemon. $1 is the control folder, $2 the cgroup or "", the rest the program; nothing of the user's is ever
+ * outlive the daemon. $1 is the control folder, $2 the cgroups, one a line, the rest the program; nothing of the user's is ever
  * parsed as shell.
  *
  * - `set -C` makes `>` create `pid` with O_EXCL: it fails when the daemon has revoked the folder (exit 125).
@@ -38,9 +39,12 @@ set -C
 { printf '%s %s\\n' "$$" "$ORCH_WORKER" >"$_orch_dir/pid"; } 2>/dev/null || exit 125
 exec 3>&2 2>/dev/null
 if [ -z "$_orch_stopped" ]; then (
-  if [ -n "$_orch_cgroup" ]; then
-    printf 0 >|"$_orch_cgroup/cgroup.procs" || { printf 'orch: cannot enter its cgroup\\n' >&3; exit 125; }
-  fi
+  IFS='
+'
+  set -f
+  for _orch_dir in $_orch_cgroup; do
+    printf 0 >|"$_orch_dir/cgroup.procs" || { printf 'orch: cannot enter its cgroup\\n' >&3; exit 125; }
+  done
   exec "$@" 2>&3 3>&-
 ); _orch_code=$?; else _orch_code=143; fi
 { printf 'exit %s\\n' "$_orch_code" >"$_orch_dir/exit"; } 2>/dev/null
@@ -68,6 +72,8 @@ export async function startSupervised(
   instanceId: string,
   cgroups: Cgroups | null = null,
 ): Promise<Supervised> {
+  // A start takes the loop some milliseconds, and hundreds may be due at once.
+  await giveWay();
   makeControlFolder(launch);
   const cgroup = makeCgroup(launch, cgroups);
   try {
@@ -119,7 +125,7 @@ function makeCgroup(launch: Launch, cgroups: Cgroups | null): Cgroup | null {
 function spawnSupervisor(launch: Launch, instanceId: string, cgroup: Cgroup | null): Child {
   const labels = labelEnvironment({ workerId: launch.workerId, instanceId });
   const { argv, env, cwd } = programOf({ ...launch, env: { ...launch.env, ...labels } });
-  const args = ["-c", SCRIPT, "orch", launch.dir, cgroup?.dir ?? "", ...argv];
+  const args = ["-c", SCRIPT, "orch", launch.dir, cgroup?.dirs.join("\n") ?? "", ...argv];
   const logFd = openLog(launch);
   if (quickSpawn === undefined) quickSpawn = loadPosixSpawn();
   try {

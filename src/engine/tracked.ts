@@ -1,10 +1,11 @@
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
+import { giveWay } from "../std/give-way.ts";
 import { readCgroup } from "./cgroup.ts";
 import { readPidRecord } from "./control-folder.ts";
 import type { Exit, ProcessIdentity } from "./engine.ts";
-import { readExitRecord, recordExit, recordLost } from "./exit-record.ts";
+import { readExitRecord, recordExit, recordLost, withMemoryLimit } from "./exit-record.ts";
 import { isAlive } from "./identity.ts";
 import type { Belonging } from "./members.ts";
 import type { Child } from "./posix-spawn.ts";
@@ -66,6 +67,8 @@ export function track(options: TrackOptions): Tracked {
   const belonging = findBelonging(options, isKnown);
   const wait = async (): Promise<Exit> => {
     const end = await supervisorEnd;
+    // Hundreds may end at once, and each takes some looks at files.
+    await giveWay();
     const killAtMs = (): number => tracked.stopAtMs ?? 0;
     const isYoung = own !== null && clock.monotonicMs() - startMs < YOUNG_MS;
     const { cgroup } = await belonging;
@@ -76,8 +79,11 @@ export function track(options: TrackOptions): Tracked {
       killAtMs,
     };
     await killUntilGone(order, table, clock);
+    await giveWay();
+    const limitBytes = cgroup?.killedAtBytes() ?? null;
     cgroup?.remove();
-    return untilReadable(() => readExitRecord(dir) ?? exitWithoutRecord(dir, end));
+    const exit = await untilReadable(() => readExitRecord(dir) ?? exitWithoutRecord(dir, end));
+    return withMemoryLimit(exit, limitBytes);
   };
   const tracked: Tracked = { identity, belonging, gone: Promise.resolve().then(wait), stopAtMs: null };
   return tracked;

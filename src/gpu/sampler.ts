@@ -20,6 +20,8 @@ export interface SamplerOptions {
   readonly intervalMs?: number;
   /** Called when something changed that placement depends on (see `isMaterialChange`), the first reading included. */
   readonly onChange: (sample: GpuSample) => void;
+  /** Called with every reading that the driver has answered. */
+  readonly onSample?: (sample: GpuSample) => void;
   /** The worker of ours whose program `pid` is, or null. */
   readonly isOurs: (pid: number) => number | null;
   /** Whether a program helps our workers to share, so that what it holds is nobody's but not a stranger's either. */
@@ -140,6 +142,7 @@ class ProbeSampler implements Sampler {
   private async takeSample(listProcesses: boolean): Promise<GpuSample> {
     this.sample = await this.read(listProcesses);
     const { stale } = this.sample;
+    if (stale === null) this.options.onSample?.(this.sample);
     const isWorthTelling = stale === null || stale.failures >= failuresUntilUnhealthy;
     if (isWorthTelling && (this.reported === null || isMaterialChange(this.reported, this.sample))) {
       this.reported = this.sample;

@@ -24,19 +24,28 @@ export interface RotationLimits {
  * Moves the beginning of a log into packed parts as long as its file holds more than it may, and gives the disk space of
  * what was moved back by making it a hole: the program goes on writing to the same file at the same offsets. Killed at any
  * moment, it leaves the log whole: a part counts from its rename on, and a range without its hole is moved only once.
+ * @param isAged what stands in the file now is to go into a part however little it is, as far as its lines are whole
  * @returns how many parts were made
  * @throws the system's error, of a full disk for example; nothing is lost then
  */
-export async function rotateLog(file: string, size: number, limits: RotationLimits): Promise<number> {
+export async function rotateLog(
+  file: string,
+  size: number,
+  limits: RotationLimits,
+  isAged = false,
+): Promise<number> {
   const parts = await listParts(file);
   let start = liveStart(parts);
   let made = 0;
-  for (; size - start > limits.maxBytes; made++) {
-    const end = await cutAfterLine(file, start, start + limits.maxBytes);
+  const move = async (limit: number): Promise<void> => {
+    const end = await cutAfterLine(file, start, limit);
     await pack(file, start, end);
     await punch(file, end);
     start = end;
-  }
+    made += 1;
+  };
+  while (size - start > limits.maxBytes) await move(start + limits.maxBytes);
+  if (isAged && size > start) await move(size);
   if (made > 0) await dropOldest(file, limits.keepParts);
   return made;
 }

@@ -1,4 +1,5 @@
 import { Failure } from "../std/failure.ts";
+import { giveWay, inTurns } from "../std/give-way.ts";
 import { parseNumberRanges } from "../std/number-ranges.ts";
 import { expandSweep } from "../std/sweep.ts";
 import type { SweepValue } from "../std/sweep-values.ts";
@@ -14,6 +15,13 @@ export interface ArrayMember {
 /** A job that is in no array. */
 export const alone: ArrayMember = { index: null, values: {} };
 
+/** The members of an array, made when they are needed: 100,000 at once would fill the heap. */
+export interface Members {
+  readonly count: number;
+  /** Those from `from` to `to` (not with it), counted from 0. */
+  slice(from: number, to: number): ArrayMember[];
+}
+
 interface Asked {
   readonly array?: string | undefined;
   readonly sweep: readonly string[];
@@ -25,7 +33,7 @@ interface Asked {
  * from 0.
  * @throws Failure usage/invalid, param/invalid
  */
-export function arrayMembers(asked: Asked): { members: ArrayMember[]; atOnce: number | null } {
+export async function arrayMembers(asked: Asked): Promise<{ members: Members; atOnce: number | null }> {
   const { array, sweep, atOnce } = asked;
   if (array !== undefined && sweep.length > 0) {
     throw new Failure("usage/invalid", "an array and a sweep do not go together", {
@@ -39,12 +47,19 @@ export function arrayMembers(asked: Asked): { members: ArrayMember[]; atOnce: nu
     });
   }
   if (array === undefined) {
-    const members = expandSweep(sweep).map((values, index) => ({ index, values }));
-    return { members, atOnce: atOnce ?? null };
+    const { count, at } = await inTurns(expandSweep(sweep));
+    return { members: membersOf(count, (index) => ({ index, values: at(index) })), atOnce: atOnce ?? null };
   }
-  const ranges = parseNumberRanges(array);
-  const members = ranges.numbers.map((index) => ({ index, values: {} }));
-  return { members, atOnce: atOnce ?? ranges.atOnce };
+  const { numbers, atOnce: limit } = await inTurns(parseNumberRanges(array));
+  const memberAt = (at: number): ArrayMember => ({ index: numbers[at] ?? 0, values: {} });
+  return { members: membersOf(numbers.length, memberAt), atOnce: atOnce ?? limit };
+}
+
+function membersOf(count: number, at: (index: number) => ArrayMember): Members {
+  return {
+    count,
+    slice: (from, to) => Array.from({ length: Math.min(to, count) - from }, (_, index) => at(from + index)),
+  };
 }
 
 const placeholder = /\{([A-Za-z][\w-]*)\}/g;
@@ -60,22 +75,27 @@ export function forMember({ index, values }: ArrayMember, text: string): string 
 
 /** What all jobs of an array may hold in all: a short sweep over long words can ask for more than a host has. */
 const MAX_CHARACTERS = 256 * 2 ** 20;
+/** Members that are looked at without giving way. */
+const SLICE = 1_000;
 
 /**
  * Adds up what the jobs would hold once `template` (their words, as JSON) is filled in for each, before that is done.
  * @throws Failure usage/invalid when that is too much
  */
-export function refuseTooMuchText(members: readonly ArrayMember[], template: string): void {
+export async function refuseTooMuchText(members: Members, template: string): Promise<void> {
   const uses = new Map<string, number>();
   for (const [, name = ""] of template.matchAll(placeholder)) uses.set(name, (uses.get(name) ?? 0) + 1);
   let sum = 0;
-  for (const { values } of members) {
-    sum += template.length;
-    for (const [name, value] of Object.entries(values))
-      sum += String(value).length * (1 + (uses.get(name) ?? 0));
+  for (let from = 0; from < members.count; from += SLICE) {
+    for (const { values } of members.slice(from, from + SLICE)) {
+      sum += template.length;
+      for (const [name, value] of Object.entries(values))
+        sum += String(value).length * (1 + (uses.get(name) ?? 0));
+    }
+    await giveWay();
   }
   if (sum <= MAX_CHARACTERS) return;
-  throw new Failure("usage/invalid", `the words of these ${members.length} jobs are too long`, {
+  throw new Failure("usage/invalid", `the words of these ${members.count} jobs are too long`, {
     why: `they hold ${sum.toLocaleString("en")} characters in all; at most ${MAX_CHARACTERS.toLocaleString("en")} are allowed`,
     hint: "put what is long into a file that the jobs read",
   });

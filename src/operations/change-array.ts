@@ -3,6 +3,7 @@ import { JobId } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { LongWork } from "../scheduler/events.ts";
 import { Failure } from "../std/failure.ts";
+import { giveWay } from "../std/give-way.ts";
 import type { Context } from "./context.ts";
 import { findJob } from "./job-view.ts";
 import { operation } from "./operation.ts";
@@ -52,17 +53,32 @@ async function changeAll(
   caller: Caller,
   type: "cancel" | "hold" | "release",
 ): Promise<z.input<typeof output>> {
-  if (ctx.queries.sizeOfArray(array) === 0) {
+  const last = ctx.queries.lastOfArray(array);
+  if (last === undefined) {
     throw new Failure("array/unknown", `there is no array ${array}`, {
       why: "the id of an array is that of its first job",
       hint: "orch ls --all",
     });
   }
   refuseStranger(ctx.host.uid, findJob(ctx, array), caller);
-  const ids = ctx.queries.liveOfArray(array);
+  const ids = await liveIds(ctx, array, last);
   if (type === "release") ids.reverse(); // In the order in which they are queued.
   const changed = await ctx.askLong(changeEach(ids, type));
   return { array, changed, skipped: ids.length - changed };
+}
+
+/** Ids that are read without giving way: a few milliseconds. */
+const RANGE = 2_000;
+
+/** The jobs of an array that are not over, the last one first. */
+async function liveIds({ queries }: Context, array: number, last: number): Promise<number[]> {
+  const ids: number[] = [];
+  for (let before = last + 1; before > array; before -= RANGE) {
+    const part = queries.liveOfArray(array, { from: Math.max(array, before - RANGE), before });
+    for (const id of part) ids.push(id);
+    await giveWay();
+  }
+  return ids;
 }
 
 /** Gives the number of those that it was done to; of the others the state has changed, or forbids it. */

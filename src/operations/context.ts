@@ -1,11 +1,14 @@
 import type { GpuSample } from "../gpu/sample.ts";
 import type { Mask } from "../log/mask.ts";
+import type { GatewayView } from "../protocol/api-keys.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { Registry } from "../runtime/discover.ts";
 import type { LongWork, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
+import type { ApiKey } from "../std/api-key.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Json } from "../std/json.ts";
+import type { ApiKeyRow } from "../store/api-keys.ts";
 import type { JobRow, Queries } from "../store/queries.ts";
 
 /** How far a running job is, by its own word. */
@@ -38,6 +41,8 @@ export interface UsersRule {
   readonly allowRootJobs: boolean;
   /** Who runs the workers of runtimes; null = nobody. */
   readonly workerUser: string | null;
+  /** The uid of a user of this name on this host; null = there is none. */
+  uidOf(user: string): Promise<number | null>;
   /** Looks the user up, of whom nothing was heard since a schedule was made, say. Rejects if that one is not served any more. */
   know(uid: number): Promise<void>;
   /** Whether a user may read a file, by the modes of it and of the folders above it. False for what is not there. */
@@ -70,6 +75,26 @@ export interface Masks {
   ofAll(): Mask;
 }
 
+/** The keys of the gateway. */
+export interface Keys {
+  list(): readonly ApiKeyRow[];
+  /** Resolves once it is on disk, and the gateway listens if that was all it waited for. @throws Failure key/exists */
+  add(key: ApiKey): Promise<void>;
+  /** As `add`; the key is refused from then on. */
+  remove(id: string): Promise<void>;
+  gateway(): GatewayView;
+}
+
+/** What logs take on disk. */
+export interface LogSizes {
+  /** Of the files that are written to, without packed parts. */
+  readonly liveBytes: number;
+  /** Of the logs of all jobs and workers, when they were gone through last; null = not yet. */
+  readonly measured: { readonly atMs: number; readonly bytes: number } | null;
+  /** What they may take; null = any amount. */
+  readonly limitBytes: number | null;
+}
+
 /** All that the operations may touch. The daemon makes it; nothing else in operations reaches the world. */
 export interface Context {
   /**
@@ -83,14 +108,25 @@ export interface Context {
   health(): { readonly longestStallMs: number; readonly walBytes: number };
   /** The scheduler's state, to look at only. */
   state(): State;
+  logSizes(): LogSizes;
   readonly queries: Queries;
+  /** The folders of finished jobs: their logs and outputs. */
+  readonly jobFiles: {
+    /** Bytes that they take on disk. */
+    measure(jobs: readonly number[]): Promise<number>;
+    /** @throws Failure state/unwritable */
+    remove(jobs: readonly number[]): Promise<void>;
+  };
   readonly runtimes: Registry;
   readonly feed: Feed;
   readonly clock: Clock;
   readonly places: Places;
   readonly masks: Masks;
+  readonly keys: Keys;
   /** Names that the config gives to priorities. */
   readonly priorities: Readonly<Record<string, number>>;
+  /** Of a kilowatt-hour, in whatever money; null = not known. */
+  readonly energyPrice: number | null;
   readonly groups: Groups;
   /** Whether whoever asks may see what a job, schedule or the like of this user does. See seen-by.ts. */
   mayRead(owned: { readonly uid: number }): boolean;

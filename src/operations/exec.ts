@@ -8,11 +8,18 @@ import { operation } from "./operation.ts";
 import { refuseStranger } from "./rights.ts";
 import { findWorkerId } from "./worker-view.ts";
 
+/** Of a program no more than its name is noted: arguments can be secrets. */
+const ProgramName = z
+  .string()
+  .max(255)
+  .regex(/^[^/\p{Cc}\p{Cf}]+$/u, "expected the name of a program, without its folder");
+
 export const exec = operation({
-  route: "GET /workers/:worker/process",
-  summary: "The process of a running worker, beside which its owner may run commands",
+  route: "POST /workers/:worker/exec",
+  summary:
+    "The process of a running worker, beside which its owner may run a command; it is noted as an event",
   who: "owner",
-  input: z.object({ worker: z.string() }).strict(),
+  input: z.object({ worker: z.string(), program: ProgramName }).strict(),
   output: z.object({
     worker: z.string(),
     pid: z.number().int().describe("its supervisor: the program is a child of it"),
@@ -36,6 +43,7 @@ export const exec = operation({
       });
     }
     const container = readContainerFile(ctx.places.workerDir(id));
+    await ctx.ask({ type: "exec", workerId: id, user: caller.user, program: input.program });
     return {
       worker: row.name,
       pid,

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { FollowLine } from "../protocol/follow-line.ts";
 import { Flag, JobId, List } from "../protocol/inputs.ts";
-import { FollowLine } from "../protocol/views.ts";
 import { explainJob } from "../scheduler/explain.ts";
 import type { Context, Notice } from "./context.ts";
 import { findJob, viewJob } from "./job-view.ts";

@@ -7,18 +7,22 @@ import { events } from "./events.ts";
 import { exec } from "./exec.ts";
 import { follow } from "./follow.ts";
 import { gpuClear } from "./gpu-clear.ts";
+import { gpuHistory } from "./gpu-history.ts";
 import { gpus } from "./gpus.ts";
 import { hello } from "./hello.ts";
 import { history, historyTrace } from "./history.ts";
 import { hold } from "./hold.ts";
+import { keyAdd, keyRemove, keys } from "./keys.ts";
 import { logs, manyLogs } from "./logs.ts";
 import { ls } from "./ls.ts";
 import { openapiOf } from "./openapi.ts";
 import { plan } from "./plan.ts";
+import { prune } from "./prune.ts";
 import { quotas } from "./quotas.ts";
 import { release } from "./release.ts";
 import { reservations, reserve, reserveRemove } from "./reserve.ts";
 import { retry } from "./retry.ts";
+import { retryFailed } from "./retry-failed.ts";
 import { run } from "./run.ts";
 import { runtime } from "./runtime.ts";
 import { runtimeBuild } from "./runtime-build.ts";
@@ -31,6 +35,7 @@ import { scheduleAdd, scheduleNext } from "./schedule-add.ts";
 import { schedules } from "./schedules.ts";
 import { show } from "./show.ts";
 import { shutdown } from "./shutdown.ts";
+import { stats } from "./stats.ts";
 import { status } from "./status.ts";
 import { submit } from "./submit.ts";
 import { runArray, submitArray } from "./submit-array.ts";
@@ -58,6 +63,9 @@ const listed = [
   show,
   cancel,
   retry,
+  retryFailed,
+  prune,
+  stats,
   hold,
   release,
   update,
@@ -81,6 +89,7 @@ const listed = [
   workerWake,
   exec,
   gpus,
+  gpuHistory,
   gpuClear,
   runtimes,
   runtime,
@@ -102,6 +111,9 @@ const listed = [
   reserve,
   reservations,
   reserveRemove,
+  keyAdd,
+  keys,
+  keyRemove,
   shutdown,
   hello,
 ] as const;

@@ -36,6 +36,7 @@ export function viewJob(ctx: Context, row: JobRow): JobView {
     progress: row.finishedAtMs === null && ctx.mayRead(row) ? ctx.progressOf(row.id) : null,
     summary: row.summary,
     label: row.label,
+    labels: { ...row.labels },
     correlation: correlationOf(ctx, row),
     array: row.arrayId === null ? null : { id: row.arrayId, index: row.arrayIndex ?? 0 },
     user: row.user,

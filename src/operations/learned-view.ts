@@ -71,6 +71,7 @@ function viewSleep(lane: Lane, nowMs: number): LaneView["sleep"] {
     wakeMs,
     residueBytes: residueBytesOf(lane),
     isMeasured: learned.residueBytes !== null,
+    ramBytes: learned.sleepRamBytes ?? spec.sleep.ramBytes,
     off: whyNoSleep(lane, nowMs),
   };
 }

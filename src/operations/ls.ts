@@ -1,6 +1,9 @@
 import { z } from "zod";
-import { JobId, List } from "../protocol/inputs.ts";
+import { Count, JobId, List } from "../protocol/inputs.ts";
 import { JobView, jobStates } from "../protocol/views.ts";
+import { Failure } from "../std/failure.ts";
+import { findJobs } from "./find-jobs.ts";
+import { jobPages } from "./job-pages.ts";
 import { viewJob } from "./job-view.ts";
 import { operation } from "./operation.ts";
 
@@ -14,25 +17,68 @@ export const ls = operation({
       runtime: z.string().optional(),
       array: JobId.optional().describe("only jobs of this array"),
       before: JobId.optional().describe("only jobs older than this one: the last of the page before"),
+      after: Count.optional().describe("only jobs newer than this one, oldest first; 0 = from the oldest on"),
+      filter: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("only jobs that meet it, e.g. state = failed and runtime = sdxl; see docs/lists.md"),
+      sort: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("fields to order by, e.g. runtime,-submittedAt; without it newest first"),
+      timeZone: z.string().optional().describe("of times in the filter; the daemon's when left out"),
       limit: z.coerce.number<number | string>().int().min(1).max(10_000).default(50),
     })
     .strict(),
   output: z.object({
     jobs: z.array(JobView),
-    total: z.number().int().describe("jobs in these states in all"),
+    total: z
+      .number()
+      .int()
+      .describe(
+        "jobs in these states in all; with a filter or an order those listed, plus one if there are more",
+      ),
   }),
-  async run(ctx, input) {
-    const rows = ctx.queries.jobs({
+  async run(ctx, input, _caller, signal) {
+    if (input.filter !== undefined || input.sort !== undefined) {
+      refuseCursor(input);
+      const { jobs, hasMore } = await findJobs(ctx, input, signal);
+      return { jobs, total: jobs.length + (hasMore ? 1 : 0) };
+    }
+    const pages = jobPages(ctx.queries, {
       states: input.states === undefined ? null : [...new Set(input.states)],
       runtime: input.runtime ?? null,
       array: input.array ?? null,
       before: input.before ?? null,
+      after: input.after ?? null,
       limit: input.limit,
     });
+    const jobs: JobView[] = [];
+    for await (const rows of pages) for (const row of rows) jobs.push(viewJob(ctx, row));
     const counts = Object.entries(ctx.queries.counts());
     const wanted = counts.filter(
       ([state]) => input.states === undefined || input.states.some((asked) => asked === state),
     );
-    return { jobs: rows.map((row) => viewJob(ctx, row)), total: wanted.reduce((sum, [, n]) => sum + n, 0) };
+    return { jobs, total: wanted.reduce((sum, [, n]) => sum + n, 0) };
   },
 });
+
+/** Pages go by ids, so they need the order of ids. */
+function refuseCursor(input: {
+  after?: number | undefined;
+  before?: number | undefined;
+  sort?: string | undefined;
+}): void {
+  const cursor = input.after === undefined ? "before" : "after";
+  if (input.after === undefined && (input.before === undefined || input.sort === undefined)) return;
+  throw new Failure(
+    "usage/invalid",
+    `"${cursor}" does not go with ${input.sort === undefined ? "a filter" : "an order"}`,
+    {
+      why: "pages go by the ids of jobs, newest first",
+      hint: "ask for more at once with limit",
+    },
+  );
+}

@@ -52,6 +52,7 @@ export function newCommandJobs(
         env: submission.env,
         summary: shorten(command.join(" ")),
         label: options.label,
+        labels: options.labels,
         uid: caller.uid,
         user: caller.user,
         arrayIndex: member.index,

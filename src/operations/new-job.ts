@@ -4,12 +4,13 @@ import { estimateKeyOf } from "../runtime/estimate-key.ts";
 import { isHomeLane } from "../runtime/home-load.ts";
 import { laneOf } from "../runtime/lane.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { NewJob, Payload } from "../scheduler/events.ts";
+import type { NewJob, NewWork, Payload } from "../scheduler/events.ts";
 import type { LaneSpec } from "../scheduler/model.ts";
 import { must } from "../std/assert.ts";
 import { formatBytes, parseBytes } from "../std/bytes.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
+import type { JobRow } from "../store/queries.ts";
 import { type ArrayMember, alone, forMember, isParticular, nameMember } from "./array-members.ts";
 import type { Context } from "./context.ts";
 import { checkOwnParams } from "./own-files.ts";
@@ -66,6 +67,7 @@ export function newRuntimeJobs(
         params,
         summary,
         label: options.label,
+        labels: options.labels,
         uid: caller.uid,
         user: caller.user,
         arrayIndex: member.index,
@@ -74,6 +76,30 @@ export function newRuntimeJobs(
       estimateKey,
     };
   });
+}
+
+/**
+ * What a job that waits is to do with other params, checked as at its submission. What it asked for of GPUs and of the host
+ * stays.
+ * @throws Failure param/…, file/…, runtime/unknown, runtime/invalid
+ */
+export function reworked(
+  ctx: Context,
+  job: Pick<JobRow, "runtime" | "uid" | "user" | "lane">,
+  given: Submission["params"],
+  key: Caller["key"],
+): NewWork {
+  const runtime = usableRuntime(ctx, job.runtime);
+  const params = checkOwnParams(ctx, runtime, given, { uid: job.uid, user: job.user, ...(key && { key }) });
+  const { spec } = must(ctx.state().lanes.get(job.lane), `a waiting job is of an unknown lane ${job.lane}`);
+  const { gpuCount: gpus, cpuCores: cpus, ramBytes, vramBytes } = spec;
+  const asked = { gpus, cpus, ramBytes, ...(vramBytes === null ? {} : { vramBytes }) };
+  return {
+    params,
+    lane: laneSpecOf(runtime, params, asked),
+    summary: summaryOf(runtime, params),
+    estimateKey: estimateKeyOf(runtime, params),
+  };
 }
 
 function paramsOf(member: ArrayMember, given: Submission["params"]): Submission["params"] {
@@ -204,6 +230,8 @@ function exactSize(bytes: number): string {
 }
 
 const SUMMARY_MAX = 120;
+/** Of a long text, as many characters as may come down to a line. */
+const LOOKED_AT = 20 * SUMMARY_MAX;
 
 /** What people recognise a job by: its first text parameter, else all of them. */
 function summaryOf(runtime: Runtime, params: Readonly<Record<string, Json>>): string {
@@ -218,6 +246,6 @@ function summaryOf(runtime: Runtime, params: Readonly<Record<string, Json>>): st
 
 /** One line of at most 120 characters. */
 export function shorten(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ").trim();
+  const line = text.trimStart().slice(0, LOOKED_AT).replaceAll(/\s+/g, " ").trim();
   return line.length <= SUMMARY_MAX ? line : `${line.slice(0, SUMMARY_MAX - 1)}…`;
 }

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import {
   type Caller,
   DEFAULT_MAX_BODY_BYTES,
+  type Many,
   type Operation,
   type Route,
   type Who,
@@ -17,6 +18,7 @@ interface Declared<R extends Route, I extends z.ZodType, O extends z.ZodType> {
   readonly input: I;
   readonly output: O;
   readonly maxBodyBytes?: number;
+  readonly many?: Many;
 }
 
 /** Declares an operation that answers once. `signal` aborts when the caller has gone: one that waits gives up then. */

@@ -5,6 +5,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
 import type { Context } from "./context.ts";
+import { refuseFileOfKey, refuseOtherRuntime } from "./key-limits.ts";
 
 /**
  * As `checkParams`, of a caller who may be another user than the one whose worker will read the files that are named: what
@@ -15,11 +16,13 @@ export function checkOwnParams(
   ctx: Context,
   runtime: Runtime,
   given: Readonly<Record<string, Json>>,
-  caller: Pick<Caller, "uid" | "user">,
+  caller: Pick<Caller, "uid" | "user" | "key">,
 ): Record<string, Json> {
+  refuseOtherRuntime(caller, runtime.name);
   for (const [name, value] of Object.entries(given)) {
-    const isFile = runtime.params[name]?.type === "file" && typeof value === "string" && !isWebAddress(value);
-    if (!isFile || ctx.users === null || ctx.users.mayReadFile(caller.uid, value)) continue;
+    if (runtime.params[name]?.type !== "file" || typeof value !== "string") continue;
+    refuseFileOfKey(caller, name);
+    if (isWebAddress(value) || ctx.users === null || ctx.users.mayReadFile(caller.uid, value)) continue;
     throw new Failure(
       "file/unreadable",
       `param "${name}": ${caller.user} may not read "${value.slice(0, 200)}"`,

@@ -8,6 +8,7 @@ import type { JobRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
 import { correlationOf } from "./correlation.ts";
 import { findJob, viewJobById } from "./job-view.ts";
+import { refuseOtherWork } from "./key-limits.ts";
 import { operation } from "./operation.ts";
 import { refuseStranger } from "./rights.ts";
 
@@ -26,13 +27,15 @@ export const retry = operation({
         hint: `orch wait ${row.id}`,
       });
     }
+    refuseOtherWork(caller, row);
+    caller.key?.charge(1);
     const [id] = await ctx.ask({ type: "submit", jobs: [again(ctx, row)] });
     return viewJobById(ctx, id);
   },
 });
 
-/** The same work once more: same params, same lane, by the same user, no dependencies. */
-function again(ctx: Context, row: JobRow): NewJob {
+/** The same work once more: same params, same lane, by the same user, no dependencies. For the scheduler to submit. */
+export function again(ctx: Context, row: JobRow): NewJob {
   const lane = must(ctx.state().lanes.get(row.lane), `job ${row.id} is of an unknown lane`);
   return {
     lane: lane.spec,
@@ -43,6 +46,7 @@ function again(ctx: Context, row: JobRow): NewJob {
       env: row.command === null ? null : ctx.queries.environment(row.id),
       summary: row.summary,
       label: row.label,
+      labels: row.labels,
       uid: row.uid,
       user: row.user,
       retryOf: row.id,

@@ -10,17 +10,18 @@ interface Owned {
 }
 
 /**
- * A job may be changed by the user who submitted it, by the daemon's own user, by root and by admins.
+ * A job may be changed by the user who submitted it, by the daemon's own user, by root and by admins; with a key of one of
+ * these, only by whoever's job it is, unless the key is an admin's.
  * @param daemonUid uid of the daemon's own user
  * @throws Failure permission/denied
  */
 export function refuseStranger(
   daemonUid: number,
   job: Owned,
-  caller: Pick<Caller, "uid" | "user" | "isAdmin">,
+  caller: Pick<Caller, "uid" | "user" | "isAdmin" | "key">,
 ): void {
-  if (caller.uid === job.uid || caller.uid === daemonUid || caller.uid === 0) return;
-  if (caller.isAdmin === true) return;
+  if (caller.uid === job.uid || caller.isAdmin === true) return;
+  if (caller.key === undefined && (caller.uid === daemonUid || caller.uid === 0)) return;
   throw new Failure("permission/denied", `${job.what ?? `job ${job.id}`} belongs to ${job.user}`, {
     why: `the caller is ${caller.user}`,
     hint: `ask ${job.user}, or who runs the daemon`,

@@ -37,7 +37,7 @@ export function viewFoundRuntime(ctx: Pick<Context, "state">, found: FoundRuntim
     dir,
     engine: "unknown",
     protocol: "unknown",
-    gpu: { count: 0, vramBytes: null, mode: "exclusive" },
+    gpu: { count: 0, vramBytes: null, mode: "exclusive", vendor: null, mps: null },
     slots: 0,
     replicas: { min: 0, max: 0 },
     keepAliveMs: null,

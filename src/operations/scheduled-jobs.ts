@@ -10,9 +10,10 @@ import { newRuntimeJob } from "./new-job.ts";
 export async function scheduledJobs(
   ctx: Context,
   scheduled: Scheduled,
-  owner: Pick<Caller, "uid" | "user">,
+  owner: Pick<Caller, "uid" | "user" | "key">,
 ): Promise<NewJob[]> {
-  const caller: Caller = { uid: owner.uid, user: owner.user, pid: 0 };
+  const { uid, user, key } = owner;
+  const caller: Caller = { uid, user, pid: 0, ...(key && { key }) };
   await ctx.users?.know(caller.uid);
   await ctx.groups.know(caller);
   return [

@@ -10,6 +10,7 @@ const hiddenOfJob = {
   cwd: null,
   summary: "",
   label: null,
+  labels: {},
   correlation: null,
   exitCode: null,
   reasonText: null,
@@ -25,11 +26,11 @@ const hiddenOfJob = {
 export function seenBy(ctx: Context, caller: Caller): Context {
   if (caller.isAdmin === true) return ctx;
   const mayRead = (owned: { readonly uid: number }): boolean => owned.uid === caller.uid;
-  return { ...ctx, mayRead, queries: filtered(ctx.queries, mayRead) };
+  return { ...ctx, mayRead, queries: filtered(ctx.queries, mayRead, caller.uid) };
 }
 
 /** Names every query, so that a new one does not compile before it is decided what of it others may see. */
-function filtered(queries: Queries, mayRead: Context["mayRead"]): Queries {
+function filtered(queries: Queries, mayRead: Context["mayRead"], uid: number): Queries {
   const owners = new Map<number, boolean>();
   /** Who submitted a job never changes, and streams ask often. An unknown job is nobody's. */
   const isOwn = (jobId: number): boolean => {
@@ -48,6 +49,11 @@ function filtered(queries: Queries, mayRead: Context["mayRead"]): Queries {
   return {
     job: (id) => maybe(queries.job(id), ofJob),
     jobs: (filter) => queries.jobs(filter).map(ofJob),
+    searchJobs(search) {
+      const found = queries.searchJobs({ ...search, viewerUid: uid });
+      return { ...found, page: (range) => found.page(range).map(ofJob) };
+    },
+    newestJob: queries.newestJob,
     environment: (jobId) => (isOwn(jobId) ? queries.environment(jobId) : null),
     attempts: (jobId) =>
       queries.attempts(jobId).map((row) => (isOwn(jobId) ? row : { ...row, exitCode: null })),
@@ -65,8 +71,18 @@ function filtered(queries: Queries, mayRead: Context["mayRead"]): Queries {
     gpusOf: queries.gpusOf,
     submission: queries.submission,
     liveOfArray: queries.liveOfArray,
-    sizeOfArray: queries.sizeOfArray,
+    lastOfArray: queries.lastOfArray,
     deadlineOf: queries.deadlineOf,
+    failedJobs: queries.failedJobs,
+    endedBefore: queries.endedBefore,
+    usage: (asked) => queries.usage({ ...asked, uid }),
+    workersOfAttempts: queries.workersOfAttempts,
+    leasesBefore: queries.leasesBefore,
+    gpuSteps: queries.gpuSteps,
+    oldestGpuStep: queries.oldestGpuStep,
+    knownGpus: queries.knownGpus,
+    holders: queries.holders,
+    workerSteps: queries.workerSteps,
     meta: queries.meta,
     setMeta: queries.setMeta,
   };

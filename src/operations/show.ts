@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { JobId } from "../protocol/inputs.ts";
-import { JobDetail } from "../protocol/views.ts";
-import type { EventRow } from "../store/queries.ts";
+import { JobDetail, type JobView } from "../protocol/views.ts";
+import type { EventRow, JobRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
 import { correlationOf } from "./correlation.ts";
+import { type LifeRecord, lifeOf } from "./job-life.ts";
 import { findJob, toTimestamp, toTimestampOrNull, viewJob } from "./job-view.ts";
 import { operation } from "./operation.ts";
 
@@ -19,11 +20,14 @@ export const show = operation({
     const row = findJob(ctx, input.job);
     const { queries, places } = ctx;
     const attempts = queries.attempts(row.id);
+    const events = queries.events({ jobId: row.id, after: 0, limit: TIMELINE_MAX });
+    const view = viewJob(ctx, row);
     return {
-      ...viewJob(ctx, row),
+      ...view,
       lane: row.lane,
       params: { ...row.params },
       command: row.command === null ? null : [...row.command],
+      terminal: row.terminal !== null,
       output: row.output,
       after: [...row.after],
       schedule: row.scheduleId,
@@ -40,12 +44,35 @@ export const show = operation({
         startedAt: toTimestamp(startedAtMs),
         finishedAt: toTimestampOrNull(finishedAtMs),
       })),
-      timeline: queries
-        .events({ jobId: row.id, after: 0, limit: TIMELINE_MAX })
-        .map((event) => viewEvent(ctx, event)),
+      life: viewLife(ctx, row, view, { attempts, events }),
+      timeline: events.map((event) => viewEvent(ctx, event)),
     };
   },
 });
+
+function viewLife(
+  { queries }: Context,
+  row: JobRow,
+  { reason }: JobView,
+  { attempts, events }: Pick<LifeRecord, "attempts" | "events">,
+): JobDetail["life"] {
+  const { id, submittedAtMs, finishedAtMs, state } = row;
+  const fromSeq = events[0]?.seq ?? 0;
+  const toSeq = (finishedAtMs === null ? undefined : events.at(-1)?.seq) ?? queries.lastEventSeq();
+  const phases = lifeOf({
+    ...{ submittedAtMs, finishedAtMs, attempts, events, isHeld: state === "held" },
+    reason: finishedAtMs === null ? (reason?.text ?? null) : null,
+    workers: queries.workersOfAttempts(id),
+    leasesBefore: queries.leasesBefore,
+    steps: (workers) => queries.workerSteps({ workers, fromSeq, toSeq }),
+  });
+  return phases.map(({ phase, fromMs, toMs, text }) => ({
+    phase,
+    from: toTimestamp(fromMs),
+    to: toTimestampOrNull(toMs),
+    text,
+  }));
+}
 
 function beginOf(ctx: Context, jobId: number): string | null {
   const job = ctx.state().jobs.get(jobId);

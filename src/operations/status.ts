@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { jobStates, StatusView } from "../protocol/views.ts";
+import type { LogSizes } from "./context.ts";
 import { viewGpus } from "./gpu-view.ts";
-import { toTimestamp } from "./job-view.ts";
+import { toTimestamp, toTimestampOrNull } from "./job-view.ts";
 import { operation } from "./operation.ts";
 import { viewWorker } from "./worker-view.ts";
 
@@ -24,6 +25,7 @@ export const status = operation({
       uptimeMs: ctx.clock.nowMs() - host.startedAtMs,
       probe: host.probe,
       ...ctx.health(),
+      logs: viewLogs(ctx.logSizes()),
       gpus: viewGpus(ctx, await ctx.gpuSample(false)),
       workers: ctx.queries.workers({ live: true, limit: WORKERS_SHOWN }).map((row) => viewWorker(ctx, row)),
       jobs: Object.fromEntries(jobStates.map((state) => [state, counts[state] ?? 0])) as Record<
@@ -34,3 +36,12 @@ export const status = operation({
     };
   },
 });
+
+function viewLogs({ liveBytes, measured, limitBytes }: LogSizes) {
+  return {
+    liveBytes,
+    totalBytes: measured?.bytes ?? null,
+    measuredAt: toTimestampOrNull(measured?.atMs ?? null),
+    limitBytes,
+  };
+}

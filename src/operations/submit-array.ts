@@ -53,12 +53,12 @@ interface Kind {
 }
 
 async function queueArray(ctx: Context, caller: Caller, input: Asked, kind: Kind) {
-  const { members, atOnce } = arrayMembers(input);
-  refuseTooMuchText(members, JSON.stringify(kind.words));
+  const { members, atOnce } = await arrayMembers(input);
+  await refuseTooMuchText(members, JSON.stringify(kind.words));
   const { ids, isRepeat } = await submitOnce(ctx, caller, {
     key: input.idempotencyKey,
     input,
-    count: members.length,
+    count: members.count,
     mayDiffer: kind.mayDiffer,
     jobs: (from, to) => kind.jobsOf(members.slice(from, to)),
     array: { maxActive: atOnce },

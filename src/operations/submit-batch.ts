@@ -17,6 +17,7 @@ export const submitBatch = operation({
   }),
   output: z.object({ ids: z.array(z.number().int()), isRepeat: z.boolean().optional() }),
   maxBodyBytes: 64 * 2 ** 20,
+  many: { name: "jobs", item: Submission, most: MAX_JOBS },
   async run(ctx, input, caller) {
     const { ids, isRepeat } = await submitOnce(ctx, caller, {
       key: input.idempotencyKey,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Caller } from "../protocol/operation.ts";
 import type { NewJob } from "../scheduler/events.ts";
 import { Failure } from "../std/failure.ts";
+import { giveWay } from "../std/give-way.ts";
 import type { Context } from "./context.ts";
 import { submitSlices } from "./submit-slices.ts";
 
@@ -42,8 +43,11 @@ export async function submitOnce(ctx: Context, caller: Caller, request: OnceRequ
   await ctx.groups.know(caller);
   const { key, count = 1, jobs: make, mayDiffer = false, array } = request;
   const slices = { count, make, mayDiffer, array };
-  if (key === undefined) return { ids: await submitSlices(ctx, slices), isRepeat: false };
-  const digest = digestOf(request.input);
+  if (key === undefined) {
+    caller.key?.charge(count);
+    return { ids: await submitSlices(ctx, slices), isRepeat: false };
+  }
+  const digest = await digestOf(request.input);
   const known = runningOf(ctx);
   const name = `${caller.uid} ${key}`;
   const now = known.get(name);
@@ -59,6 +63,7 @@ export async function submitOnce(ctx: Context, caller: Caller, request: OnceRequ
       isRepeat: true,
     };
   }
+  caller.key?.charge(count);
   const submissionKey = { key, digest, jobs: count };
   const ids = submitSlices(ctx, {
     ...slices,
@@ -93,24 +98,42 @@ function refuseOther(key: string, isSame: boolean, firstJob: number | null): voi
 
 /** Without times, which are often "in two hours" and so differ each time, without the environment and without the id of the one call. */
 function comparable(input: object): object {
-  const { env: _env, idempotencyKey: _key, options, jobs, ...others } = input as Record<string, unknown>;
+  const {
+    env: _env,
+    idempotencyKey: _key,
+    options,
+    jobs: _jobs,
+    ...others
+  } = input as Record<string, unknown>;
   const {
     begin: _begin,
     deadline: _deadline,
     correlation: _id,
     ...lasting
   } = (options ?? {}) as Record<string, unknown>;
-  return {
-    ...others,
-    options: lasting,
-    jobs: Array.isArray(jobs) ? jobs.map((job: object) => comparable(job)) : null,
-  };
+  return { ...others, options: lasting, jobs: null };
 }
 
-function digestOf(input: object): string {
-  const text = JSON.stringify(comparable(input), (_name, part: unknown) => {
+/** Characters that are hashed without giving way: a few milliseconds. */
+const PIECE = 2 ** 20;
+
+async function digestOf(input: object): Promise<string> {
+  const hash = createHash("sha256");
+  const { jobs = [] } = input as { readonly jobs?: readonly object[] };
+  for (const part of [input, ...jobs]) {
+    const text = inOrder(comparable(part));
+    for (let from = 0; from < text.length; from += PIECE) {
+      hash.update(text.slice(from, from + PIECE));
+      await giveWay();
+    }
+  }
+  return hash.digest("base64");
+}
+
+/** JSON with the keys of each object in order. */
+function inOrder(value: object): string {
+  return JSON.stringify(value, (_name, part: unknown) => {
     if (part === null || typeof part !== "object" || Array.isArray(part)) return part;
     return Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)));
   });
-  return createHash("sha256").update(text).digest("base64");
 }

@@ -27,13 +27,14 @@ export async function summonWorker(ctx: Context, asked: Asked, signal: AbortSign
   const lane = loadLane(ctx, asked);
   const waker = createWaker(ctx.feed, (notice) => notice.type === "events", signal);
   try {
-    const known = new Set(workersOf(ctx, lane));
+    const known = fencesOf(ctx, lane);
     const gpu = asked.gpu === null ? null : gpuUuidOf(ctx, asked.gpu);
     const [running] = await ctx.ask({ type: "start-worker", lane, gpu, evict: asked.evict });
     if (running !== undefined) return viewWorkerById(ctx, running);
     for (;;) {
-      const started = workersOf(ctx, lane).find((id) => !known.has(id));
-      if (started !== undefined) return viewWorkerById(ctx, started);
+      // A new one, or one that slept: waking is a grant, too.
+      for (const [id, fence] of fencesOf(ctx, lane))
+        if (known.get(id) !== fence) return viewWorkerById(ctx, id);
       refuseIfGivenUp(ctx, lane);
       if (signal.aborted)
         throw new Failure("interrupted", `nobody waits for a worker of ${lane.title} any more`);
@@ -61,8 +62,10 @@ function checkLoadParams(runtime: Runtime, given: Readonly<Record<string, Json>>
   return checkParams({ ...runtime, params }, given);
 }
 
-function workersOf(ctx: Context, lane: LaneSpec): number[] {
-  return [...(ctx.state().lanes.get(lane.key)?.workers ?? [])].map((worker) => worker.id);
+/** The fences of a lane's workers, by id: each grant of GPUs has one of its own. */
+function fencesOf(ctx: Context, lane: LaneSpec): Map<number, number> {
+  const workers = ctx.state().lanes.get(lane.key)?.workers ?? [];
+  return new Map([...workers].map(({ id, fence }) => [id, fence]));
 }
 
 function refuseIfGivenUp(ctx: Context, spec: LaneSpec): void {

@@ -1,8 +1,13 @@
 import { z } from "zod";
-import { JobId, Treatment } from "../protocol/inputs.ts";
+import { JobId, Params, Treatment } from "../protocol/inputs.ts";
+import type { Caller } from "../protocol/operation.ts";
 import { JobView } from "../protocol/views.ts";
+import type { NewWork } from "../scheduler/events.ts";
 import { Failure } from "../std/failure.ts";
+import type { JobRow } from "../store/queries.ts";
+import type { Context } from "./context.ts";
 import { findJob, refuseFinished, viewJobById } from "./job-view.ts";
+import { reworked } from "./new-job.ts";
 import { operation } from "./operation.ts";
 import { refuseStranger } from "./rights.ts";
 import { priorityOf } from "./treatment.ts";
@@ -12,7 +17,7 @@ const { priority, retries, timeLimitMs, begin, deadline } = Treatment.pick(field
 
 export const update = operation({
   route: "POST /jobs/:job/update",
-  summary: "Change the priority, limits or times of a waiting job",
+  summary: "Change the priority, limits, times or params of a waiting job",
   who: "owner",
   input: z.strictObject({
     job: JobId,
@@ -21,6 +26,9 @@ export const update = operation({
     timeLimitMs: timeLimitMs.unwrap().optional(),
     begin: begin.unwrap().optional().describe("null, or a time that is past: at once"),
     deadline: deadline.unwrap().optional().describe("null = none"),
+    params: Params.optional().describe(
+      "all of its params, checked as at the submission; those left out get their defaults",
+    ),
   }),
   output: JobView,
   async run(ctx, { job, ...asked }, caller) {
@@ -41,8 +49,24 @@ export const update = operation({
         timeLimitMs: asked.timeLimitMs,
         notBeforeMs: asked.begin,
         deadlineMs: asked.deadline,
+        work: asked.params === undefined ? undefined : newWorkOf(ctx, row, asked.params, caller.key),
       },
     });
     return viewJobById(ctx, id);
   },
 });
+
+/** Who is on its way already is refused before anything of the params is looked at, in the scheduler's words. */
+function newWorkOf(ctx: Context, row: JobRow, params: z.output<typeof Params>, key: Caller["key"]): NewWork {
+  if (row.state !== "held" && row.state !== "queued") {
+    throw new Failure("job/state", `job ${row.id} is ${row.state}; only waiting jobs can be changed`, {
+      hint: `orch show ${row.id}`,
+    });
+  }
+  if (row.command !== null) {
+    throw new Failure("job/state", `job ${row.id} runs a command, which has no params`, {
+      hint: `orch cancel ${row.id}, and submit it anew`,
+    });
+  }
+  return reworked(ctx, row, params, key);
+}

@@ -1,5 +1,6 @@
 import type { WorkerView } from "../protocol/views.ts";
 import { workerDetail } from "../scheduler/explain.ts";
+import { keptUntilMs } from "../scheduler/idle.ts";
 import type { Worker } from "../scheduler/model.ts";
 import { Failure } from "../std/failure.ts";
 import type { WorkerRow } from "../store/queries.ts";
@@ -26,8 +27,11 @@ export function viewWorker(ctx: Context, row: WorkerRow): WorkerView {
     pinned: live?.pinned ?? false,
     pid: live ? pidOf(row.identity) : null,
     jobs: live ? [...live.jobs].map((job) => job.id) : [],
+    slots: spec?.slots ?? 1,
     startedAt: toTimestamp(row.createdAtMs),
     readyAt: toTimestampOrNull(row.readyAtMs),
+    since: toTimestamp(live?.phase.sinceMs ?? row.goneAtMs ?? row.createdAtMs),
+    keptUntil: toTimestampOrNull(live === undefined || live.pinned ? null : keptUntilMs(live)),
   };
 }
 

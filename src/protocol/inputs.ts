@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CORRELATION_PATTERN } from "../std/correlation.ts";
+import { LABEL_NAME } from "../std/label-name.ts";
 import { JsonValue } from "./json-value.ts";
 
 // Inputs arrive as JSON in bodies and as text in paths and queries: these schemas take both.
@@ -42,6 +43,17 @@ export const Correlation = z
     "expected 1 to 128 letters, digits or . _ : / @ + = -, a letter or digit first",
   );
 
+const LABELS_MAX = 32;
+
+/** Names and values of labels, e.g. { team: "vision" }. */
+const Labels = z
+  .record(z.string(), z.string().max(200))
+  .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `at most ${LABELS_MAX} labels`)
+  .refine(
+    (labels) => Object.keys(labels).every((name) => LABEL_NAME.test(name)),
+    "names of labels are 1 to 63 letters, digits or any of _ . / -, a letter or digit first",
+  );
+
 /** How a job is to be treated, whatever it does. */
 export const Treatment = z.strictObject({
   priority: z
@@ -69,7 +81,8 @@ export const Treatment = z.strictObject({
     .default(false)
     .describe("may be stopped and queued again for a job of higher priority"),
   hold: z.boolean().default(false),
-  label: z.string().max(200).nullable().default(null),
+  label: z.string().max(200).nullable().default(null).describe("a name for people"),
+  labels: Labels.default({}).describe("by which it is found among others"),
   correlation: Correlation.nullable()
     .default(null)
     .describe("an id of the caller's that goes with the job into its environment, logs and events"),
@@ -96,6 +109,7 @@ export const IdempotencyKey = z.string().min(1).max(200).optional();
 export const ArrayRequest = {
   array: z
     .string()
+    .max(1_000_000)
     .optional()
     .describe(
       "numbers of the jobs, e.g. 0-99, 1-9:2 or 0-99%4 (four at once); {index} stands for the number",

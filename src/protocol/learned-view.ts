@@ -19,6 +19,10 @@ export const LaneView = z
         wakeMs: z.number().nullable().describe("from the order to wake until it is ready"),
         residueBytes: z.number().describe("what stays on each GPU: measured, else as declared"),
         isMeasured: z.boolean().describe("whether the residue was measured"),
+        ramBytes: z
+          .number()
+          .nullable()
+          .describe("what it takes of the host's memory: measured last, else as declared; null = neither"),
         off: z.string().nullable().describe("why it is not put to sleep now"),
       })
       .nullable()

@@ -9,6 +9,19 @@ export interface Caller {
   readonly isAdmin?: boolean;
   /** What the request says it belongs to (header x-correlation-id): jobs that it submits bear it. */
   readonly correlation?: string | undefined;
+  /** Set when the request came through the gateway: what it may do there, besides the rights of its user. */
+  readonly key?: KeyGrant;
+}
+
+/** What an API key leaves of its user's rights; see operations/key-limits.ts. */
+export interface KeyGrant {
+  readonly id: string;
+  /** Of which it may submit jobs; null = all. */
+  readonly runtimes: readonly string[] | null;
+  /** Whether it may submit commands. */
+  readonly mayRun: boolean;
+  /** Counts jobs against the quota of the key. @throws Failure quota/refused */
+  charge(jobs: number): void;
 }
 
 /**
@@ -35,12 +48,21 @@ export interface Operation<Context, R extends Route, I extends z.ZodType, O exte
   readonly stream: boolean;
   /** Larger than the default for batches. Bytes. */
   readonly maxBodyBytes: number;
+  /** The list in the input that may be long: its items are checked some at a time. */
+  readonly many?: Many | undefined;
   run(
     ctx: Context,
     input: z.output<I>,
     caller: Caller,
     signal: AbortSignal,
   ): Promise<z.input<O>> | AsyncIterable<z.input<O>>;
+}
+
+/** A list in an input: its key, the schema of an item, and how many there may be. */
+export interface Many {
+  readonly name: string;
+  readonly item: z.ZodType;
+  readonly most: number;
 }
 
 /** Bodies of ordinary requests: a megabyte is a very long prompt. */

@@ -1,18 +1,12 @@
 import { z } from "zod";
 import { JsonValue } from "./json-value.ts";
+import { LifeView } from "./life-view.ts";
+import { jobStates } from "./list-fields.ts";
 import { decisionKinds, workerStates } from "./worker-states.ts";
 
 // What callers see. Names are stable: `--json` prints these objects as they are.
 
-export const jobStates = [
-  "held",
-  "queued",
-  "starting",
-  "running",
-  "succeeded",
-  "failed",
-  "cancelled",
-] as const;
+export { jobStates };
 
 const Timestamp = z.iso.datetime().describe("RFC 3339, UTC");
 
@@ -40,7 +34,8 @@ export const JobView = z.object({
   priority: z.number().int(),
   progress: z.object({ fraction: z.number(), text: z.string().nullable() }).nullable(),
   summary: z.string().describe("the command, or the first text parameter"),
-  label: z.string().nullable(),
+  label: z.string().nullable().describe("a name for people"),
+  labels: z.record(z.string(), z.string()).describe("by which it is found among others"),
   correlation: z.string().describe("goes with the job into its environment, logs and events"),
   array: z
     .object({ id: z.number().int(), index: z.number().int() })
@@ -79,6 +74,7 @@ export const JobDetail = JobView.extend({
   lane: z.string(),
   params: z.record(z.string(), JsonValue),
   command: z.array(z.string()).nullable(),
+  terminal: z.boolean().describe("it runs in a terminal, which `orch attach` comes to while it runs"),
   output: JsonValue,
   after: z.array(z.number().int()),
   schedule: z.number().int().nullable().describe("the schedule that submitted it"),
@@ -91,6 +87,7 @@ export const JobDetail = JobView.extend({
   logPath: z.string(),
   outputDir: z.string(),
   history: z.array(AttemptView),
+  life: LifeView,
   timeline: z.array(EventView),
 });
 export type JobDetail = z.infer<typeof JobDetail>;
@@ -109,8 +106,11 @@ export const WorkerView = z.object({
   pinned: z.boolean(),
   pid: z.number().int().nullable(),
   jobs: z.array(z.number().int()),
+  slots: z.number().int().describe("jobs it takes at once"),
   startedAt: Timestamp,
   readyAt: Timestamp.nullable(),
+  since: Timestamp.describe("when it came into this state, or began this step of its start"),
+  keptUntil: Timestamp.nullable().describe("when it is stopped if it stays idle; null = not, or not idle"),
 });
 export type WorkerView = z.infer<typeof WorkerView>;
 
@@ -170,7 +170,7 @@ export type GpuView = z.infer<typeof GpuView>;
 
 export const ParamView = z.object({
   name: z.string(),
-  type: z.enum(["string", "integer", "number", "boolean", "file"]),
+  type: z.enum(["string", "integer", "number", "boolean", "file", "json"]),
   required: z.boolean(),
   default: JsonValue.optional(),
   help: z.string(),
@@ -194,6 +194,11 @@ export const RuntimeView = z.object({
     count: z.number().int(),
     vramBytes: z.number().nullable(),
     mode: z.enum(["exclusive", "shared"]),
+    vendor: z.enum(["nvidia", "amd"]).nullable().describe("null = any"),
+    mps: z
+      .object({ isOn: z.boolean(), threads: z.number().nullable().describe("percent of a GPU's threads") })
+      .nullable()
+      .describe("whether workers that share a GPU do so by MPS; null = as the host has it"),
   }),
   slots: z.number().int(),
   replicas: z.object({ min: z.number().int(), max: z.number().int() }),
@@ -217,6 +222,15 @@ export const StatusView = z.object({
     .number()
     .describe("how long the event loop stood still at most since this was last asked"),
   walBytes: z.number().int().describe("size of the database's write-ahead log"),
+  logs: z.object({
+    liveBytes: z.number().describe("what files that are written to take on disk, without packed parts"),
+    totalBytes: z
+      .number()
+      .nullable()
+      .describe("of the logs of all jobs and workers; null = not measured yet"),
+    measuredAt: Timestamp.nullable().describe("when the total was; about once an hour"),
+    limitBytes: z.number().nullable().describe("what they may take (logTotal); null = any amount"),
+  }),
   gpus: z.array(GpuView),
   workers: z.array(WorkerView),
   jobs: z.record(z.enum(jobStates), z.number().int()).describe("number of jobs by state"),
@@ -270,22 +284,3 @@ export const DryRunView = z.object({
   env: z.record(z.string(), z.string()).describe("what orch would set in the worker's environment"),
 });
 export type DryRunView = z.infer<typeof DryRunView>;
-
-/** One line of `GET /follow`. `end` is last, once every followed job is finished. */
-export const FollowLine = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("job"), job: JobView }),
-  z.object({
-    type: z.literal("progress"),
-    job: z.number().int(),
-    fraction: z.number(),
-    text: z.string().nullable(),
-  }),
-  z.object({
-    type: z.literal("log"),
-    job: z.number().int(),
-    text: z.string(),
-    cursor: z.string().describe("what `resume` takes to go on after this piece"),
-  }),
-  z.object({ type: z.literal("end") }),
-]);
-export type FollowLine = z.infer<typeof FollowLine>;

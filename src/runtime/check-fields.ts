@@ -70,12 +70,16 @@ function checkSleep({ sleep, gpu, protocol, keepAlive }: RuntimeFields): Problem
   if (sleep === null) return [];
   if (gpu.count === 0)
     return [keyProblem(["sleep"], "is for runtimes with a GPU: there is no VRAM to give back")];
+  if (gpu.mps !== null && gpu.mps !== false) return [keyProblem(["sleep"], NO_SLEEP_WITH_MPS)];
   const why = sleep.level === "freeze" ? whyNoFreeze(gpu, protocol) : whyNoOwnSleep(protocol);
   if (why !== null) return [keyProblem(["sleep"], why)];
   if (keepAlive === 0)
     return [keyProblem(["sleep"], "makes no sense with keepAlive: 0, which stops idle workers at once")];
   return [];
 }
+
+const NO_SLEEP_WITH_MPS =
+  "does not go with gpu.mps: a client of MPS keeps the memory limit that it was started with, and one that wakes gets a lease of its own";
 
 function whyNoOwnSleep(protocol: RuntimeFields["protocol"]): string | null {
   if (protocol === "orch" || protocol === "openai") return null;
@@ -184,10 +188,16 @@ function checkEstimateBy({ estimateBy, params }: RuntimeFields): Problem[] {
       const also = near === undefined ? "" : `; did you mean "${near}"?`;
       return [valueProblem(["estimateBy", index], `no param "${name}"${also}`)];
     }
-    const isGroupable = param.type !== "file" && (param.type !== "string" || param.choices !== undefined);
+    const isGroupable =
+      param.type !== "file" &&
+      param.type !== "json" &&
+      (param.type !== "string" || param.choices !== undefined);
     if (isGroupable) return [];
     return [
-      valueProblem(["estimateBy", index], `"${name}" is text without choices: each job would be a group`),
+      valueProblem(
+        ["estimateBy", index],
+        `"${name}" is ${param.type === "json" ? "json" : "text without choices"}: each job would be a group`,
+      ),
     ];
   });
 }

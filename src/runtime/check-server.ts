@@ -1,6 +1,7 @@
 import type { Json } from "../std/json.ts";
 import { placeholdersIn, wholePlaceholder } from "../std/placeholders.ts";
 import { suggest } from "../std/suggest.ts";
+import { checkPoll } from "./check-poll.ts";
 import { checkValue } from "./check-value.ts";
 import type { Path, Problem } from "./read-yaml.ts";
 import type { Param } from "./runtime.ts";
@@ -12,7 +13,7 @@ type Params = Readonly<Record<string, Param>>;
 /** What only one protocol understands. */
 const KEYS_OF: Readonly<Record<"openai" | "http", readonly (keyof ServerFields)[]>> = {
   openai: ["model", "api"],
-  http: ["request", "progress", "cancel"],
+  http: ["request", "poll", "progress", "cancel"],
 };
 
 /** Set from the body, or by the connection. */
@@ -52,10 +53,21 @@ export function checkServer(fields: RuntimeFields, params: Params): Problem[] {
   if (server === undefined) return problems;
   return [
     ...problems,
+    ...checkKey(server, fields.secrets),
     ...checkForeignKeys(protocol, server),
     ...checkWarmUp(server.warmUp, params),
     ...(protocol === "http" ? checkTemplate(server, params) : []),
   ];
+}
+
+/** Whatever stands there instead of a name may be the key itself: it is never repeated. */
+function checkKey({ key, request }: ServerFields, secrets: readonly string[]): Problem[] {
+  if (key === undefined) return [];
+  if (!secrets.includes(key))
+    return [problem(["server", "key"], "names no secret of this runtime; add it to its secrets")];
+  const name = Object.keys(request?.headers ?? {}).find((header) => header.toLowerCase() === "authorization");
+  if (name === undefined) return [];
+  return [problem(["server", "request", "headers", name], "is sent with server.key", "key")];
 }
 
 function checkForeignKeys(protocol: "openai" | "cog" | "http", server: ServerFields): Problem[] {
@@ -116,13 +128,11 @@ function checkWarmUp(warmUp: ServerFields["warmUp"], params: Params): Problem[] 
 }
 
 function checkTemplate(server: ServerFields, params: Params): Problem[] {
-  const { request, response, progress, cancel } = server;
+  const { request, response, progress } = server;
   const problems = checkResponse(response);
   if (progress !== undefined)
     problems.push(...checkPath(["server", "progress", "path"], progress.path, params));
-  if (cancel !== undefined && placeholdersIn(cancel.path).length > 0) {
-    problems.push(problem(["server", "cancel", "path"], "takes no params: it stops whatever runs"));
-  }
+  problems.push(...checkPoll(server));
   if (request === undefined) return problems;
   const at: Path = ["server", "request"];
   if (request.body !== undefined && request.form !== undefined) {

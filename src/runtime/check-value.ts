@@ -3,11 +3,14 @@ import type { Param } from "./runtime.ts";
 
 /** A value that fits its param, or a sentence that says what is allowed. */
 export type CheckedValue =
-  | { readonly ok: true; readonly value: string | number | boolean }
+  | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly why: string };
 
 /** Longer text belongs in a file: params are stored with the job and cross several processes. */
 export const maxStringBytes = 2 ** 20;
+
+/** As deep as the daemon takes the bodies of requests. */
+const maxJsonDepth = 64;
 
 const integerText = /^[+-]?\d+$/;
 const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
@@ -22,7 +25,7 @@ export function checkValue(param: Param, given: Json): CheckedValue {
   if (!typed.ok) return typed;
   const outside = rangeProblem(param, typed.value);
   if (outside !== null) return { ok: false, why: outside };
-  if (param.choices && typeof typed.value !== "boolean" && !param.choices.includes(typed.value)) {
+  if (param.choices && !param.choices.some((choice) => choice === typed.value)) {
     return { ok: false, why: `must be one of ${param.choices.join(", ")}` };
   }
   return typed;
@@ -39,6 +42,8 @@ function readType(param: Param, given: Json): CheckedValue {
       return readNumber(given, integerText, Number.isSafeInteger, "must be a whole number");
     case "number":
       return readNumber(given, numberText, Number.isFinite, "must be a number");
+    case "json":
+      return readStructure(given);
   }
 }
 
@@ -69,7 +74,31 @@ function readNumber(
   return { ok: true, value: value === 0 ? 0 : value };
 }
 
-function rangeProblem(param: Param, value: string | number | boolean): string | null {
+/** A list or a map; text is taken for the JSON of one. */
+function readStructure(given: Json): CheckedValue {
+  const value = typeof given === "string" ? parseOrNull(given) : given;
+  if (typeof value !== "object" || value === null) return { ok: false, why: "must be a JSON list or map" };
+  if (isDeeper(value, maxJsonDepth))
+    return { ok: false, why: `must be nested at most ${maxJsonDepth} levels deep` };
+  if (Buffer.byteLength(JSON.stringify(value)) > maxStringBytes)
+    return { ok: false, why: "must be at most 1 MiB of JSON; pass a file" };
+  return { ok: true, value };
+}
+
+function parseOrNull(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return null;
+  }
+}
+
+function isDeeper(value: Json, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner: Json) => isDeeper(inner, levels - 1));
+}
+
+function rangeProblem(param: Param, value: Json): string | null {
   if (typeof value !== "number") return null;
   const { min, max, multipleOf } = param;
   const isBelow = min !== undefined && value < min;

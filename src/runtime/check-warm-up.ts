@@ -1,3 +1,4 @@
+import type { Json } from "../std/json.ts";
 import { suggest } from "../std/suggest.ts";
 import { checkValue } from "./check-value.ts";
 import type { Problem } from "./read-yaml.ts";
@@ -20,7 +21,7 @@ export function checkWarmUp(
   return [...given, ...missing(warmUp, params)];
 }
 
-function whyNot(name: string, value: unknown, params: Readonly<Record<string, Param>>): string | null {
+function whyNot(name: string, value: Json, params: Readonly<Record<string, Param>>): string | null {
   const param = Object.hasOwn(params, name) ? params[name] : undefined;
   if (param === undefined) {
     const near = suggest(name, Object.keys(params));
@@ -28,7 +29,7 @@ function whyNot(name: string, value: unknown, params: Readonly<Record<string, Pa
   }
   if (param.load) return `"${name}" is a load param: it is what the worker was started with`;
   if (param.type === "file") return `"${name}" is a file; give a warm-up that needs none`;
-  const checked = checkValue(param, value as string | number | boolean);
+  const checked = checkValue(param, value);
   return checked.ok ? null : checked.why;
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseBytes } from "../std/bytes.ts";
+import { whyNotContainerArg } from "../std/container-args.ts";
 import type { Problem } from "./read-yaml.ts";
 
 /** What an engine takes as a limit: "1024", "1024:4096" or -1 for none. */
@@ -57,9 +58,6 @@ export function makeContainer(fields: ContainerFields | undefined): ContainerOpt
   };
 }
 
-/** orch follows a container by these: with others it would lose it. */
-const OURS = /^(?:--rm|--name|--cidfile|--detach|--pull|--restart|--log-driver|-[a-z]*d[a-z]*)(?:=.*)?$/;
-
 /** Finds what is wrong across the keys of a container runtime. */
 export function checkContainer(fields: {
   readonly engine: string;
@@ -72,9 +70,11 @@ export function checkContainer(fields: {
     return [{ path: ["container"], at: "key", why: "is for engine container; this runtime is a process" }];
   const isServer = protocol !== "orch" && protocol !== "exec";
   const problems: Problem[] = container.args.flatMap((arg, index): Problem[] => {
+    const why = whyNotContainerArg(arg);
     const path = ["container", "args", index];
-    if (arg.includes("\0")) return [{ path, at: "value", why: "must not hold a NUL character" }];
-    return OURS.test(arg) ? [{ path, at: "value", why: `"${arg}" is decided by orch itself` }] : [];
+    return why === null
+      ? []
+      : [{ path, at: "value", why: `${JSON.stringify(arg)} is decided by orch itself: ${why}` }];
   });
   if (isServer && container.network === "none") {
     const why = `a server of protocol ${protocol} cannot be reached without a network`;

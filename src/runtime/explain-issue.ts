@@ -80,7 +80,7 @@ export function show(value: unknown): string {
 
 /** Values of these may be secrets put in the wrong place: they are never repeated in an error. */
 function isSensitive(path: Path): boolean {
-  return path[0] === "secrets" || path[0] === "env";
+  return path[0] === "secrets" || path[0] === "env" || (path[0] === "server" && path[1] === "key");
 }
 
 function valueAt(document: unknown, path: Path): unknown {

@@ -18,11 +18,16 @@ export function jsonSchemaOf(runtime: Runtime): { readonly [key: string]: Json }
   };
 }
 
+function typeOf({ type }: Param): Json {
+  if (type === "json") return ["object", "array"];
+  return type === "file" ? "string" : type;
+}
+
 function schemaOfParam(param: Param): Json {
   const [onlyType, ...others] = param.accept;
   const isMime = onlyType !== undefined && others.length === 0 && /^[^.*]+\/[^*]+$/.test(onlyType);
   return {
-    type: param.type === "file" ? "string" : param.type,
+    type: typeOf(param),
     ...(param.help === "" ? {} : { description: param.help }),
     ...(param.default === undefined ? {} : { default: param.default }),
     ...(param.min === undefined ? {} : { minimum: param.min }),

@@ -20,6 +20,7 @@ export function makeParam(name: string, fields: ParamFields): { param: Param; pr
     accept: fields.accept,
   };
   const found = [
+    ...checkLoad(param),
     ...checkBounds(param),
     ...checkChoices(param),
     ...checkAccept(param),
@@ -29,6 +30,12 @@ export function makeParam(name: string, fields: ParamFields): { param: Param; pr
     param,
     problems: found.map((problem) => ({ ...problem, path: ["params", name, ...problem.path] })),
   };
+}
+
+/** A lane is told from others by its load params, at a glance. */
+function checkLoad({ type, load }: Param): Problem[] {
+  if (type !== "json" || !load) return [];
+  return [{ path: ["load"], at: "value", why: "a json param cannot be known when the worker starts" }];
 }
 
 function checkBounds(param: Param): Problem[] {
@@ -53,7 +60,7 @@ function checkBounds(param: Param): Problem[] {
 
 function checkChoices(param: Param): Problem[] {
   if (param.choices === undefined) return [];
-  if (param.type === "boolean" || param.type === "file") {
+  if (param.type === "boolean" || param.type === "file" || param.type === "json") {
     return [{ path: ["choices"], at: "key", why: `is for text and numbers, not for ${param.type}` }];
   }
   return param.choices.flatMap((choice, index): Problem[] => {

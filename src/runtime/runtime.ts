@@ -4,7 +4,7 @@ import type { Server } from "./server-shape.ts";
 
 /** One declared parameter of a runtime. */
 export interface Param {
-  readonly type: "string" | "integer" | "number" | "boolean" | "file";
+  readonly type: "string" | "integer" | "number" | "boolean" | "file" | "json";
   readonly required: boolean;
   readonly default: Json | undefined;
   readonly help: string;

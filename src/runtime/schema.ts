@@ -3,6 +3,7 @@ import { parseBytes } from "../std/bytes.ts";
 import { parseDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
 import { ContainerShape } from "./container-shape.ts";
+import { ParamValue } from "./param-value.ts";
 import { ServerShape, serverKeysAt } from "./server-shape.ts";
 
 /** A runtime's name: it is a folder, a lane and a word on the command line. */
@@ -142,11 +143,9 @@ export const MountShape = z.strictObject({
 });
 
 export const ParamShape = z.strictObject({
-  type: z.enum(["string", "integer", "number", "boolean", "file"]),
+  type: z.enum(["string", "integer", "number", "boolean", "file", "json"]),
   required: z.boolean().default(false),
-  default: z
-    .union([z.string(), z.number(), z.boolean()], { error: "must be text, a number or true/false" })
-    .optional(),
+  default: ParamValue.optional(),
   help: Text.default(""),
   load: z.boolean().default(false),
   min: z.number().optional(),
@@ -184,7 +183,7 @@ export const RuntimeShape = z.strictObject({
   sleep: z.preprocess(spellOutSleep, SleepShape.nullable()).default(null),
   timeouts: TimeoutsShape.prefault({}),
   checkEvery: readWith(readCheckEveryMs).default(30_000),
-  warmUp: z.record(z.string(), EnvValue).nullable().default(null),
+  warmUp: z.record(z.string(), ParamValue).nullable().default(null),
   mounts: z.array(MountShape).default([]),
   secrets: z.array(z.string()).default([]),
   env: z.record(z.string(), EnvValue).default({}),

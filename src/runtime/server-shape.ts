@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseDurationMs } from "../std/duration.ts";
 import type { Json } from "../std/json.ts";
 import { isJsonPointer } from "../std/json-pointer.ts";
+import { ParamValue } from "./param-value.ts";
 
 const Text = z.string().max(4096);
 const RequestPath = Text.regex(/^\/[!-~]*$/, "must be a path like /health");
@@ -60,6 +61,22 @@ const ProgressShape = z.strictObject({
   text: Pointer.optional(),
 });
 
+const Statuses = z.array(z.union([Text, z.number(), z.boolean()]).transform(String)).max(32);
+
+const PollShape = z.strictObject({
+  path: RequestPath.optional(),
+  id: Pointer.default("/id"),
+  url: Pointer.optional(),
+  every: Every.default(1_000),
+  status: Pointer.default("/status"),
+  done: Statuses.min(1),
+  failed: Statuses.default([]),
+  error: Pointer.optional(),
+  fraction: Pointer.optional(),
+  text: Pointer.optional(),
+  result: RequestPath.optional(),
+});
+
 const CancelShape = z.strictObject({
   method: z.enum(["GET", "POST", "PUT", "DELETE"]).default("POST"),
   path: RequestPath,
@@ -69,18 +86,18 @@ const CancelShape = z.strictObject({
 export const ServerShape = z.strictObject({
   port: z.number().int().min(1).max(65_535).optional(),
   ready: RequestPath.optional(),
+  key: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]{0,63}$/, "must be the name of a secret of this runtime, like VLLM_API_KEY")
+    .optional(),
   model: Text.min(1).optional(),
   api: z
     .enum(["chat", "completions", "embeddings", "images", "transcriptions", "speech", "rerank"])
     .optional(),
-  warmUp: z
-    .record(
-      z.string(),
-      z.union([z.string(), z.number(), z.boolean()], { error: "must be text, a number or true/false" }),
-    )
-    .optional(),
+  warmUp: z.record(z.string(), ParamValue).optional(),
   request: RequestShape.optional(),
   response: ResponseShape.prefault({}),
+  poll: PollShape.optional(),
   progress: ProgressShape.optional(),
   cancel: CancelShape.optional(),
 });
@@ -92,6 +109,8 @@ export interface Server {
   readonly port: number | null;
   /** Path that answers 200 once jobs can be served; null = the protocol's own. */
   readonly readyPath: string | null;
+  /** The secret of its runtime that requests to it carry as a bearer token; null = none. */
+  readonly keySecret: string | null;
   /** The name by which it knows its model; null = the one it lists first. */
   readonly model: string | null;
   /** Which endpoint of an OpenAI-compatible server jobs use. */
@@ -110,6 +129,7 @@ export function makeServer(fields: ServerFields | undefined): Server {
   return {
     port: fields?.port ?? null,
     readyPath: fields?.ready ?? null,
+    keySecret: fields?.key ?? null,
     model: fields?.model ?? null,
     api: fields?.api ?? "chat",
     warmUp: fields?.warmUp ?? null,
@@ -117,7 +137,20 @@ export function makeServer(fields: ServerFields | undefined): Server {
   };
 }
 
-function makeTemplate({ response, progress, cancel }: ServerFields, request: z.infer<typeof RequestShape>) {
+function makePoll({ every, path, url, error, fraction, text, result, ...rest }: z.infer<typeof PollShape>) {
+  const places = { path: path ?? null, url: url ?? null, error: error ?? null };
+  return {
+    ...rest,
+    ...places,
+    everyMs: every,
+    ...{ fraction: fraction ?? null, text: text ?? null, result: result ?? null },
+  };
+}
+
+function makeTemplate(
+  { response, poll, progress, cancel }: ServerFields,
+  request: z.infer<typeof RequestShape>,
+) {
   const rules = response.artifacts.map(({ at, encoding, name, type }) => ({
     at,
     encoding,
@@ -141,6 +174,7 @@ function makeTemplate({ response, progress, cancel }: ServerFields, request: z.i
             fraction: progress.fraction ?? null,
             text: progress.text ?? null,
           },
+    poll: poll === undefined ? null : makePoll(poll),
     cancel: cancel ?? null,
   };
 }
@@ -153,6 +187,7 @@ export function serverKeysAt(path: readonly (string | number)[]): readonly strin
   if (path.length === 2 && second === "response") return Object.keys(ResponseShape.shape);
   if (path.length === 4 && second === "response" && third === "artifacts")
     return Object.keys(ArtifactShape.shape);
+  if (path.length === 2 && second === "poll") return Object.keys(PollShape.shape);
   if (path.length === 2 && second === "progress") return Object.keys(ProgressShape.shape);
   if (path.length === 2 && second === "cancel") return Object.keys(CancelShape.shape);
   return [];

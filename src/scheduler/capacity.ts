@@ -74,6 +74,11 @@ export function suits({ gpuVendor, gpuCount }: LaneSpec, { vendor, parent }: Gpu
   return isOfVendor && (gpuCount < 2 || parent === null);
 }
 
+/** Whether work may be given to the GPU: the driver has nothing to say against it, and neither has a person to look at it first. */
+export function isUsable({ healthy, quarantine }: Gpu): boolean {
+  return healthy && quarantine === null;
+}
+
 /** Whether a worker of `spec` could ever run on `gpu`, were nobody else on it. */
 export function fitsEmpty(policy: Policy, spec: LaneSpec, gpu: Gpu): boolean {
   return suits(spec, gpu) && (spec.vramBytes ?? 0) <= gpu.totalBytes - policy.vramReserveBytes;

@@ -3,7 +3,9 @@ import { urgentAtMs } from "./estimate.ts";
 import type { Reply, Request } from "./events.ts";
 import type { Job } from "./job-model.ts";
 import { enqueue, extrasOf, holdJob, nothingHeld, releaseHold, unqueue } from "./job-transitions.ts";
-import { refuse } from "./refusals.ts";
+import { prepare } from "./preparation.ts";
+import { refuse, tooLarge } from "./refusals.ts";
+import { laneFor } from "./state.ts";
 import { leaveTerms, rowOfTerms, type TermsRow, termsFor } from "./terms.ts";
 import { log, type Transition } from "./transition.ts";
 
@@ -16,6 +18,7 @@ export function changeJob(tx: Transition, job: Job, change: JobChange): Reply {
   const { waitingSinceMs } = job.lane;
   const wasQueued = job.phase.state === "queued";
   if (wasQueued) unqueue(tx, job);
+  const before = job.lane;
   exchangeTerms(tx, job, change);
   if (change.deadlineMs !== undefined) changeDeadline(tx, job, change.deadlineMs);
   if (wasQueued) {
@@ -23,10 +26,14 @@ export function changeJob(tx: Transition, job: Job, change: JobChange): Reply {
       holdJob(tx, job, { ...nothingHeld, untilMs: change.notBeforeMs });
     else {
       enqueue(tx, job);
-      job.lane.waitingSinceMs = waitingSinceMs; // It only changed its place.
+      if (job.lane === before) job.lane.waitingSinceMs = waitingSinceMs; // It only changed its place.
     }
   } else if (change.notBeforeMs !== undefined) changeBegin(tx, job, change.notBeforeMs);
   tx.changes.jobs.add(job);
+  if (change.work !== undefined) {
+    tx.changes.reworked.push({ job, work: change.work });
+    prepare(tx, job.lane);
+  }
   log(tx, "job-changed", `job ${job.id}: ${textOf(change)}`, { job });
   return { ok: true, ids: [job.id] };
 }
@@ -45,6 +52,8 @@ function refusalOf(tx: Transition, job: Job, change: JobChange): Reply | undefin
     const text = `job ${job.id} would have to be done before it may begin`;
     return refuse("job/deadline", text, "give a later --deadline or an earlier --begin");
   }
+  const refusal = change.work === undefined ? undefined : tooLarge(tx.state, change.work.lane);
+  if (refusal) return refusal;
   const { priority } = change;
   if (priority === undefined || priority <= job.priority) return undefined;
   for (const { key } of job.terms.accounts) {
@@ -57,15 +66,18 @@ function refusalOf(tx: Transition, job: Job, change: JobChange): Reply | undefin
 }
 
 function exchangeTerms(tx: Transition, job: Job, change: JobChange): void {
-  const { priority, timeLimitMs, retries } = change;
+  const { priority, timeLimitMs, retries, work } = change;
   const row: TermsRow = {
     ...rowOfTerms(job.terms),
     ...(priority === undefined ? {} : { priority }),
     ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
     ...(retries === undefined ? {} : { retries }),
+    ...(work === undefined ? {} : { estimateKey: work.estimateKey }),
   };
+  const { lane, isNew } = laneFor(tx.state, work?.lane ?? job.lane.spec);
+  if (isNew) tx.changes.lanes.add(lane);
   const before = job.terms;
-  job.terms = termsFor(tx.state, job.lane, row);
+  job.terms = termsFor(tx.state, lane, row);
   job.terms.jobs += 1;
   leaveTerms(tx.state, before);
 }
@@ -92,6 +104,7 @@ function textOf(change: JobChange): string {
   if (change.timeLimitMs !== undefined)
     parts.push(`time limit ${change.timeLimitMs === null ? "none" : `${change.timeLimitMs / 1000} s`}`);
   if (change.notBeforeMs !== undefined) parts.push(`begin ${time(change.notBeforeMs)}`);
+  if (change.work !== undefined) parts.push(`params for ${change.work.lane.title}`);
   if (change.deadlineMs !== undefined) parts.push(`deadline ${time(change.deadlineMs)}`);
   return `now ${parts.join(", ")}`;
 }

@@ -1,3 +1,4 @@
+import { isUsable } from "./capacity.ts";
 import { leaveMs, longestRunMs, readyMs, runMs, startMs, stopMs, wakeMs } from "./estimate.ts";
 import { isLeaving } from "./fits.ts";
 import type { Job } from "./job-model.ts";
@@ -25,7 +26,7 @@ export interface Claims {
 export function createClaims(state: State, nowMs: number): Claims {
   const due = new Map<Gpu, number>();
   let usable = 0;
-  for (const gpu of state.gpus.values()) if (gpu.healthy) usable += 1;
+  for (const gpu of state.gpus.values()) if (isUsable(gpu)) usable += 1;
   return {
     promise(lane, chosen) {
       const expected = chosen.map((offer) => expectedFreeMs(state, lane, offer, nowMs));

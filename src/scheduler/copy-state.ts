@@ -7,6 +7,8 @@ export interface Newcomer {
   readonly estimateKey: string | null;
 }
 
+/** A copy knows no more than so many of the times at which something is to be looked at: the earliest. */
+export const MOST_DEADLINES = 1_000;
 /** Of more jobs that wait for one job, or for one array, only so many are known to a copy. */
 const MOST_HELD_BY_ONE = 1_000;
 
@@ -19,7 +21,7 @@ const MOST_HELD_BY_ONE = 1_000;
 export function copyState(state: State, newcomer: Newcomer | null = null): State {
   const clone = createCloner();
   clone.keep(state.policy, state.policy);
-  clone.keep(state.deadlines, state.deadlines.copy());
+  clone.keep(state.deadlines, state.deadlines.copy(MOST_DEADLINES));
   for (const { queue } of state.lanes.values()) clone.keep(queue, queue.copy(clone.of));
   const jobOf = (job: Job): Job => {
     const array = job.extras?.array;

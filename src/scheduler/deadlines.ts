@@ -15,8 +15,9 @@ export interface DeadlineHeap {
   nextAtMs(): number | undefined;
   /** Takes the earliest entry that is due at `nowMs`, or undefined. */
   takeDue(nowMs: number): Deadline | undefined;
-  /** Another heap of the same entries. */
-  copy(): DeadlineHeap;
+  size(): number;
+  /** Another heap of the same entries, or of the earliest `most`. */
+  copy(most: number): DeadlineHeap;
 }
 
 /** An empty heap. */
@@ -30,6 +31,16 @@ function deadlinesIn(heap: Heap<Deadline>): DeadlineHeap {
     add: (deadline) => heap.add(deadline),
     nextAtMs,
     takeDue: (nowMs) => ((nextAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs ? heap.take() : undefined),
-    copy: () => deadlinesIn(heap.copy()),
+    size: () => heap.size(),
+    copy(most) {
+      const whole = heap.copy();
+      if (whole.size() <= most) return deadlinesIn(whole);
+      const cut = createDeadlineHeap();
+      for (let count = 0; count < most; count += 1) {
+        const next = whole.take();
+        if (next) cut.add(next);
+      }
+      return cut;
+    },
   };
 }

@@ -6,7 +6,15 @@ import { isHome } from "./home.ts";
 import { isKeptBack, isWanted, keptUntilMs } from "./idle.ts";
 import { missedDeadline } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
-import { endJob, enqueue, extrasOf, lookAgainBy, releaseHold, unqueue } from "./job-transitions.ts";
+import {
+  endJob,
+  enqueue,
+  extrasOf,
+  lookAgainBy,
+  releaseHold,
+  settleOwed,
+  unqueue,
+} from "./job-transitions.ts";
 import type { Worker } from "./model.ts";
 import { applyReservationDue } from "./reservations.ts";
 import { applyScheduleDue } from "./schedules.ts";
@@ -14,12 +22,21 @@ import { isWakeable } from "./sleep.ts";
 import type { Transition } from "./transition.ts";
 import { retire, stop } from "./worker-transitions.ts";
 
-/** Does what has come due by now. A deadline that no longer means anything is dropped. */
-export function applyDue(tx: Transition): void {
-  for (let due = tx.state.deadlines.takeDue(tx.nowMs); due; due = tx.state.deadlines.takeDue(tx.nowMs)) {
+/**
+ * Does what has come due by now, as far as this slice of the step goes. A deadline that no longer means anything is dropped.
+ * @returns whether nothing is left
+ */
+export function applyDue(tx: Transition): boolean {
+  settleOwed(tx);
+  while (tx.left > 0) {
+    const due = tx.state.deadlines.takeDue(tx.nowMs);
+    if (due === undefined) break;
+    tx.left -= 1;
     applyDeadline(tx, due);
   }
-  if (tx.nowMs >= tx.state.nextLimitMs) applyLimits(tx);
+  if (tx.left <= 0 && (tx.state.deadlines.nextAtMs() ?? Number.POSITIVE_INFINITY) <= tx.nowMs) return false;
+  if (tx.owed.length === 0 && tx.nowMs >= tx.state.nextLimitMs) applyLimits(tx);
+  return tx.owed.length === 0;
 }
 
 /** When the loop has to wake up though nothing happens; undefined = never. */

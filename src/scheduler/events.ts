@@ -134,8 +134,11 @@ export type Request =
         readonly timeLimitMs?: number | null | undefined;
         readonly notBeforeMs?: number | null | undefined;
         readonly deadlineMs?: number | null | undefined;
+        readonly work?: NewWork | undefined;
       };
     }
+  /** Jobs that are over, and all that is on record of them, are to be gone. */
+  | { readonly type: "forget-jobs"; readonly jobIds: readonly number[] }
   | {
       readonly type: "start-worker";
       readonly lane: LaneSpec;
@@ -161,6 +164,12 @@ export type Request =
   | { readonly type: "shut-down"; readonly mode: "leave" | "drain" | "kill" }
   | ScheduleRequest
   | ReservationRequest;
+
+/** What a waiting job is to do instead: other params, which may belong to another lane. */
+export interface NewWork extends Pick<Payload, "params" | "summary"> {
+  readonly lane: LaneSpec;
+  readonly estimateKey: string | null;
+}
 
 /** What the world reports. Old news (of a worker or attempt that is gone) is ignored. */
 export type Report =
@@ -195,13 +204,14 @@ export type Report =
     }
   /**
    * It has given its VRAM back. The fence tells this sleep from earlier ones. `residueBytes`: most that it still holds on
-   * one of its GPUs; null = the driver does not tell.
+   * one of its GPUs; null = the driver does not tell. `ramBytes`: what it takes of the host's memory for that; null = unknown.
    */
   | {
       readonly type: "worker-asleep";
       readonly workerId: number;
       readonly fence: number;
       readonly residueBytes: number | null;
+      readonly ramBytes?: number | null;
     }
   | { readonly type: "worker-woken"; readonly workerId: number; readonly fence: number }
   /**

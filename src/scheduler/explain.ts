@@ -1,7 +1,7 @@
 import { unreachable } from "../std/assert.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { formatDurationMs } from "../std/duration.ts";
-import { suits } from "./capacity.ts";
+import { isUsable, suits } from "./capacity.ts";
 import type { HoldPhase, Job } from "./job-model.ts";
 import type { Lane, State, Verdict, Worker } from "./model.ts";
 import { preparationText } from "./preparation.ts";
@@ -131,7 +131,7 @@ function pinnedText({ name }: Worker): string {
 
 function unavailableText(state: State, lane: Lane): string {
   let healthy = 0;
-  for (const gpu of state.gpus.values()) if (gpu.healthy && suits(lane.spec, gpu)) healthy += 1;
+  for (const gpu of state.gpus.values()) if (isUsable(gpu) && suits(lane.spec, gpu)) healthy += 1;
   const { gpuCount } = lane.spec;
   const needs = `it needs ${gpuCount === 1 ? "a healthy GPU" : `${gpuCount} healthy GPUs`}`;
   return `${needs}, and there ${healthy === 1 ? "is 1" : `are ${healthy}`}; "orch gpus" says what is wrong`;

@@ -1,5 +1,5 @@
 import { remainingMs } from "./claims.ts";
-import { copyState } from "./copy-state.ts";
+import { copyState, MOST_DEADLINES } from "./copy-state.ts";
 import { type Decision, decisionsOf } from "./decisions.ts";
 import { laneRunMs, sleepMs, startMs, stopMs, wakeMs } from "./estimate.ts";
 import type { NewJob, Reply } from "./events.ts";
@@ -40,6 +40,8 @@ interface ExpectedStart {
 const MOST_LOOKS = 12_000;
 /** A step costs as much as this many looks, however little there is to look at. */
 const LOOKS_PER_STEP = 20;
+/** So does each decision: a step may start and end as many jobs as a worker has slots. */
+const LOOKS_PER_DECISION = 8;
 
 /** The next decisions, at most `limit` of them. The live state is left as it is. */
 export function forecastPlan(state: State, nowMs: number, limit: number): Forecast {
@@ -48,7 +50,7 @@ export function forecastPlan(state: State, nowMs: number, limit: number): Foreca
 
 /** When a live job that has not started is expected to. */
 export function forecastStart(state: State, nowMs: number, job: Job): StartForecast {
-  const forecast = play({ state, nowMs, isDone: (found) => startIn(found, job.id) !== undefined });
+  const forecast = play({ state, nowMs, isDone: hasStart(job.id) });
   const place = job.phase.state === "queued" ? job.lane.queue.ahead(job) + 1 : null;
   const start = expectedStart(forecast, job.id, () =>
     extrapolate(state, nowMs, forecast, { lane: job.lane, place }),
@@ -59,8 +61,7 @@ export function forecastStart(state: State, nowMs: number, job: Job): StartForec
 /** What would become of a job if it were submitted now. */
 export function forecastSubmit(state: State, nowMs: number, asked: NewJob): StartForecast {
   const id = state.nextJobId;
-  const isDone = (found: readonly Decision[]): boolean => startIn(found, id) !== undefined;
-  const forecast = play({ state, nowMs, isDone, asked });
+  const forecast = play({ state, nowMs, isDone: hasStart(id), asked });
   const lane = state.lanes.get(asked.lane.key);
   const isHeld = asked.hold || asked.after.length > 0 || asked.notBeforeMs !== null;
   const start = expectedStart(forecast, id, () => {
@@ -101,15 +102,18 @@ function play({ state: live, nowMs, isDone, asked }: Play): Forecast {
     onStep(taken, atMs) {
       const submitted = looks === 0 ? taken.changes.newJobs[0]?.job : undefined;
       if (submitted) reason = explainJob(state, submitted, atMs);
-      for (const decision of decisionsOf(state, taken, atMs, known)) decisions.push(decision);
-      looks += LOOKS_PER_STEP + (1 + state.waiting.size) * (1 + state.gpus.size);
+      const made = decisionsOf(state, taken, atMs, known);
+      for (const decision of made) decisions.push(decision);
+      looks +=
+        LOOKS_PER_DECISION * made.length + LOOKS_PER_STEP + (1 + state.waiting.size) * (1 + state.gpus.size);
     },
     isDone() {
       isCut = looks >= MOST_LOOKS || isDone(decisions);
       return isCut;
     },
   });
-  return { decisions, untilMs, isComplete: !isCut, reply, reason };
+  const isComplete = !isCut && live.deadlines.size() <= MOST_DEADLINES;
+  return { decisions, untilMs, isComplete, reply, reason };
 }
 
 /** What is known of each lane and job; what has taken longer than that already is expected to take as long again. */
@@ -133,6 +137,19 @@ function expectedDurations(state: State, nowMs: number): Durations {
 
 function stoppingSinceMs({ phase }: Worker, nowMs: number): number {
   return phase.state === "stopping" ? phase.sinceMs : nowMs;
+}
+
+/** Tells whether a job has started; what was looked at is not looked at again. */
+function hasStart(jobId: number): (found: readonly Decision[]) => boolean {
+  let looked = 0;
+  let isFound = false;
+  return (found) => {
+    for (; looked < found.length; looked += 1) {
+      const decision = found[looked];
+      if (decision?.kind === "start-job" && decision.jobId === jobId) isFound = true;
+    }
+    return isFound;
+  };
 }
 
 function startIn(found: readonly Decision[], jobId: number): Decision | undefined {

@@ -5,6 +5,7 @@ export interface Heap<T> {
   first(): T | undefined;
   /** Takes the first one, or undefined. */
   take(): T | undefined;
+  size(): number;
   /** Another heap of the same things. */
   copy(): Heap<T>;
 }
@@ -56,6 +57,7 @@ export function createHeap<T>(isBefore: (left: T, right: T) => boolean, items: T
       }
       return first;
     },
+    size: () => items.length,
     copy: () => createHeap(isBefore, [...items]),
   };
 }

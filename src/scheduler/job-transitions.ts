@@ -1,18 +1,15 @@
 import { assert } from "../std/assert.ts";
 import { changeUse, countJob, gpuShareOf } from "./accounts.ts";
 import { enterArray, takeNext } from "./arrays.ts";
-import { withArrival } from "./arrivals.ts";
-import { urgentAtMs } from "./estimate.ts";
 import { forgetEta, learnEta } from "./eta.ts";
-import type { Dependency, NewJob } from "./events.ts";
+import { logFreed } from "./hold-text.ts";
 import { isOverdue } from "./idle.ts";
-import { createJob, QUEUED } from "./job.ts";
+import { QUEUED } from "./job.ts";
 import { cancelledEnd, type End, isMet, unmet } from "./job-ends.ts";
-import type { Condition, Extras, HoldPhase, Job, JobArray } from "./job-model.ts";
+import type { Extras, HoldPhase, Job } from "./job-model.ts";
 import type { Lane, State, Worker } from "./model.ts";
-import { laneFor } from "./state.ts";
-import { leaveTerms, termsFor } from "./terms.ts";
-import { type AttemptOutcome, log, type Transition } from "./transition.ts";
+import { leaveTerms } from "./terms.ts";
+import { type AttemptOutcome, log, type Owed, type Transition } from "./transition.ts";
 
 export const nothingHeld: HoldPhase = {
   state: "held",
@@ -21,54 +18,6 @@ export const nothingHeld: HoldPhase = {
   untilMs: null,
   byArray: false,
 };
-
-/** What a new job belongs to. `arrayId` is set for jobs of any array, `array` for one with a limit. */
-export interface Origin {
-  readonly array: JobArray | null;
-  readonly arrayId: number | null;
-  readonly scheduleId: number | null;
-}
-
-/** Takes a new job in: queued, or held until nothing is left that holds it. */
-export function addJob(tx: Transition, asked: NewJob, { array, arrayId, scheduleId }: Origin): Job {
-  const { lane, isNew } = laneFor(tx.state, asked.lane);
-  if (isNew) tx.changes.lanes.add(lane);
-  const { deadlineMs } = asked;
-  const job = createJob({
-    id: tx.state.nextJobId++,
-    terms: termsFor(tx.state, lane, asked),
-    submittedAtMs: tx.nowMs,
-    attempts: 0,
-    extras: deadlineMs === null && array === null ? null : { ...noExtras, deadlineMs, array },
-  });
-  tx.state.jobs.set(job.id, job);
-  tx.state.firstArrivalMs = Math.min(tx.state.firstArrivalMs, tx.nowMs);
-  lane.arrivals = withArrival(lane.arrivals, tx.nowMs, tx.state.firstArrivalMs);
-  countJob(job, 1, 0);
-  tx.changes.newJobs.push({
-    job,
-    payload: asked.payload,
-    after: asked.after.map((entry) => entry.jobId),
-    arrayId,
-    scheduleId,
-  });
-  if (deadlineMs !== null) watchDeadline(tx, job, deadlineMs);
-  const after = liveConditions(tx, asked.after);
-  const untilMs = asked.notBeforeMs !== null && asked.notBeforeMs > tx.nowMs ? asked.notBeforeMs : null;
-  if (asked.hold || after.size > 0 || untilMs !== null) {
-    holdJob(tx, job, { state: "held", byPerson: asked.hold, after, untilMs, byArray: false });
-  } else {
-    enqueue(tx, job);
-  }
-  log(tx, "job-submitted", `job ${job.id} submitted to ${lane.spec.title}${labelsOf(asked)}`, { job });
-  return job;
-}
-
-/** " (run=7, team=vision)", or nothing without labels. */
-function labelsOf({ payload }: NewJob): string {
-  const pairs = Object.entries(payload.labels ?? {}).map(([name, value]) => `${name}=${value}`);
-  return pairs.length === 0 ? "" : ` (${pairs.join(", ")})`;
-}
 
 export const noExtras: Extras = {
   deadlineMs: null,
@@ -83,31 +32,6 @@ export const noExtras: Extras = {
 export function extrasOf(job: Job): Extras {
   job.extras ??= { ...noExtras };
   return job.extras;
-}
-
-function watchDeadline(tx: Transition, job: Job, deadlineMs: number): void {
-  tx.state.deadlines.add({ atMs: urgentAtMs(tx.state, job, deadlineMs), kind: "deadline", id: job.id });
-  tx.state.deadlines.add({ atMs: deadlineMs, kind: "deadline", id: job.id });
-}
-
-function liveConditions(tx: Transition, after: readonly Dependency[]): Map<number, Condition> {
-  const live = new Map<number, Condition>();
-  for (const entry of after)
-    if (outcomeNow(tx, entry) === "live")
-      live.set(entry.jobId, stricter(live.get(entry.jobId), entry.condition));
-  return live;
-}
-
-function stricter(known: Condition | undefined, condition: Condition): Condition {
-  return known === undefined || known === "any" ? condition : known;
-}
-
-/** How a dependency stands: it may have ended in this very step, after the caller looked. */
-export function outcomeNow(tx: Transition, dependency: Dependency): Dependency["outcome"] {
-  if (dependency.outcome !== "live" || tx.state.jobs.has(dependency.jobId)) return dependency.outcome;
-  const end = tx.changes.ended.find((entry) => entry.job.id === dependency.jobId);
-  assert(end, `job ${dependency.jobId} is neither live nor just ended`);
-  return end.state;
 }
 
 /** Puts a job that nothing holds any more into its lane, unless its array has enough of them there. */
@@ -165,24 +89,16 @@ function leaveArray(tx: Transition, job: Job): void {
 /** Queues a held job once nothing is left that holds it. */
 export function releaseHold(tx: Transition, job: Job, left: Partial<Omit<HoldPhase, "state">>): void {
   assert(job.phase.state === "held", `job ${job.id} is not held`);
-  const phase: HoldPhase = { ...job.phase, ...left };
+  const phaseBefore = job.phase;
+  const phase: HoldPhase = { ...phaseBefore, ...left };
   const isFree = !phase.byPerson && phase.after.size === 0 && phase.untilMs === null && !phase.byArray;
   if (isFree) {
-    const why = whyFree(job, job.phase);
     enqueue(tx, job);
-    if (job.phase === QUEUED) log(tx, "job-queued", `job ${job.id} is queued: ${why}`, { job });
+    logFreed(tx, job, phaseBefore);
   } else {
     job.phase = phase;
     tx.changes.jobs.add(job);
   }
-}
-
-/** What has kept a job until now, in words. */
-function whyFree(job: Job, { byPerson, after, untilMs, byArray }: HoldPhase): string {
-  if (after.size > 0) return "what it waited for has ended";
-  if (untilMs !== null) return job.attempts > 0 ? "it may be tried again" : "it may begin";
-  if (byArray) return "there is room for it in its array";
-  return byPerson ? "nobody holds it any more" : "nothing holds it any more";
 }
 
 /** Records a new attempt of a job that leaves its queue for `worker`. */
@@ -235,23 +151,59 @@ export function endAttempt(tx: Transition, job: Job, outcome: AttemptOutcome, ex
   if (outcome === "not-started") job.attempts -= 1;
 }
 
-/** Writes a job's end, and lets go or cancels the jobs that waited for it. */
+/** Writes a job's end, and lets go or cancels the jobs that waited for it: at once, as far as this slice of the step goes. */
 export function endJob(tx: Transition, job: Job, end: End): void {
-  const work: { job: Job; end: End }[] = [{ job, end }];
-  for (let next = work.pop(); next; next = work.pop()) {
-    finish(tx, next.job, next.end);
-    for (const dependent of takeDependents(tx, next.job)) {
-      if (dependent.phase.state !== "held") continue;
-      const condition = dependent.phase.after.get(next.job.id) ?? "any";
-      if (isMet(condition, next.end.state)) {
-        const after = new Map(dependent.phase.after);
-        after.delete(next.job.id);
-        releaseHold(tx, dependent, { after });
-      } else {
-        work.push({ job: dependent, end: { ...cancelledEnd, reason: unmet(next.job, condition, next.end) } });
-      }
+  finish(tx, job, end);
+  oweDependents(tx, job, end);
+  settleOwed(tx);
+}
+
+/** Goes on with what ends still have to bring about, as far as this slice of the step goes. */
+export function settleOwed(tx: Transition): void {
+  while (tx.left > 0) {
+    const owed = tx.owed.at(-1);
+    if (owed === undefined) return;
+    if (owed.dependents !== null) settleDependents(tx, owed, owed.dependents);
+    else {
+      tx.owed.pop();
+      tx.left -= 1;
+      if (!isWaiting(tx, owed.job)) continue;
+      finish(tx, owed.job, owed.end);
+      oweDependents(tx, owed.job, owed.end);
     }
   }
+}
+
+function oweDependents(tx: Transition, job: Job, end: End): void {
+  const dependents = takeDependents(tx, job);
+  if (dependents.length > 0) tx.owed.push({ job, end, dependents, next: 0, ends: [] });
+}
+
+/** Looks at jobs that waited for one which has ended. */
+function settleDependents(tx: Transition, owed: Owed, dependents: readonly Job[]): void {
+  const { job, end, ends } = owed;
+  for (; owed.next < dependents.length && tx.left > 0; owed.next += 1) {
+    tx.left -= 1;
+    const dependent = dependents[owed.next];
+    if (dependent?.phase.state !== "held" || !isWaiting(tx, dependent)) continue;
+    const condition = dependent.phase.after.get(job.id) ?? "any";
+    if (isMet(condition, end.state)) {
+      const after = new Map(dependent.phase.after);
+      after.delete(job.id);
+      releaseHold(tx, dependent, { after });
+    } else {
+      const reason = unmet(job, condition, end);
+      ends.push({ job: dependent, end: { ...cancelledEnd, reason }, dependents: null, next: 0, ends: [] });
+    }
+  }
+  if (owed.next < dependents.length) return;
+  tx.owed.pop();
+  tx.owed.push(...ends);
+}
+
+/** It has not ended by other means since it was said what becomes of it. */
+function isWaiting(tx: Transition, job: Job): boolean {
+  return tx.state.jobs.get(job.id) === job && job.phase.state === "held";
 }
 
 function finish(tx: Transition, job: Job, end: End): void {

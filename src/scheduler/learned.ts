@@ -24,6 +24,8 @@ export interface Learned {
   readonly wakeMs: number | null;
   /** Most that one of its workers still held on one GPU while it slept last. */
   readonly residueBytes: number | null;
+  /** What one of its workers took of the host's memory when it slept last. Rows of older versions have none. */
+  readonly sleepRamBytes?: number | null;
   /** Sleeps that failed since one succeeded, and until when none is tried again; null = it may be tried. */
   readonly sleepFailures: number;
   readonly noSleepUntilMs: number | null;

@@ -9,9 +9,6 @@ export const maxMissedRuns = 100;
 /** A fire that is seen this little late is on time: a daemon that is replaced by a newer one takes seconds. */
 export const onTimeMs = 60_000;
 
-/** A planned time further ahead than this of a clock that was set back was planned by a clock that was wrong. */
-const believableMs = 86_400_000;
-
 /** What to do about a schedule now. */
 export interface DueRuns {
   /** The fires to submit a job for now, oldest first. */
@@ -27,7 +24,7 @@ export interface DueRuns {
  * minute late, and runs under each policy; the others were missed: `skip` drops them, `once` makes up for all of them
  * with the newest, `all` with one run each, of the newest 100.
  * @param doneMs the last fire that was dealt with, or the moment the schedule was made or its line changed. No fire
- * at or before it is ever handed out again, also if the clock was set back since.
+ * at or before it is handed out again, unless the clock was set back since by more than a fire: see `isAhead`.
  */
 export function decideDueRuns(
   recurrence: Recurrence,
@@ -35,7 +32,7 @@ export function decideDueRuns(
   doneMs: number,
   nowMs: number,
 ): DueRuns {
-  const sinceMs = doneMs > nowMs + believableMs ? nowMs : doneMs;
+  const sinceMs = isAhead(recurrence, doneMs, nowMs) ? nowMs : doneMs;
   const { newestMs, isCut } = missedFires(recurrence, sinceMs, nowMs, maxMissedRuns);
   const fireAtMs = chooseRuns(policy, newestMs, nowMs);
   return {
@@ -43,6 +40,17 @@ export function decideDueRuns(
     nextAtMs: nextFireMs(recurrence, Math.max(sinceMs, nowMs)),
     note: describe(policy, newestMs, isCut, nowMs),
   };
+}
+
+/**
+ * Whether `doneMs` is of a clock that was set back since, by so much that the schedule would stand still: one fire that
+ * would come a second time is left out (the nightly run, an hour after it), and from the second on all go by the new time.
+ */
+export function isAhead(recurrence: Recurrence, doneMs: number, nowMs: number): boolean {
+  if (doneMs <= nowMs) return false;
+  const firstMs = nextFireMs(recurrence, nowMs);
+  const secondMs = firstMs === null ? null : nextFireMs(recurrence, firstMs);
+  return secondMs !== null && secondMs <= doneMs;
 }
 
 function isOnTime(fireMs: number | undefined, nowMs: number): boolean {

@@ -180,7 +180,7 @@ export interface Gpu {
   totalBytes: number;
   /** Memory held by programs that are not ours, as the driver last said. */
   foreignBytes: number;
-  /** Whether it may be used: the driver says so, and it is not in quarantine. */
+  /** What the driver says of it; work is given to it only if it is not in quarantine, too (`isUsable`). */
   healthy: boolean;
   /** Set until a person clears it. */
   quarantine: Quarantine | null;

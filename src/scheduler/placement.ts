@@ -1,4 +1,4 @@
-import { leasedBytes, neededBytes, suits, usableBytes, vramOf } from "./capacity.ts";
+import { isUsable, leasedBytes, neededBytes, suits, usableBytes, vramOf } from "./capacity.ts";
 import { fits, isLeaving, type Left, leftOf } from "./fits.ts";
 import { isSleeper } from "./lane-workers.ts";
 import type { MayEvict } from "./lanes.ts";
@@ -43,7 +43,7 @@ export function offersFor(wish: Wish): Offer[] {
   const offers: Offer[] = [];
   const asked = lane.summons?.gpu ?? null;
   for (const gpu of state.gpus.values()) {
-    if (!gpu.healthy || !wish.mayUse(gpu)) continue;
+    if (!isUsable(gpu) || !wish.mayUse(gpu)) continue;
     if (!suits(lane.spec, gpu)) continue;
     if (wish.waking && !isOn(wish.waking, gpu)) continue;
     if (neededBytes(state.policy, lane, gpu) > usableBytes(state.policy, gpu)) continue;
@@ -71,7 +71,7 @@ function isOutgrown({ gpus, policy }: State, lane: Lane, gpu: Gpu): boolean {
   const asked = gpus.get(lane.summons?.gpu ?? "");
   const rooms = new Map<Gpu["vendor"], number[]>();
   for (const any of gpus.values()) {
-    if (!any.healthy || !suits(lane.spec, any) || (asked && asked.vendor !== any.vendor)) continue;
+    if (!isUsable(any) || !suits(lane.spec, any) || (asked && asked.vendor !== any.vendor)) continue;
     rooms.set(any.vendor, [...(rooms.get(any.vendor) ?? []), roomOf(any)]);
   }
   let most = 0;

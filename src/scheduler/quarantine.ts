@@ -15,7 +15,6 @@ const MEMORY_FAILURES = 2;
 export function quarantine(tx: Transition, gpu: Gpu, code: QuarantineCode, text: string): void {
   if (gpu.quarantine !== null) return;
   gpu.quarantine = { code, text, sinceMs: tx.nowMs };
-  gpu.healthy = false;
   tx.needsPlan = true;
   tx.changes.gpus.add(gpu);
   log(
@@ -47,7 +46,6 @@ export function clearGpu(tx: Transition, { gpu: uuid }: Extract<Request, { type:
     return refuse("gpu/state", `GPU ${gpu.index} is not in quarantine`, "orch gpus");
   gpu.quarantine = null;
   gpu.memoryFailures = 0;
-  gpu.healthy = true;
   tx.needsPlan = true;
   tx.changes.gpus.add(gpu);
   log(tx, "gpu-cleared", `GPU ${gpu.index} is in use again`, { gpu });

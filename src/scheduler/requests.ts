@@ -37,6 +37,8 @@ export function applyRequest(tx: Transition, request: Request): Reply {
       return withJob(tx.state, request.jobId, (job) => release(tx, job));
     case "change-job":
       return withJob(tx.state, request.jobId, (job) => changeJob(tx, job, request.change));
+    case "forget-jobs":
+      return forgetJobs(tx, request);
     case "start-worker":
       return summon(tx, request);
     case "preload":
@@ -86,6 +88,14 @@ function cancel(tx: Transition, job: Job): Reply {
     endEarly(tx, job, "cancelled");
   }
   return { ok: true, ids: [job.id] };
+}
+
+/** What is not over is never forgotten, nor is the newest job: the next one's id follows from it. */
+function forgetJobs(tx: Transition, { jobIds }: RequestOf<"forget-jobs">): Reply {
+  const ids = jobIds.filter((id) => !tx.state.jobs.has(id) && id < tx.state.nextJobId - 1);
+  tx.changes.forgotten.push(...ids);
+  if (ids.length > 0) log(tx, "jobs-forgotten", `the record of ${ids.length} finished jobs is removed`);
+  return { ok: true, ids };
 }
 
 function hold(tx: Transition, job: Job): Reply {

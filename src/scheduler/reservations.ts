@@ -1,4 +1,5 @@
 import { unreachable } from "../std/assert.ts";
+import { isUsable } from "./capacity.ts";
 import { endEarly } from "./end-early.ts";
 import type { Reply } from "./events.ts";
 import type { Gpu, State, Worker } from "./model.ts";
@@ -83,7 +84,7 @@ function chooseGpus(
 
 function compareGpus(left: Gpu, right: Gpu): number {
   return (
-    Number(right.healthy) - Number(left.healthy) ||
+    Number(isUsable(right)) - Number(isUsable(left)) ||
     left.leases.size - right.leases.size ||
     left.index - right.index
   );

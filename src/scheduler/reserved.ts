@@ -1,3 +1,4 @@
+import { isUsable } from "./capacity.ts";
 import { leaveMs, longestRunMs, readyMs, runMs } from "./estimate.ts";
 import type { Account, Job } from "./job-model.ts";
 import type { Rights } from "./lane-queue.ts";
@@ -106,7 +107,7 @@ export function isOpenTo(state: State, lane: Lane, job: Job | undefined, gpu: Gp
 /** The reservation for which a new worker of the lane cannot be put anywhere for this job; null = there is none. */
 export function reservationInTheWay(state: State, lane: Lane, job: Job, nowMs: number): Reservation | null {
   if (state.reservations.size === 0) return null;
-  const healthy = [...state.gpus.values()].filter((gpu) => gpu.healthy);
+  const healthy = [...state.gpus.values()].filter(isUsable);
   const closed = healthy.filter((gpu) => !isOpenTo(state, lane, job, gpu, nowMs));
   if (closed.length === 0 || healthy.length - closed.length >= lane.spec.gpuCount) return null;
   return reservationAgainst(state, closed, job.terms.accounts, nowMs, reservedLengthMs(state, lane, job));

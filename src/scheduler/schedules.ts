@@ -1,7 +1,7 @@
 import { unreachable } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import type { Dependency, Reply } from "./events.ts";
-import { decideDueRuns } from "./missed-runs.ts";
+import { decideDueRuns, isAhead } from "./missed-runs.ts";
 import type { State } from "./model.ts";
 import { nextFireMs, parseRecurrence, type Recurrence } from "./recurrence.ts";
 import { refuse } from "./refusals.ts";
@@ -13,9 +13,6 @@ type RequestOf<T extends ScheduleRequest["type"]> = Extract<ScheduleRequest, { t
 
 /** A fire that the daemon did not carry out within this is handed out once more. */
 const FIRE_AGAIN_MS = 60_000;
-
-/** A clock that was this far ahead of the present was wrong. */
-const BELIEVABLE_MS = 86_400_000;
 
 /** Applies what was asked about a schedule. */
 export function applyScheduleRequest(tx: Transition, request: ScheduleRequest): Reply {
@@ -86,7 +83,7 @@ function removeSchedule(tx: Transition, schedule: Schedule): Reply {
 export function applyScheduleDue(tx: Transition, id: number): void {
   const schedule = tx.state.schedules.get(id);
   if (schedule === undefined || schedule.nextAtMs === null || tx.state.stopping) return;
-  if (schedule.doneMs > tx.nowMs + BELIEVABLE_MS) {
+  if (isWrong(tx, schedule)) {
     schedule.doneMs = tx.nowMs;
     planNext(tx, schedule);
   } else if (schedule.nextAtMs <= tx.nowMs && schedule.firingUntilMs <= tx.nowMs) {
@@ -94,6 +91,13 @@ export function applyScheduleDue(tx: Transition, id: number): void {
     tx.state.deadlines.add({ atMs: schedule.firingUntilMs, kind: "schedule", id: String(id) });
     tx.fires.push({ scheduleId: id, plannedMs: schedule.nextAtMs });
   }
+}
+
+/** Whether its next fire was planned by a clock that was set back since. */
+function isWrong(tx: Transition, schedule: Schedule): boolean {
+  if (schedule.doneMs <= tx.nowMs) return false;
+  const recurrence = readRecurrence(tx, schedule);
+  return recurrence !== null && isAhead(recurrence, schedule.doneMs, tx.nowMs);
 }
 
 /** Makes sure that a restored schedule is looked at when it is due, and once at the first step. */

@@ -1,4 +1,5 @@
 import { formatBytes } from "../std/bytes.ts";
+import { isUsable } from "./capacity.ts";
 import type { SeenGpu, SeenWorker } from "./events.ts";
 import type { Gpu } from "./model.ts";
 import { drainResidents, quarantine } from "./quarantine.ts";
@@ -24,12 +25,11 @@ export function seeGpus(tx: Transition, seen: readonly SeenGpu[]): void {
     const known = tx.state.gpus.get(shown.uuid);
     const gpu: Gpu = known ?? { ...shown, ...newGpu, leases: new Set() };
     if (fault !== null) quarantine(tx, gpu, fault.code, fault.text);
-    const reading = { ...shown, healthy: shown.healthy && gpu.quarantine === null };
-    if (known && known.healthy !== reading.healthy) reportHealth(tx, known, reading.healthy);
-    if (known && !reading.healthy) drainResidents(tx, known);
-    if (known === undefined || isOther(known, reading)) tx.changes.gpus.add(gpu);
-    Object.assign(gpu, reading);
-    tx.state.gpus.set(reading.uuid, gpu);
+    if (known && known.healthy !== shown.healthy) reportHealth(tx, known, shown.healthy);
+    if (known === undefined || isOther(known, shown)) tx.changes.gpus.add(gpu);
+    Object.assign(gpu, shown);
+    if (!isUsable(gpu)) drainResidents(tx, gpu);
+    tx.state.gpus.set(shown.uuid, gpu);
   }
   for (const gpu of tx.state.gpus.values()) {
     if (present.has(gpu.uuid)) continue;

@@ -1,5 +1,5 @@
 import { formatBytes } from "../std/bytes.ts";
-import { suits, vramOf } from "./capacity.ts";
+import { isUsable, suits, vramOf } from "./capacity.ts";
 import type { RunOutcome } from "./events.ts";
 import { type End, endingOf } from "./job-ends.ts";
 import type { Job } from "./job-model.ts";
@@ -115,7 +115,8 @@ export function raiseFloor(tx: Transition, worker: Worker): string | null {
 
 function largestLeaseBytes({ gpus, policy }: State, { spec }: Lane): number {
   let most = 0;
-  for (const gpu of gpus.values()) if (gpu.healthy && suits(spec, gpu)) most = Math.max(most, gpu.totalBytes);
+  for (const gpu of gpus.values())
+    if (isUsable(gpu) && suits(spec, gpu)) most = Math.max(most, gpu.totalBytes);
   return most - policy.vramReserveBytes;
 }
 

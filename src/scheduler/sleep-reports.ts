@@ -1,18 +1,27 @@
 import { formatBytes } from "../std/bytes.ts";
 import type { Report } from "./events.ts";
 import type { Lane, Worker } from "./model.ts";
+import { isRamOverdrawn } from "./sleep.ts";
 import { noteSleepFailure, settleAsleep } from "./sleep-transitions.ts";
 import { log, type Transition } from "./transition.ts";
 import { stop } from "./worker-transitions.ts";
 
 type ReportOf<T extends Report["type"]> = Extract<Report, { type: T }>;
 
-/** A worker has fallen asleep. One that holds as much as before has not: it is stopped. */
+/**
+ * A worker has fallen asleep. One that holds as much as before has not: it is stopped, and so is one that takes more of the
+ * host's memory than there is.
+ */
 export function asleep(tx: Transition, worker: Worker, report: ReportOf<"worker-asleep">): void {
   if (worker.phase.state !== "falling-asleep" || worker.fence !== report.fence) return;
-  const { residueBytes } = report;
+  const { residueBytes, ramBytes = null } = report;
+  const bookedBytes = worker.phase.ramBytes;
   const isVain = residueBytes !== null && worker.leases.some(({ vramBytes }) => vramBytes <= residueBytes);
-  if (!isVain) return settleAsleep(tx, worker, residueBytes);
+  if (!isVain) {
+    settleAsleep(tx, worker, { residueBytes, ramBytes });
+    if ((ramBytes ?? 0) > bookedBytes && isRamOverdrawn(tx.state)) stop(tx, worker, "ram-needed");
+    return;
+  }
   const message = `it still holds ${formatBytes(residueBytes)} in its sleep`;
   giveUp(tx, worker, { ...report, type: "worker-sleep-failed", cause: "program", message });
 }

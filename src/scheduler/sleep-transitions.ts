@@ -24,17 +24,24 @@ export function fallAsleep(tx: Transition, worker: Worker, reason: StopReason): 
 
 /**
  * The worker has given its VRAM back: what it still holds is all that is left of its leases.
- * @param residueBytes measured on each GPU; null = the driver does not tell, so what is expected is booked
+ * @param kept what was measured on each GPU, and of the host's memory; null = unknown, so what is expected is booked
  */
-export function settleAsleep(tx: Transition, worker: Worker, residueBytes: number | null): void {
+export function settleAsleep(
+  tx: Transition,
+  worker: Worker,
+  { residueBytes, ramBytes: takenBytes }: { residueBytes: number | null; ramBytes: number | null },
+): void {
   const { lane, phase } = worker;
   if (phase.state !== "falling-asleep") return;
-  const { idleSinceMs, ramBytes, level } = phase;
+  const { idleSinceMs, level } = phase;
+  // One that an earlier daemon sent to sleep may have slept before anybody measured.
   const isMeasured = worker.id > tx.state.adoptedUpTo;
+  const ramBytes = isMeasured ? (takenBytes ?? phase.ramBytes) : phase.ramBytes;
   lane.learned = {
     ...lane.learned,
     residueBytes: residueBytes ?? lane.learned.residueBytes,
     ...(isMeasured ? { sleepMs: smooth(lane.learned.sleepMs, tx.nowMs - phase.sinceMs) } : {}),
+    ...(isMeasured && takenBytes !== null ? { sleepRamBytes: takenBytes } : {}),
   };
   tx.changes.lanes.add(lane);
   worker.phase = { state: "asleep", sinceMs: tx.nowMs, idleSinceMs, ramBytes, level };

@@ -6,7 +6,7 @@ const FAILURES_UNTIL_OFF = 2;
 const AFTER_ONE_FAILURE_MS = 600_000;
 const AFTER_MORE_FAILURES_MS = 4 * 3_600_000;
 /** Until what was learned of the runtime is forgotten: a program that cannot sleep will not learn it. */
-const FOR_GOOD_MS = Number.MAX_SAFE_INTEGER;
+export const FOR_GOOD_MS = Number.MAX_SAFE_INTEGER;
 
 /** An idle worker is put to sleep after its keep-alive, and stopped after this many of them. */
 export const ASLEEP_KEEP_ALIVES = 4;
@@ -43,10 +43,18 @@ export function hostUse(state: State): HostShare {
   return { cpuCores, ramBytes };
 }
 
-/** What sleeping would take of the host's memory: declared, else what the worker held of its GPUs unless it drops it (level 2). Bytes. */
+/** What is booked is this much larger than what was measured: the next sleep may have more to keep. */
+const RAM_MARGIN = 1.1;
+
+/**
+ * What sleeping would take of the host's memory: what was measured last, else what is declared, else what the worker held of
+ * its GPUs unless it drops it (level 2). Bytes.
+ */
 export function sleepRamBytes({ lane, leases }: Worker): number {
   const { sleep } = lane.spec;
   if (sleep === null) return 0;
+  const measuredBytes = lane.learned.sleepRamBytes ?? null;
+  if (measuredBytes !== null) return Math.ceil(measuredBytes * RAM_MARGIN);
   if (sleep.ramBytes !== null) return sleep.ramBytes;
   if (sleep.level === 2) return 0;
   const { vramPeakBytes } = lane.learned;
@@ -78,6 +86,12 @@ export function mayFallAsleep(state: State, worker: Worker, nowMs: number): bool
 export function hasRam(state: State, worker: Worker): boolean {
   const { ramBytes } = state.policy;
   return ramBytes === 0 || hostUse(state).ramBytes + sleepRamBytes(worker) <= ramBytes;
+}
+
+/** Whether workers hold more of the host's memory than they may. */
+export function isRamOverdrawn(state: State): boolean {
+  const { ramBytes } = state.policy;
+  return ramBytes > 0 && hostUse(state).ramBytes > ramBytes;
 }
 
 /** Whether a worker that sleeps can still be woken: its lane is declared as it was then. */

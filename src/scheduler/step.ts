@@ -1,3 +1,4 @@
+import { assert } from "../std/assert.ts";
 import { applyDue, wakeAtMs } from "./due.ts";
 import type { Effect, Fire } from "./effects.ts";
 import type { Event, Reply, Request } from "./events.ts";
@@ -5,7 +6,7 @@ import type { State } from "./model.ts";
 import { plan } from "./plan.ts";
 import { applyReport } from "./reports.ts";
 import { applyRequest } from "./requests.ts";
-import { beginTransition, type Changes } from "./transition.ts";
+import { beginTransition, type Changes, noChanges } from "./transition.ts";
 
 /** What came of a step: rows to commit, effects to perform after that, one reply per event (null for reports). */
 export interface Step {
@@ -23,6 +24,7 @@ const requestTypes: ReadonlySet<string> = new Set<Request["type"]>([
   "hold",
   "release",
   "change-job",
+  "forget-jobs",
   "start-worker",
   "preload",
   "declare-home",
@@ -49,14 +51,34 @@ const requestTypes: ReadonlySet<string> = new Set<Request["type"]>([
  * @param events at least one; their times may not decrease.
  */
 export function step(state: State, events: readonly Event[]): Step {
-  const tx = beginTransition(state, events[0]?.atMs ?? 0);
+  const { value, done } = stepInSlices(state, events, Number.POSITIVE_INFINITY).next();
+  assert(done === true, "a step without a limit is one slice");
+  return value;
+}
+
+/**
+ * The same in slices, for one transaction over many turns: an end may let a hundred thousand jobs go. Yields what came of each
+ * slice, which is changes alone, and returns the last one, with the replies and all that is to be done. Nothing else may
+ * change the state in between.
+ * @param mostJobs that a slice changes besides those which the events are about
+ */
+export function* stepInSlices(
+  state: State,
+  events: readonly Event[],
+  mostJobs: number,
+): Generator<Step, Step, void> {
+  const tx = beginTransition(state, events[0]?.atMs ?? 0, mostJobs);
   const replies = events.map((event) => {
     tx.nowMs = Math.max(tx.nowMs, event.atMs);
     if (isRequest(event)) return applyRequest(tx, event);
     applyReport(tx, event);
     return null;
   });
-  applyDue(tx);
+  while (!applyDue(tx)) {
+    yield { changes: tx.changes, effects: [], fires: [], replies: [], wakeAtMs: undefined };
+    tx.changes = noChanges();
+    tx.left = mostJobs;
+  }
   plan(tx);
   return { changes: tx.changes, effects: tx.effects, fires: tx.fires, replies, wakeAtMs: wakeAtMs(tx) };
 }

@@ -1,8 +1,8 @@
 import { quotaOf } from "./accounts.ts";
+import { addJob, outcomeNow } from "./add-job.ts";
 import type { NewJob, Reply, Request } from "./events.ts";
 import { isMet } from "./job-ends.ts";
 import type { JobArray } from "./job-model.ts";
-import { addJob, outcomeNow } from "./job-transitions.ts";
 import { prepare } from "./preparation.ts";
 import { refuse, tooLarge } from "./refusals.ts";
 import type { Transition } from "./transition.ts";

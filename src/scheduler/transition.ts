@@ -1,6 +1,6 @@
 import type { Json } from "../std/json.ts";
 import type { Effect, Fire } from "./effects.ts";
-import type { Payload, RunOutcome } from "./events.ts";
+import type { NewWork, Payload, RunOutcome } from "./events.ts";
 import type { Account, Job, JobArray, RunGroup } from "./job-model.ts";
 import type { Gpu, Lane, Lease, State, Worker } from "./model.ts";
 import type { Reservation, Schedule } from "./timetable.ts";
@@ -46,6 +46,10 @@ export interface Changes {
   }[];
   readonly newArrays: JobArray[];
   readonly jobs: Set<Job>;
+  /** Jobs that are to do something else than they were submitted for. */
+  readonly reworked: { readonly job: Job; readonly work: NewWork }[];
+  /** Ids of finished jobs whose record goes. */
+  readonly forgotten: number[];
   readonly ended: JobEnd[];
   readonly attemptsStarted: {
     readonly jobId: number;
@@ -89,13 +93,29 @@ export interface Changes {
   readonly log: LogEntry[];
 }
 
+/** What an end still has to bring about: the end of a job that waited for it, or a look at all that did. */
+export interface Owed {
+  readonly job: Job;
+  readonly end: Omit<JobEnd, "job" | "atMs">;
+  /** Those that waited for the job, which has ended, from `next` on; null = it is the job itself that is to end. */
+  readonly dependents: readonly Job[] | null;
+  next: number;
+  /** Of these, the ones that end, too. */
+  readonly ends: Owed[];
+}
+
 /** A step in the making: the state it works on, and what has come of it so far. */
 export interface Transition {
   readonly state: State;
   nowMs: number;
   readonly effects: Effect[];
   readonly fires: Fire[];
-  readonly changes: Changes;
+  /** Of this slice of the step. */
+  changes: Changes;
+  /** So many more jobs may be changed in this slice, besides those that the events are about. */
+  left: number;
+  /** What was too much for the slices so far; the last one goes first. */
+  readonly owed: Owed[];
   /** Lanes that got a job in this step. */
   readonly touched: Set<Lane>;
   /** Something happened that may let a waiting lane go on; else the plan is as it was. */
@@ -103,7 +123,7 @@ export interface Transition {
 }
 
 /** A step at `nowMs` that has not changed anything yet. */
-export function beginTransition(state: State, nowMs: number): Transition {
+export function beginTransition(state: State, nowMs: number, left: number): Transition {
   return {
     state,
     nowMs,
@@ -111,30 +131,39 @@ export function beginTransition(state: State, nowMs: number): Transition {
     fires: [],
     touched: new Set(),
     needsPlan: false,
-    changes: {
-      newJobs: [],
-      newArrays: [],
-      jobs: new Set(),
-      ended: [],
-      attemptsStarted: [],
-      attemptsEnded: [],
-      workers: new Set(),
-      identities: [],
-      endpoints: [],
-      workersGone: [],
-      lanes: new Set(),
-      accounts: new Set(),
-      runGroups: new Set(),
-      gpus: new Set(),
-      leasesReleased: [],
-      leasesGranted: [],
-      leasesResized: [],
-      schedules: new Set(),
-      schedulesRemoved: [],
-      reservations: new Set(),
-      reservationsRemoved: [],
-      log: [],
-    },
+    left,
+    owed: [],
+    changes: noChanges(),
+  };
+}
+
+/** Nothing is changed yet. */
+export function noChanges(): Changes {
+  return {
+    newJobs: [],
+    newArrays: [],
+    jobs: new Set(),
+    reworked: [],
+    forgotten: [],
+    ended: [],
+    attemptsStarted: [],
+    attemptsEnded: [],
+    workers: new Set(),
+    identities: [],
+    endpoints: [],
+    workersGone: [],
+    lanes: new Set(),
+    accounts: new Set(),
+    runGroups: new Set(),
+    gpus: new Set(),
+    leasesReleased: [],
+    leasesGranted: [],
+    leasesResized: [],
+    schedules: new Set(),
+    schedulesRemoved: [],
+    reservations: new Set(),
+    reservationsRemoved: [],
+    log: [],
   };
 }
 

@@ -1,4 +1,4 @@
-import { suits } from "./capacity.ts";
+import { isUsable, suits } from "./capacity.ts";
 import type { Gpu, Lane, State, Verdict, VerdictCode, Worker } from "./model.ts";
 import type { Offer } from "./placement.ts";
 import type { Reservation } from "./timetable.ts";
@@ -23,7 +23,7 @@ export function reservedVerdict({ id, gpus, endAtMs }: Reservation): Verdict {
 /** Why not even a promise can be made: too few GPUs are healthy, free of strangers, and not promised already. */
 export function shortfall(state: State, lane: Lane, isPromised: (gpu: Gpu) => boolean): Verdict {
   const gpus = [...state.gpus.values()].filter((gpu) => suits(lane.spec, gpu));
-  const healthy = gpus.filter((gpu) => gpu.healthy);
+  const healthy = gpus.filter(isUsable);
   if (healthy.length < lane.spec.gpuCount) return verdict("gpu-unavailable");
   const promised = healthy.filter(isPromised);
   if (promised.length > 0) return verdict("gpu-reserved", { gpus: promised.map((gpu) => gpu.uuid) });

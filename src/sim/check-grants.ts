@@ -110,7 +110,7 @@ function couldGetWith(
   const found: Gpu[] = [];
   for (const gpu of committed.state.gpus.values()) {
     const seen = committed.memory.seen.get(gpu.uuid);
-    if (seen === undefined || !seen.healthy || !isOfKind(spec, gpu)) continue;
+    if (seen === undefined || !seen.healthy || gpu.quarantine !== null || !isOfKind(spec, gpu)) continue;
     if (waking?.leases.every((lease) => lease.gpu !== gpu)) continue;
     let leased = 0;
     let sleeping = 0;

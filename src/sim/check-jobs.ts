@@ -66,7 +66,8 @@ function checkAttemptStart(committed: Committed, jobId: number, attempt: number)
   assert(attempt === outcomes.size + 1, `job ${jobId} has ${outcomes.size} runs, its next is ${attempt}`);
   const counted = countedAttempts(committed, job, outcomes);
   for (const [index, [number, outcome]] of counted.entries()) {
-    const allowed = retriesAfter(job, outcome);
+    const wasSick = memory.sickEnds.has(`${jobId}/${number}`);
+    const allowed = retriesAfter(job, outcome, wasSick);
     assert(
       index < allowed,
       `job ${jobId} runs again after attempt ${number} ${outcome}; ${allowed} retries are allowed`,
@@ -142,9 +143,10 @@ function checkRetry(committed: Committed, end: AttemptEnd): void {
   );
 }
 
-function retriesAfter(job: Job, outcome: string): number {
+/** @param wasSick the GPU needed a person when the attempt ended */
+function retriesAfter(job: Job, outcome: string, wasSick: boolean): number {
   if (outcome === "succeeded" || outcome === "running") return 0;
-  const isForgiven = outcome === "lost" && job.lane.spec.residency === "resident";
+  const isForgiven = (outcome === "lost" || wasSick) && job.lane.spec.residency === "resident";
   return isForgiven ? Math.max(1, job.terms.retries) : job.terms.retries;
 }
 
@@ -155,7 +157,9 @@ function checkEnd(committed: Committed, end: JobEnd): void {
     committed.step.changes.attemptsEnded,
     job.id,
   );
-  const last = outcomes.get(Math.max(0, ...outcomes.keys())) ?? "none";
+  const number = Math.max(0, ...outcomes.keys());
+  const last = outcomes.get(number) ?? "none";
+  const wasSick = committed.memory.sickEnds.get(`${job.id}/${number}`) === "surely";
   const name = `job ${job.id} ended ${end.state} (${end.reason?.code ?? "no reason"})`;
   switch (end.reason?.code) {
     case undefined:
@@ -166,7 +170,7 @@ function checkEnd(committed: Committed, end: JobEnd): void {
       assert(end.state === "failed" && last !== "succeeded" && last !== "none", `${name} after ${last}`);
       assert(!committed.memory.mustCancel.has(job.id), `${name}, but it was cancelled`);
       const { length } = countedAttempts(committed, job, outcomes);
-      return assert(length > retriesAfter(job, last), `${name} with retries left`);
+      return assert(length > retriesAfter(job, last, wasSick), `${name} with retries left`);
     }
     case "time-limit":
       return checkTimeLimit(committed, end, name);

@@ -6,6 +6,7 @@ import { checkGrants } from "./check-grants.ts";
 import { checkJobs } from "./check-jobs.ts";
 import { checkLoans } from "./check-loans.ts";
 import { checkOrder } from "./check-order.ts";
+import { checkQuarantine, rememberSickEnds, rememberSickness, type SickGpus } from "./check-quarantine.ts";
 import { checkQuotas } from "./check-quotas.ts";
 import { checkDues, checkTurns } from "./check-turns.ts";
 import { checkWorkers } from "./check-workers.ts";
@@ -13,7 +14,7 @@ import type { Mirror } from "./mirror.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** What the checks remember of earlier steps, apart from the database. */
-export interface Memory {
+export interface Memory extends SickGpus {
   /** The last reading of each GPU that this daemon was given. */
   readonly seen: Map<string, SeenGpu>;
   /** Lanes of which this daemon was told that what they need is made. */
@@ -57,6 +58,11 @@ export function createMemory(): Memory {
     summonedWorkers: new Map(),
     conditions: new Map(),
     waits: new Map(),
+    sick: new Set(),
+    exited: new Set(),
+    stuckStarts: new Map(),
+    quarantined: new Set(),
+    sickEnds: new Map(),
     latestMs: 0,
   };
 }
@@ -76,9 +82,11 @@ export function forget(memory: Memory): void {
  */
 export function checkTransition(committed: Committed): void {
   rememberEvents(committed);
+  rememberSickEnds(committed.memory, committed.before, committed.state, committed.step);
   checkJobs(committed);
   checkWorkers(committed);
   checkGrants(committed);
+  checkQuarantine(committed.memory, committed.state, committed.events, committed.step);
   checkEvictions(committed);
   checkOrder(committed.state, committed.step.changes, committed.nowMs);
   checkQuotas(committed);
@@ -107,6 +115,7 @@ function forgetSummons({ memory, state, step }: Committed): void {
 function remember({ before, step, memory }: Committed, event: Event, index: number): void {
   const reply = step.replies[index];
   const isGranted = reply?.ok === true;
+  rememberSickness(memory, before, event, isGranted);
   switch (event.type) {
     case "gpus-seen":
       memory.seen.clear();

@@ -83,7 +83,13 @@ function isOver(state: State, { phase, lane, pinned }: Worker, nowMs: number): b
 function isOnlyInTheWayOf(state: State, lane: Lane, worker: Worker, gpu: Gpu): boolean {
   if (lane === worker.lane) return false;
   if (lane.spec.residency === "resident" && ![...lane.workers].every(isMovable)) return false;
-  return state.gpus.size === 1 && gpu.healthy && gpu.foreignBytes === 0 && fits(state, lane, gpu);
+  return (
+    state.gpus.size === 1 &&
+    gpu.healthy &&
+    gpu.quarantine === null &&
+    gpu.foreignBytes === 0 &&
+    fits(state, lane, gpu)
+  );
 }
 
 function fits({ policy }: State, { spec, learned }: Lane, gpu: Gpu): boolean {

@@ -126,6 +126,7 @@ function canHold({ policy }: State, { spec, learned }: Lane, gpu: Gpu): boolean 
   const needed = Math.max(declared, known, learned.vramFloorBytes ?? 0);
   return (
     gpu.healthy &&
+    gpu.quarantine === null &&
     isOfKind(spec, gpu) &&
     gpu.foreignBytes === 0 &&
     Math.ceil(needed) <= gpu.totalBytes - policy.vramReserveBytes
@@ -157,7 +158,9 @@ function idleHolder(gpu: Gpu, lane: Lane): Worker | undefined {
 
 /** Whether somebody is leaving a GPU that the lane may get, be it only once strangers leave it as well. */
 function isRoomMade({ gpus }: State, { spec }: Lane): boolean {
-  const usable = [...gpus.values()].filter((gpu) => gpu.healthy && isOfKind(spec, gpu));
+  const usable = [...gpus.values()].filter(
+    (gpu) => gpu.healthy && gpu.quarantine === null && isOfKind(spec, gpu),
+  );
   return usable.some(({ leases }) => [...leases].some(({ worker }) => isLeaving(worker)));
 }
 

@@ -58,7 +58,8 @@ function checkGpusHealthy({ memory }: Committed, worker: Worker): void {
   if (memory.seen.size === 0 || worker.lane.spec.residency === "one-shot") return;
   if (!THERE.has(worker.phase.state)) return;
   for (const { gpu } of worker.leases) {
-    assert(memory.seen.get(gpu.uuid)?.healthy, `${worker.name} is kept on GPU ${gpu.index}, which is lost`);
+    const isUsable = memory.seen.get(gpu.uuid)?.healthy === true && gpu.quarantine === null;
+    assert(isUsable, `${worker.name} is kept on GPU ${gpu.index}, which is lost`);
   }
 }
 
@@ -155,7 +156,7 @@ function checkReason(committed: Committed, worker: Worker, wasPinned: boolean): 
   }
   if (phase.reason === "shutdown") assert(state.stopping, `${worker.name} was stopped as if at a shutdown`);
   if (phase.reason === "gpu-lost") {
-    const isLost = worker.leases.some((lease) => wasLost(committed, lease.gpu.uuid));
+    const isLost = worker.leases.some(({ gpu }) => gpu.quarantine !== null || wasLost(committed, gpu.uuid));
     assert(isLost, `${worker.name} was stopped though its GPUs are healthy`);
   }
 }

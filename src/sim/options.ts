@@ -32,6 +32,14 @@ export interface FaultRates {
   readonly wakeFails: number;
   readonly diesMoving: number;
   readonly diesAsleep: number;
+  /**
+   * What only a person mends: mean time until the driver says that a GPU needs one, probabilities that a killed program hangs
+   * in the kernel and that its memory never comes back, and mean time until somebody looks.
+   */
+  readonly gpuSickEveryMs: number | null;
+  readonly staysKilled: number;
+  readonly memoryStays: number;
+  readonly mendEveryMs: number | null;
   /** Probability that a program which needs more memory than it was leased runs out of it, each time it asks for some. */
   readonly outOfMemory: number;
 }
@@ -89,6 +97,10 @@ export const noFaults: FaultRates = {
   wakeFails: 0,
   diesMoving: 0,
   diesAsleep: 0,
+  gpuSickEveryMs: null,
+  staysKilled: 0,
+  memoryStays: 0,
+  mendEveryMs: null,
   outOfMemory: 0,
 };
 
@@ -99,7 +111,8 @@ export function chooseOptions(seed: number, overrides: Partial<SimOptions> = {})
   const rng = createRng(seed ^ 0x5eed);
   const drawn = rng.chance(CONTESTS) ? chooseContest(rng) : chooseWorld(rng);
   const kinds = withKinds(createRng(seed ^ 0x61d5), drawn);
-  return { ...withSleep(createRng(seed ^ 0x51eeb), kinds), ...overrides };
+  const sleepy = withSleep(createRng(seed ^ 0x51eeb), kinds);
+  return { ...withSickness(createRng(seed ^ 0x51c4), sleepy), ...overrides };
 }
 
 /** In some worlds there are GPUs of two vendors and instances, and lanes that want one. Drawn apart as well. */
@@ -144,6 +157,19 @@ function withSleep(rng: Rng, drawn: SimOptions): SimOptions {
     diesAsleep: isQuiet ? 0 : rng.pick([0, 0.1]),
   };
   return { ...drawn, lanes, faults };
+}
+
+/** In some worlds GPUs fall ill in ways that only a person mends. Drawn apart, so that all others stay as they are. */
+function withSickness(rng: Rng, drawn: SimOptions): SimOptions {
+  if (drawn.faults === noFaults || !rng.chance(0.25)) return drawn;
+  const faults = {
+    ...drawn.faults,
+    gpuSickEveryMs: rng.pick([null, 20_000, 60_000]),
+    staysKilled: rng.pick([0, 0.05, 0.3]),
+    memoryStays: rng.pick([0, 0.05, 0.3]),
+    mendEveryMs: rng.pick([5_000, 30_000]),
+  };
+  return { ...drawn, faults };
 }
 
 /** Share of worlds in which nothing goes wrong and lanes of equal rank contend for one GPU: how long each waits is bounded. */
@@ -216,6 +242,7 @@ function chooseSize(rng: Rng): Pick<SimOptions, "chaosMs" | "requestEveryMs"> {
 
 function chooseFaults(rng: Rng): FaultRates {
   return {
+    ...noFaults,
     startFails: rng.pick([0, 0.05, 0.3]),
     exitsBeforeReady: rng.pick([0, 0.05, 0.3]),
     jobFails: rng.pick([0, 0.1, 0.4]),
@@ -231,10 +258,6 @@ function chooseFaults(rng: Rng): FaultRates {
     foreignEveryMs: rng.pick([null, 20_000, 5_000]),
     driverHangsEveryMs: rng.pick([null, null, 30_000]),
     clockSetEveryMs: rng.pick([null, null, 20_000]),
-    sleepFails: 0,
-    wakeFails: 0,
-    diesMoving: 0,
-    diesAsleep: 0,
     outOfMemory: rng.pick([0, 0.3, 1]),
   };
 }

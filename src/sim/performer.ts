@@ -160,7 +160,17 @@ function reportStartFailed(context: Context, preparation: Preparation, cause: St
   preparation.aborted = true;
   const { workerId } = preparation;
   context.preparations.delete(workerId);
-  context.report({ type: "worker-start-failed", workerId, cause, message: `no ${cause}` });
+  const stuckGpus = cause === "memory" ? stuckGpusOf(context, workerId) : [];
+  context.report({ type: "worker-start-failed", workerId, cause, message: `no ${cause}`, stuckGpus });
+}
+
+/** GPUs of the worker whose memory nobody is seen to hold. */
+function stuckGpusOf({ host, state }: Context, workerId: number): string[] {
+  const uuids =
+    state()
+      .workers.get(workerId)
+      ?.leases.map(({ gpu }) => gpu.uuid) ?? [];
+  return uuids.filter((uuid) => (host.gpus.get(uuid)?.stuckBytes ?? 0) > 0);
 }
 
 /** Reports what is known of a program and whatever becomes of it. */
@@ -176,6 +186,7 @@ function attach(context: Context, program: Program): void {
   if (program.state === "ready") ready();
   program.watchers.add((news) => {
     if (news === "ready") ready();
+    else if (news === "stuck") context.report({ type: "worker-stuck", workerId, message: "it hangs" });
     else reportExit(context, workerId, program);
   });
 }

@@ -10,8 +10,7 @@ export function areEqual(left: readonly SeenGpu[], right: readonly SeenGpu[]): b
   if (left.length !== right.length) return false;
   return left.every((gpu, at) => {
     const other = right[at];
-    return (
-      gpu.uuid === other?.uuid && gpu.healthy === other.healthy && gpu.foreignBytes === other.foreignBytes
-    );
+    const isAsWell = gpu.healthy === other?.healthy && gpu.fault === other.fault;
+    return isAsWell && gpu.uuid === other.uuid && gpu.foreignBytes === other.foreignBytes;
   });
 }

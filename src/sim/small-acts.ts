@@ -265,6 +265,7 @@ function spawn(world: SmallWorld, workerId: number): readonly Report[] {
     exit: null,
     result: null,
     runs: [],
+    isStuck: false,
     watchers: new Set(),
     movers: null,
   };

@@ -222,12 +222,17 @@ function extraRequest(parts: UsersParts, jobId: number): Request | undefined {
 }
 
 /** Fewer retries than a job has had already would be no mistake of the scheduler. */
-function chooseChange({ rng, agenda }: UsersParts): Extract<Request, { type: "change-job" }>["change"] {
+function chooseChange({
+  rng,
+  agenda,
+  options,
+}: UsersParts): Extract<Request, { type: "change-job" }>["change"] {
   return rng.pick([
     { priority: rng.pick([0, 5, -5]) },
     { retries: 2, timeLimitMs: rng.pick([null, 2_000]) },
     { notBeforeMs: rng.pick([null, agenda.nowMs + 5_000]) },
     { deadlineMs: rng.pick([null, agenda.nowMs + 500, agenda.nowMs + 20_000]) },
+    { work: { lane: rng.pick(options.lanes).spec, estimateKey: null, params: {}, summary: "" } },
   ]);
 }
 

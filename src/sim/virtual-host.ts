@@ -55,6 +55,8 @@ export interface VirtualHost {
   residueOf(program: Program): number | null;
   /** TERM now, KILL after the grace. */
   terminate(program: Program, graceMs: number): void;
+  /** Ends a program that hangs in the kernel. */
+  unstick(program: Program): void;
 }
 
 /** A healthy host with the GPUs of `options` and nothing running. */
@@ -90,6 +92,7 @@ export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): Virtu
       wakeProgram(host, program, worker, tell),
     residueOf: (program: Program) => residueOf(host, program),
     terminate: (program: Program, graceMs: number) => terminate(host, program, graceMs),
+    unstick: (program: Program) => unstick(host, program),
   });
 }
 
@@ -107,6 +110,8 @@ export function healthyGpu(index: number, options: GpuOptions): VirtualGpu {
     foreignBytes: 0,
     healthy: true,
     residueBytes: 0,
+    stuckBytes: 0,
+    fault: null,
     nvlinkPeers: (nvlinkPeers ?? []).map(uuidOf),
     numaNode: numaNode ?? null,
     vendor: vendor ?? null,
@@ -115,9 +120,9 @@ export function healthyGpu(index: number, options: GpuOptions): VirtualGpu {
 }
 
 function readingOf(gpu: VirtualGpu): SeenGpu {
-  const { uuid, index, totalBytes, healthy, nvlinkPeers, numaNode, vendor, parent } = gpu;
+  const { uuid, index, totalBytes, healthy, fault, nvlinkPeers, numaNode, vendor, parent } = gpu;
   const foreignBytes = gpu.foreignBytes + gpu.residueBytes;
-  return { uuid, index, totalBytes, healthy, foreignBytes, nvlinkPeers, numaNode, vendor, parent };
+  return { uuid, index, totalBytes, healthy, fault, foreignBytes, nvlinkPeers, numaNode, vendor, parent };
 }
 
 /** A program that has what it needs shows what it needs; one that has less takes all that it has. */
@@ -162,6 +167,7 @@ function startProgram(host: HostParts, worker: Worker): Program {
     exit: null,
     result: null,
     runs: [],
+    isStuck: false,
     watchers: new Set(),
     movers: null,
   };
@@ -245,7 +251,19 @@ function cancelJob(host: HostParts, program: Program, jobId: number): void {
 function terminate(host: HostParts, program: Program, graceMs: number): void {
   const { rng } = host;
   const heeds = !rng.chance(host.faults.termIgnored);
-  host.agenda.later(heeds ? drawMs(rng, graceMs * 0.9) : graceMs, () =>
-    die(host, program, heeds ? 143 : 137),
-  );
+  if (!program.isStuck && host.faults.staysKilled > 0 && rng.chance(host.faults.staysKilled)) {
+    program.isStuck = true;
+    // Nothing comes of them any more, and nobody is told so.
+    for (const run of program.runs) run.outcome ??= outcomeOf("lost");
+  }
+  host.agenda.later(heeds ? drawMs(rng, graceMs * 0.9) : graceMs, () => {
+    if (!program.isStuck) die(host, program, heeds ? 143 : 137);
+    else if (program.state !== "dead") for (const tell of [...program.watchers]) tell("stuck");
+  });
+}
+
+/** What hung in the kernel is let go of; the signal that waits for it ends it at once. */
+function unstick(host: HostParts, program: Program): void {
+  program.isStuck = false;
+  die(host, program, 137);
 }

@@ -1,4 +1,4 @@
-import type { WorkerExit } from "../scheduler/events.ts";
+import type { GpuFault, WorkerExit } from "../scheduler/events.ts";
 import type { GpuVendor, LeaseMode, Worker } from "../scheduler/model.ts";
 import { assert, must } from "../std/assert.ts";
 import type { Rng } from "../std/rng.ts";
@@ -16,6 +16,10 @@ export interface VirtualGpu {
   healthy: boolean;
   /** Memory that the driver has not taken back from programs that are gone. */
   residueBytes: number;
+  /** Of that what it will not take back by itself. */
+  stuckBytes: number;
+  /** What the driver says is wrong with it. */
+  fault: GpuFault | null;
   readonly nvlinkPeers: readonly string[];
   readonly numaNode: number | null;
   readonly vendor: GpuVendor | null;
@@ -81,8 +85,12 @@ export function checkFences(host: HostParts, { workerId, fence, claims }: Omit<P
 }
 
 /** The driver takes memory back a little later than it is given. */
-export function giveBack({ agenda, rng }: HostParts, gpu: VirtualGpu, bytes: number): void {
+export function giveBack({ agenda, rng, faults }: HostParts, gpu: VirtualGpu, bytes: number): void {
   gpu.residueBytes += bytes;
+  if (faults.memoryStays > 0 && rng.chance(faults.memoryStays)) {
+    gpu.stuckBytes += bytes;
+    return;
+  }
   agenda.later(rng.chance(0.5) ? 0 : drawMs(rng, 1_500), () => {
     gpu.residueBytes -= bytes;
   });

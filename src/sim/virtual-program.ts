@@ -30,7 +30,9 @@ export interface Program {
   /** What a one-shot program's exit means for its job. */
   result: RunOutcome | null;
   readonly runs: Run[];
-  readonly watchers: Set<(news: "ready" | "exited") => void>;
+  /** It was killed and hangs in the kernel. */
+  isStuck: boolean;
+  readonly watchers: Set<(news: "ready" | "exited" | "stuck") => void>;
   /** Who waits for it to fall asleep or wake up; null while it does neither. */
   movers: Set<(news: Moved) => void> | null;
 }
@@ -60,7 +62,7 @@ export function endProgram(program: Program, exit: WorkerExit): void {
     const kind = !program.oneShot ? "lost" : code === 0 ? "succeeded" : "failed";
     const outcome: RunOutcome = { ...outcomeOf(kind, program.oneShot ? code : null), cause: exit.cause };
     endRun(run, outcome);
-    if (program.oneShot) program.result = outcome;
+    if (program.oneShot) program.result = run.outcome;
   }
   for (const tell of [...program.watchers]) tell("exited");
 }

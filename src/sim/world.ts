@@ -3,6 +3,7 @@ import { createRng, type Rng } from "../std/rng.ts";
 import { type Agenda, createAgenda } from "./agenda.ts";
 import { createDiary, type Diary, note } from "./diary.ts";
 import { noFaults, type SimOptions } from "./options.ts";
+import { clearAll, fallSick, mend } from "./sick-gpus.ts";
 import { createUsers, type Users } from "./users.ts";
 import { createDaemon, type VirtualDaemon } from "./virtual-daemon.ts";
 import { createHost, type VirtualHost } from "./virtual-host.ts";
@@ -73,6 +74,14 @@ function scheduleAll(parts: Parts): void {
     note(parts.diary, "foreign-memory");
   });
   repeat(parts, options.faults.driverHangsEveryMs, () => hangDriver(parts));
+  repeat(parts, options.faults.gpuSickEveryMs, () => {
+    fallSick(parts.rng, host);
+    note(parts.diary, "gpu-sick");
+    parts.daemon.sample();
+  });
+  repeat(parts, options.faults.mendEveryMs, () =>
+    mend(host, parts.daemon, parts.rng.pick([...host.gpus.values()])),
+  );
   const { daemonCrash, diskFullEveryMs } = options.faults;
   repeat(parts, daemonCrash === 0 ? null : diskFullEveryMs, () =>
     parts.daemon.fillDisk(drawMs(parts.rng, 5_000)),
@@ -128,16 +137,17 @@ function heal(parts: Parts): void {
   parts.host.driverHangs = false;
   parts.daemon.fillDisk(0);
   for (const gpu of parts.host.gpus.values()) {
-    gpu.healthy = true;
     gpu.foreignBytes = 0;
+    mend(parts.host, parts.daemon, gpu);
   }
   parts.daemon.sample();
   settle(parts);
 }
 
-/** Lets go of pins and holds again and again: the last requests may still be on their way, or the daemon down. */
+/** Lets go of pins, holds and quarantines again and again: the last requests may still be on their way, or the daemon down. */
 function settle(parts: Parts): void {
   parts.users.letGo();
+  clearAll(parts.host, parts.daemon);
   parts.agenda.later(SAMPLE_EVERY_MS, () => settle(parts));
 }
 

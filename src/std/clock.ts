@@ -10,3 +10,9 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
 };
+
+/** Milliseconds since the host's boot on a clock that nobody sets; the same in all processes. The time asleep does not count. */
+export function sinceBootMs(): number {
+  // uv_hrtime is CLOCK_MONOTONIC, where performance.now() begins with the process.
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}

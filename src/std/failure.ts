@@ -14,10 +14,10 @@ export const failureTable = {
   "param/invalid": { exit: 2, http: 400 },
   "file/missing": { exit: 2, http: 400 },
   "file/unreadable": { exit: 2, http: 400 },
+  "file/exists": { exit: 6, http: 409 },
   "config/invalid": { exit: 2, http: 400 },
   "runtime/invalid": { exit: 2, http: 400 },
   "runtime/unknown": { exit: 5, http: 404 },
-  "runtime/not-ready": { exit: 6, http: 409 },
   "job/unknown": { exit: 5, http: 404 },
   "job/state": { exit: 6, http: 409 },
   "job/not-finished": { exit: 8, http: 409 },
@@ -45,6 +45,10 @@ export const failureTable = {
   "reservation/invalid": { exit: 2, http: 400 },
   "reservation/refused": { exit: 6, http: 409 },
   "permission/denied": { exit: 4, http: 403 },
+  "key/refused": { exit: 4, http: 401 },
+  "key/unknown": { exit: 5, http: 404 },
+  "key/exists": { exit: 6, http: 409 },
+  "request/too-many": { exit: 6, http: 429 },
   "daemon/unreachable": { exit: 3, http: 503 },
   "daemon/running": { exit: 6, http: 409 },
   "daemon/stopping": { exit: 3, http: 503 },
@@ -60,6 +64,8 @@ export const failureTable = {
   "engine/failed": { exit: 125, http: 502 },
   "engine/unavailable": { exit: 6, http: 503 },
   "engine/unprepared": { exit: 6, http: 503 },
+  "service/unavailable": { exit: 6, http: 503 },
+  "service/failed": { exit: 1, http: 500 },
   "native/missing": { exit: 125, http: 500 },
   "wait/timeout": { exit: 124, http: 504 },
   interrupted: { exit: 130, http: 499 },
@@ -135,7 +141,7 @@ export function toFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   return new Failure("bug", `orch failed unexpectedly: ${message}`, {
     cause: error,
-    hint: "orch bug: please report it with the daemon's log (orch paths shows where it is)",
+    hint: "orch bug-report  (writes what a report of this needs, without secrets)",
   });
 }
 

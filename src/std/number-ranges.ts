@@ -1,4 +1,5 @@
 import { Failure } from "./failure.ts";
+import type { Steps } from "./give-way.ts";
 
 /** So many elements one list may have: each becomes a job. */
 export const maxRangeElements = 100_000;
@@ -18,17 +19,24 @@ interface Span {
   readonly step: number;
 }
 
+/** Spans that are read between two pauses. */
+const SPANS_PER_STEP = 1_000;
+
 const example = "write it like 0-99%4, 0,3,7 or 1-9:2";
 
 /**
  * Reads whole numbers as in `sbatch --array`: `0-99`, `0,3,7`, `1-9:2` (1, 3, 5, 7, 9), `0-99%4` (four at once), and
- * lists of these. Nothing is built before its size is known to be allowed.
+ * lists of these. Nothing is built before its size is known to be allowed. It pauses where others may have their turn.
  * @throws Failure usage/invalid
  */
-export function parseNumberRanges(text: string): NumberRanges {
+export function* parseNumberRanges(text: string): Steps<NumberRanges> {
   const [list = "", limit, ...rest] = text.replace(/\s+/g, "").split("%");
   if (rest.length > 0) throw wrong(text, "it has more than one %", example);
-  const spans = list.split(",").map((part) => readSpan(part, text));
+  const spans: Span[] = [];
+  for (const part of list.split(",")) {
+    spans.push(readSpan(part, text));
+    if (spans.length % SPANS_PER_STEP === 0) yield;
+  }
   const count = spans.reduce((sum, span) => sum + countOf(span), 0);
   if (count > maxRangeElements) {
     throw new Failure("usage/invalid", `"${text.slice(0, 80)}" names ${show(count)} numbers`, {
@@ -37,7 +45,10 @@ export function parseNumberRanges(text: string): NumberRanges {
     });
   }
   const numbers = new Set<number>();
-  for (const span of spans) addAll(numbers, span, text);
+  for (const [index, span] of spans.entries()) {
+    addAll(numbers, span, text);
+    if (index % SPANS_PER_STEP === 0) yield;
+  }
   return { numbers: [...numbers], atOnce: limit === undefined ? null : readLimit(limit, text) };
 }
 

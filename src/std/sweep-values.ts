@@ -1,4 +1,5 @@
 import { Failure } from "./failure.ts";
+import { atOnce, type Steps } from "./give-way.ts";
 
 /** A value that one param takes in a sweep. */
 export type SweepValue = string | number | boolean;
@@ -17,6 +18,25 @@ const maxRangeLength = 200;
 /** Would be a range but for some mistake; `../file` and `..` are not meant by it. */
 const nearlyRange = /^(?=.*\d)[-+.\de]*\.\.[-+.\de]*(:[-+.\de]*)?$/i;
 
+/** A list of more items than a sweep may have jobs need not be read to its end. */
+const MOST_ITEMS = 100_000;
+/** Items that are read between two pauses. */
+const ITEMS_PER_STEP = 1_000;
+
+/** As `readSweepValues`, with pauses. @throws Failure param/invalid, usage/invalid */
+export function* sweepValuesInSteps(name: string, text: string): Steps<SweepValues> {
+  const trimmed = text.trim();
+  if (trimmed === "") throw wrong(name, "it has no values", `write ${name}=1,2 or ${name}=1..5`);
+  if (trimmed.startsWith("[")) return listOf(yield* readJsonList(name, trimmed));
+  const parts: SweepValues[] = [];
+  for (const { value, isQuoted } of splitItems(name, trimmed)) {
+    parts.push(isQuoted ? listOf([value]) : readItem(name, value));
+    if (parts.length > MOST_ITEMS) throw tooMany(name);
+    if (parts.length % ITEMS_PER_STEP === 0) yield;
+  }
+  return joined(parts);
+}
+
 /**
  * Reads what a param takes in turn: text separated by commas (`20,30`), ranges (`1..5`, `0.1..0.5:0.1`; the end is
  * included if a step meets it), quoted text as in JSON (`"a, b",c`), or one JSON list (`[1,"two",true]`).
@@ -26,14 +46,15 @@ const nearlyRange = /^(?=.*\d)[-+.\de]*\.\.[-+.\de]*(:[-+.\de]*)?$/i;
  * @throws Failure param/invalid
  */
 export function readSweepValues(name: string, text: string): SweepValues {
-  const trimmed = text.trim();
-  if (trimmed === "") throw wrong(name, "it has no values", `write ${name}=1,2 or ${name}=1..5`);
-  if (trimmed.startsWith("[")) return listOf(readJsonList(name, trimmed));
-  return joined(
-    splitItems(name, trimmed).map(({ value, isQuoted }) =>
-      isQuoted ? listOf([value]) : readItem(name, value),
-    ),
-  );
+  return atOnce(sweepValuesInSteps(name, text));
+}
+
+function tooMany(name: string): Failure {
+  const most = MOST_ITEMS.toLocaleString("en-US");
+  return new Failure("usage/invalid", `"${name}" takes more than ${most} values; at most ${most} jobs`, {
+    why: "a sweep makes a job of each combination",
+    hint: "take fewer values, or several sweeps",
+  });
 }
 
 function wrong(name: string, why: string, hint: string): Failure {
@@ -54,21 +75,75 @@ function joined(parts: readonly SweepValues[]): SweepValues {
     count += part.count;
   }
   const at = (index: number): SweepValue => {
-    const part = starts.findLastIndex((start) => start <= index);
+    const part = lastUpTo(starts, index);
     return parts[part]?.at(index - (starts[part] ?? 0)) ?? "";
   };
   return { count, at };
 }
 
-function readJsonList(name: string, text: string): SweepValue[] {
+/** Where the last number lies that is not above `limit`; the numbers ascend, and the first is 0. */
+function lastUpTo(numbers: readonly number[], limit: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] ?? 0) <= limit) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Characters of a JSON list that are parsed between two pauses. */
+const LIST_PIECE = 64 * 1024;
+
+/** Parses a JSON list, a long one in pieces that end with commas between its elements. @throws SyntaxError */
+function* parseList(text: string): Steps<unknown> {
+  if (text.length <= LIST_PIECE || !text.endsWith("]")) return JSON.parse(text);
+  const list: unknown[] = [];
+  let from = 1;
+  const take = (to: number): void => {
+    const piece = JSON.parse(`[${text.slice(from, to)}]`) as unknown[];
+    if (piece.length === 0) throw new SyntaxError("an element is missing beside a comma");
+    for (const element of piece) list.push(element);
+    from = to + 1;
+  };
+  const mark = /[",[\]{}]/g;
+  mark.lastIndex = 1;
+  let depth = 0;
+  for (let found = mark.exec(text); found !== null && list.length <= MOST_ITEMS; found = mark.exec(text)) {
+    const [character] = found;
+    if (character === '"') mark.lastIndex = endOfText(text, found.index) + 1;
+    else if (character === "[" || character === "{") depth += 1;
+    else if (character !== ",") depth -= 1;
+    else if (depth === 0 && found.index - from >= LIST_PIECE) {
+      take(found.index);
+      yield;
+    }
+  }
+  take(text.length - 1);
+  return list;
+}
+
+/** Where the quote is that closes the one at `start`; the end of the text if there is none. */
+function endOfText(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text[end - 1 - escapes] === "\\") escapes += 1;
+    if (escapes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+function* readJsonList(name: string, text: string): Steps<SweepValue[]> {
   const hint = `quote text that begins with [, like ${name}='"[cat]"'`;
   let list: unknown;
   try {
-    list = JSON.parse(text);
+    list = yield* parseList(text);
   } catch (cause) {
     throw wrong(name, `it begins with [ and is no JSON list: ${(cause as Error).message}`, hint);
   }
   if (!Array.isArray(list)) throw wrong(name, "it is no JSON list", hint);
+  if (list.length > MOST_ITEMS) throw tooMany(name);
   if (list.length === 0) throw wrong(name, "its list is empty", `write ${name}=[1,2] or leave ${name} out`);
   return list.map((value: unknown, index): SweepValue => {
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
@@ -77,8 +152,7 @@ function readJsonList(name: string, text: string): SweepValue[] {
 }
 
 /** Splits at commas outside of quotes. A quote counts only where a value begins. */
-function splitItems(name: string, text: string): { value: string; isQuoted: boolean }[] {
-  const items: { value: string; isQuoted: boolean }[] = [];
+function* splitItems(name: string, text: string): Generator<{ value: string; isQuoted: boolean }> {
   const item = /\s*(?:("(?:[^"\\]|\\.)*")\s*|([^",\s][^,]*))?(,|$)/sy;
   for (;;) {
     const at = item.lastIndex;
@@ -93,12 +167,10 @@ function splitItems(name: string, text: string): { value: string; isQuoted: bool
     if (quoted === undefined && plain === undefined) {
       throw wrong(name, "a value is missing beside a comma", `write "" for empty text, like ${name}='a,""'`);
     }
-    items.push(
-      quoted === undefined
-        ? { value: (plain ?? "").trimEnd(), isQuoted: false }
-        : { value: unquote(name, quoted), isQuoted: true },
-    );
-    if (end === "") return items;
+    yield quoted === undefined
+      ? { value: (plain ?? "").trimEnd(), isQuoted: false }
+      : { value: unquote(name, quoted), isQuoted: true };
+    if (end === "") return;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Failure } from "./failure.ts";
-import { readSweepValues, type SweepValue, type SweepValues } from "./sweep-values.ts";
+import type { Steps } from "./give-way.ts";
+import { type SweepValue, type SweepValues, sweepValuesInSteps } from "./sweep-values.ts";
 
 /** So many jobs one sweep may become. */
 export const maxSweepJobs = 100_000;
@@ -9,29 +10,43 @@ interface Axis {
   readonly values: SweepValues;
 }
 
+/** The combinations of a sweep, made when they are asked for. */
+export interface Sweep {
+  readonly count: number;
+  /** @param index 0 to count - 1 */
+  at(index: number): Record<string, SweepValue>;
+}
+
 /**
  * All combinations of what params take in turn, as `name=values` (see `readSweepValues`): `steps=20,30` and
  * `seed=1..3` give six. Params come in the order given, and the last one varies fastest. Without any there is one
- * combination, of nothing. How many there are is checked before they are built.
+ * combination, of nothing. It pauses where others may have their turn.
  * @throws Failure usage/invalid, param/invalid
  */
-export function expandSweep(assignments: readonly string[]): Record<string, SweepValue>[] {
-  const axes = assignments.map(readAxis);
+export function* expandSweep(assignments: readonly string[]): Steps<Sweep> {
+  const axes: Axis[] = [];
+  for (const assignment of assignments) axes.push(yield* readAxis(assignment));
   checkNames(axes);
   checkCount(axes);
-  let rows: [string, SweepValue][][] = [[]];
-  for (const { name, values } of axes) {
-    const column = Array.from({ length: values.count }, (_, index) => values.at(index));
-    rows = rows.flatMap((row) => column.map((value): [string, SweepValue][] => [...row, [name, value]]));
-  }
-  return rows.map((row) => Object.fromEntries(row));
+  return {
+    count: axes.reduce((count, { values }) => count * values.count, 1),
+    at(index) {
+      const row: [string, SweepValue][] = [];
+      let left = index;
+      for (const { name, values } of axes.toReversed()) {
+        row.unshift([name, values.at(left % values.count)]);
+        left = Math.floor(left / values.count);
+      }
+      return Object.fromEntries(row);
+    },
+  };
 }
 
-function readAxis(assignment: string): Axis {
+function* readAxis(assignment: string): Steps<Axis> {
   const at = assignment.indexOf("=");
   const name = assignment.slice(0, Math.max(0, at)).trim();
   if (name !== "" && !/\s/.test(name))
-    return { name, values: readSweepValues(name, assignment.slice(at + 1)) };
+    return { name, values: yield* sweepValuesInSteps(name, assignment.slice(at + 1)) };
   throw new Failure("usage/invalid", `"${assignment.slice(0, 80)}" does not say what to sweep over`, {
     why: "it takes the name of a param, = and its values",
     hint: "write it like steps=20,30 or seed=1..5",

@@ -14,10 +14,10 @@ export interface SubmissionRow {
 export interface ArrayQueries {
   /** What this user submitted under the key, if that is not too long ago. */
   submission(uid: number, key: string, nowMs: number): SubmissionRow | undefined;
-  /** Ids of an array's jobs that are not over, the last one first. */
-  liveOfArray(arrayId: number): number[];
-  /** How many jobs an array has in all; 0 = there is none of this id. */
-  sizeOfArray(arrayId: number): number;
+  /** Ids of an array's jobs that are not over, from `from` up to but not including `before`, the last one first. */
+  liveOfArray(arrayId: number, range: { from: number; before: number }): number[];
+  /** The id of an array's last job; that of the first is the array's own. Undefined = there is none of this id. */
+  lastOfArray(arrayId: number): number | undefined;
   /** By when the job has, or had, to be done. Milliseconds since 1970. */
   deadlineOf(jobId: number): number | null;
 }
@@ -28,15 +28,17 @@ export function createArrayQueries(db: Database): ArrayQueries {
     "SELECT digest, first_job AS firstJob, jobs FROM submission_keys WHERE uid = ? AND key = ? AND at >= ?",
   );
   const live = db
-    .prepare("SELECT id FROM jobs WHERE array_id = ? AND finished_at IS NULL ORDER BY id DESC")
+    .prepare(
+      "SELECT id FROM jobs WHERE array_id = ? AND id >= ? AND id < ? AND finished_at IS NULL ORDER BY id DESC",
+    )
     .pluck();
-  const size = db.prepare("SELECT COUNT(*) FROM jobs WHERE array_id = ?").pluck();
+  const last = db.prepare("SELECT MAX(id) FROM jobs WHERE array_id = ?").pluck();
   const deadline = db.prepare("SELECT json_extract(extras, '$.deadlineMs') FROM jobs WHERE id = ?").pluck();
   return {
     submission: (uid, key, nowMs) =>
       submission.get(uid, key, nowMs - KEY_LIFE_MS) as SubmissionRow | undefined,
-    liveOfArray: (arrayId) => live.all(arrayId) as number[],
-    sizeOfArray: (arrayId) => size.get(arrayId) as number,
+    liveOfArray: (arrayId, { from, before }) => live.all(arrayId, from, before) as number[],
+    lastOfArray: (arrayId) => (last.get(arrayId) as number | null) ?? undefined,
     deadlineOf: (jobId) => (deadline.get(jobId) as number | null | undefined) ?? null,
   };
 }

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import Sqlite from "better-sqlite3";
 import { errnoOf, Failure } from "../std/failure.ts";
+import { findWalDamage } from "./check-wal.ts";
 import { type Migration, migrations } from "./migrations/index.ts";
 
 export type Database = Sqlite.Database;
@@ -27,6 +28,8 @@ export function openDatabase(file: string, steps: readonly Migration[] = migrati
   return translate(file, () => {
     if (!fs.existsSync(file)) createDatabase(file, steps);
     refuseNewer(file, readVersion(file), steps);
+    const lost = findWalDamage(file);
+    if (lost !== null) throw damaged(file, lost);
     const db = connect(file);
     try {
       const version = Number(db.pragma("user_version", { simple: true }));

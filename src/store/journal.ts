@@ -9,17 +9,18 @@ import type { Changes, JobEnd, LogEntry } from "../scheduler/transition.ts";
 import { KEY_LIFE_MS } from "./array-queries.ts";
 import { createCheckpointer } from "./checkpoint.ts";
 import { type Database, translate } from "./database.ts";
+import { type KnownLabels, labelSetId } from "./label-sets.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
 import { writeTimetable } from "./timetable.ts";
 import { writeLeases } from "./write-leases.ts";
+import { createPastWriter } from "./write-past.ts";
 
 /** Makes what one step changed, or several, durable in one transaction. */
 export interface Journal {
-  /**
-   * Opens the transaction. `large`: its log is copied into the database beside the event loop, not within `commit`.
-   * @throws Failure store/busy, at once, while another program writes; and others
-   */
-  begin(large?: boolean): void;
+  /** Opens the transaction. @throws Failure store/busy, at once, while another program writes; and others */
+  begin(): void;
+  /** The transaction becomes a large one: its log is copied into the database beside the event loop, not within `commit`. */
+  expectMuch(): void;
   /**
    * Writes what a step changed into the open transaction. Returns the sequence numbers of its log lines, in order.
    * @throws Failure store/full and others; `undo` is to be called then.
@@ -33,10 +34,17 @@ export interface Journal {
   undo(): void;
 }
 
-/** The journal of an open database. */
-export function createJournal(db: Database): Journal {
+/**
+ * The journal of an open database.
+ * @param energyOf joules that the GPUs took for a job until now, as far as they were measured; kept with its end
+ */
+export function createJournal(
+  db: Database,
+  energyOf: (jobId: number) => number | null = () => null,
+): Journal {
   const sql = prepareStatements(db);
-  const known: KnownIds = { environments: new Map(), accountSets: new Map() };
+  const past = createPastWriter(db, energyOf);
+  const known: KnownIds = { environments: new Map(), accountSets: new Map(), labels: null };
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const write = (changes: Changes): number[] => {
@@ -67,15 +75,19 @@ export function createJournal(db: Database): Journal {
       sql.setEndpoint.run(endpoint, atMs, workerId);
     writeTimetable(sql, changes);
     writeJobs(sql, changes, counts, known);
+    if (past.write(changes, counts)) {
+      known.environments.clear();
+      known.labels = null;
+    }
     for (const [state, change] of counts) if (change !== 0) sql.count.run(state, change);
     return changes.log.map((entry) => writeLog(sql, entry));
   };
   const checkpointer = createCheckpointer(db);
   return {
-    begin(large = false) {
+    begin() {
       translate(db.name, () => begin.run());
-      if (large) checkpointer.expectMuch();
     },
+    expectMuch: () => checkpointer.expectMuch(),
     write: (changes) => (isEmpty(changes) ? [] : translate(db.name, () => write(changes))),
     flush: () => syncFile(`${db.name}-wal`),
     commit() {
@@ -85,6 +97,7 @@ export function createJournal(db: Database): Journal {
     undo() {
       known.environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
       known.accountSets.clear();
+      known.labels = null;
       if (db.inTransaction) db.exec("ROLLBACK");
     },
   };
@@ -98,7 +111,7 @@ async function syncFile(file: string): Promise<void> {
 }
 
 /** Rows that many jobs share, by their content. */
-interface KnownIds {
+interface KnownIds extends KnownLabels {
   readonly environments: Map<string, number>;
   readonly accountSets: Map<string, number>;
 }
@@ -169,6 +182,7 @@ function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: Kn
     environmentId: payload.env === null ? null : environmentId(sql, payload.env, known.environments),
     summary: payload.summary,
     label: payload.label,
+    labelSet: labelSetId(sql, payload.labels ?? {}, known),
     uid: payload.uid,
     user: payload.user,
     retryOf: payload.retryOf,

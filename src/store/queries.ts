@@ -1,48 +1,12 @@
-import type { Terminal } from "../scheduler/events.ts";
 import type { TermsRow } from "../scheduler/terms.ts";
-import type { Json } from "../std/json.ts";
 import { type ArrayQueries, createArrayQueries } from "./array-queries.ts";
 import type { Database } from "./database.ts";
+import { createGpuHistoryQueries, type GpuHistoryQueries } from "./gpu-history-queries.ts";
+import { JOB_COLUMNS, type JobRow, type RawJob, toJob } from "./job-row.ts";
+import { createJobSearch, type JobSearches } from "./job-search.ts";
+import { createPastQueries, type PastQueries } from "./past-queries.ts";
 
-/** A job as stored: what views are made from. */
-export interface JobRow {
-  readonly id: number;
-  readonly runtime: string;
-  readonly lane: string;
-  readonly state: "held" | "queued" | "starting" | "running" | "succeeded" | "failed" | "cancelled";
-  readonly priority: number;
-  readonly retries: number;
-  readonly timeLimitMs: number | null;
-  readonly attempts: number;
-  readonly workerId: number | null;
-  readonly workerName: string | null;
-  readonly submittedAtMs: number;
-  readonly startedAtMs: number | null;
-  readonly finishedAtMs: number | null;
-  readonly exitCode: number | null;
-  readonly reasonCode: string | null;
-  readonly reasonText: string | null;
-  readonly after: readonly number[];
-  readonly params: Readonly<Record<string, Json>>;
-  readonly command: readonly string[] | null;
-  readonly cwd: string | null;
-  readonly summary: string;
-  readonly label: string | null;
-  readonly uid: number;
-  readonly user: string;
-  readonly retryOf: number | null;
-  readonly arrayId: number | null;
-  readonly arrayIndex: number | null;
-  readonly scheduleId: number | null;
-  /** The caller's; null = one of its own, which follows from its id. */
-  readonly correlation: string | null;
-  /** What a command runs instead once it has been preempted. */
-  readonly resumeCommand: readonly string[] | null;
-  readonly terminal: Terminal | null;
-  readonly preemptible: number;
-  readonly output: Json;
-  readonly artifacts: Json;
-}
+export type { JobRow };
 
 export interface AttemptRow {
   readonly attempt: number;
@@ -84,6 +48,7 @@ export interface WorkerRow {
 
 /** A finished job as statistics see it, and the worker that served it, if a resident one did. */
 export interface FinishedRow {
+  readonly id: number;
   readonly runtime: string;
   readonly state: "succeeded" | "failed" | "cancelled";
   readonly submittedAtMs: number;
@@ -115,17 +80,21 @@ export interface JobFilter {
   readonly runtime: string | null;
   readonly array?: number | null;
   readonly before: number | null;
+  /** Given, the oldest after this job come, oldest first; otherwise the newest, newest first. */
+  readonly after?: number | null;
+  /** The lowest id that is looked at. */
+  readonly from?: number;
   readonly limit: number;
 }
 
 /** Reads for views and for handing jobs over. All are indexed but jobs by runtime: none costs more with a longer queue. */
-export interface Queries extends ArrayQueries {
+export interface Queries extends ArrayQueries, JobSearches, PastQueries, GpuHistoryQueries {
   job(id: number): JobRow | undefined;
   jobs(filter: JobFilter): JobRow[];
   /** Jobs by state, from counters that each commit keeps. */
   counts(): Record<string, number>;
-  /** The newest finished jobs, newest first. */
-  newestFinished(limit: number): FinishedRow[];
+  /** The newest finished jobs older than job `before`, newest first. */
+  newestFinished(page: { before: number; limit: number }): FinishedRow[];
   /** Finished jobs that ran, oldest first, from the one after job `after` on. */
   finishedRuns(page: { after: number; limit: number }): FinishedRun[];
   environment(jobId: number): Record<string, string> | null;
@@ -147,12 +116,6 @@ export interface Queries extends ArrayQueries {
   setMeta(key: string, value: string): void;
 }
 
-const JOB_COLUMNS = `j.id, j.runtime, j.lane, j.state, j.priority, j.retries, j.time_limit_ms AS timeLimitMs, j.attempts,
-  j.worker_id AS workerId, w.name AS workerName, j.submitted_at AS submittedAtMs, j.started_at AS startedAtMs,
-  j.finished_at AS finishedAtMs, j.exit_code AS exitCode, j.reason_code AS reasonCode, j.reason_text AS reasonText,
-  j.after, j.params, j.command, j.cwd, j.summary, j.label, j.uid, j.user, j.retry_of AS retryOf, j.array_id AS arrayId, j.array_index AS arrayIndex, j.schedule_id AS scheduleId,
-  j.resume_command AS resumeCommand, j.terminal, j.preemptible, j.correlation, j.output, j.artifacts
-  FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id`;
 const WORKER_COLUMNS = `id, name, lane, runtime, fence, state, pinned, identity, endpoint, created_at AS createdAtMs,
   ready_at AS readyAtMs, gone_at AS goneAtMs, exit_code AS exitCode, detail FROM workers`;
 const EVENT_COLUMNS = `seq, at AS atMs, type, job_id AS jobId, worker, gpu, text,
@@ -170,9 +133,9 @@ const walkFinished = (columns: string, order: string): string =>
       `SELECT * FROM (SELECT ${columns} AND j.state = '${state}' ORDER BY j.id ${order} LIMIT :limit)`,
   ).join(" UNION ALL ");
 const newestFinishedSql = `${walkFinished(
-  `j.id, j.runtime, j.state, j.submitted_at AS submittedAtMs, ${STARTED_AT} AS startedAtMs,
+  `j.id AS id, j.runtime, j.state, j.submitted_at AS submittedAtMs, ${STARTED_AT} AS startedAtMs,
      j.finished_at AS finishedAtMs, j.worker_id AS workerId, w.created_at AS workerCreatedAtMs,
-     w.ready_at AS workerReadyAtMs FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id WHERE TRUE`,
+     w.ready_at AS workerReadyAtMs FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id WHERE j.id < :before`,
   "DESC",
 )} ORDER BY id DESC LIMIT :limit`;
 const finishedRunsSql = `${walkFinished(
@@ -215,7 +178,7 @@ export function createQueries(db: Database): Queries {
     counts: () =>
       Object.fromEntries((counts.all() as { state: string; n: number }[]).map((row) => [row.state, row.n])),
     termsOf: (jobId) => readTerms(db, jobId),
-    newestFinished: (limit) => newestFinished.all({ limit }) as FinishedRow[],
+    newestFinished: (page) => newestFinished.all(page) as FinishedRow[],
     finishedRuns: (page) => finishedRuns.all(page) as FinishedRun[],
     environment(jobId) {
       const variables = environment.get(jobId) as string | undefined;
@@ -223,6 +186,9 @@ export function createQueries(db: Database): Queries {
     },
     attempts: (jobId) => attempts.all(jobId) as AttemptRow[],
     ...createArrayQueries(db),
+    ...createJobSearch(db),
+    ...createPastQueries(db),
+    ...createGpuHistoryQueries(db),
     events: ({ jobId, after, limit }) =>
       (jobId === null ? allEvents.all(after, limit) : jobEvents.all(jobId, after, limit)) as EventRow[],
     lastEventSeq: () => (lastSeq.get() as number | null) ?? 0,
@@ -239,40 +205,25 @@ export function createQueries(db: Database): Queries {
   };
 }
 
-type JsonColumn = "after" | "params" | "command" | "resumeCommand" | "terminal" | "output" | "artifacts";
-type RawJob = Omit<JobRow, JsonColumn> & Record<JsonColumn, string | null>;
-
-/** Newest first. Each state is a walk of its own along the index, so rare states cost no look at all the others. */
+/** Each state is a walk of its own along the index, so rare states cost no look at all the others. */
 function listJobs(db: Database, filter: JobFilter): JobRow[] {
-  const { states, runtime, array = null, before, limit } = filter;
+  const { states, runtime, array = null, before, after = null, from = 0, limit } = filter;
+  const order = after === null ? "DESC" : "ASC";
   const ofRuntime = `${runtime === null ? "" : "AND j.runtime = :runtime"} ${array === null ? "" : "AND j.array_id = :array"}`;
   const walk = (state: string): string =>
-    `SELECT * FROM (SELECT ${JOB_COLUMNS} WHERE j.id < :before ${state} ${ofRuntime} ORDER BY j.id DESC LIMIT :limit)`;
+    `SELECT * FROM (SELECT ${JOB_COLUMNS} WHERE j.id < :before AND j.id > :after ${state} ${ofRuntime} ORDER BY j.id ${order} LIMIT :limit)`;
   const walks = states === null ? [walk("")] : states.map((_, index) => walk(`AND j.state = :state${index}`));
   if (walks.length === 0) return [];
   const values = {
     before: before ?? Number.MAX_SAFE_INTEGER,
+    after: Math.max(after ?? 0, from - 1),
     limit,
     ...(runtime === null ? {} : { runtime }),
     ...(array === null ? {} : { array }),
     ...Object.fromEntries((states ?? []).map((state, index) => [`state${index}`, state])),
   };
-  const sql = `${walks.join(" UNION ALL ")} ORDER BY id DESC LIMIT :limit`;
+  const sql = `${walks.join(" UNION ALL ")} ORDER BY id ${order} LIMIT :limit`;
   return (db.prepare(sql).all(values) as RawJob[]).map((row) => toJob(row) as JobRow);
-}
-
-function toJob(row: RawJob | undefined): JobRow | undefined {
-  if (!row) return undefined;
-  return {
-    ...row,
-    after: row.after === null ? [] : (JSON.parse(row.after) as number[]),
-    params: JSON.parse(row.params ?? "{}") as Record<string, Json>,
-    command: row.command === null ? null : (JSON.parse(row.command) as string[]),
-    resumeCommand: row.resumeCommand === null ? null : (JSON.parse(row.resumeCommand) as string[]),
-    terminal: row.terminal === null ? null : (JSON.parse(row.terminal) as Terminal),
-    output: row.output === null ? null : (JSON.parse(row.output) as Json),
-    artifacts: row.artifacts === null ? null : (JSON.parse(row.artifacts) as Json),
-  };
 }
 
 function readTerms(db: Database, jobId: number): TermsRow {

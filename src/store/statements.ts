@@ -38,11 +38,11 @@ export function prepareStatements(db: Database) {
       `INSERT INTO jobs (id, runtime, lane, state, priority, retries, time_limit_ms, attempts, worker_id, submitted_at,
          started_at, hold, ending, after, params, command, cwd, environment_id, summary, label, uid, user, retry_of,
          retry_delay_ms, account_set, preemptible, estimate_key, extras, array_id, array_index, resume_command, schedule_id,
-         terminal, correlation)
+         terminal, correlation, label_set)
        VALUES (:id, :runtime, :lane, :state, :priority, :retries, :timeLimitMs, :attempts, :workerId, :submittedAt,
          :startedAt, :hold, :ending, :after, :params, :command, :cwd, :environmentId, :summary, :label, :uid,
          :user, :retryOf, :retryDelayMs, :accountSet, :preemptible, :estimateKey, :extras, :arrayId, :arrayIndex,
-         :resumeCommand, :scheduleId, :terminal, :correlation)`,
+         :resumeCommand, :scheduleId, :terminal, :correlation, :labelSet)`,
     ),
     updateJob: db.prepare(
       `UPDATE jobs SET state = :state, attempts = :attempts, worker_id = COALESCE(:workerId, worker_id),
@@ -86,7 +86,14 @@ function prepareShared(db: Database) {
     ),
     putAccountSet: db.prepare("INSERT OR IGNORE INTO account_sets (keys) VALUES (?)"),
     accountSetOf: db.prepare("SELECT id FROM account_sets WHERE keys = ?"),
-    forgetKeys: db.prepare("DELETE FROM submission_keys WHERE at < ?"),
+    putLabelSet: db.prepare("INSERT OR IGNORE INTO label_sets (labels) VALUES (?)"),
+    labelSetOf: db.prepare("SELECT id FROM label_sets WHERE labels = ?").pluck(),
+    putLabel: db.prepare("INSERT INTO labels (set_id, name, value) VALUES (?, ?, ?)"),
+    // Some at a time: after a quiet week there may be a million of them.
+    forgetKeys: db.prepare(
+      `DELETE FROM submission_keys WHERE (uid, key) IN
+         (SELECT uid, key FROM submission_keys WHERE at < ? ORDER BY at LIMIT 100)`,
+    ),
     insertKey: db.prepare(
       "INSERT INTO submission_keys (uid, key, digest, first_job, jobs, at) VALUES (?, ?, ?, ?, ?, ?)",
     ),

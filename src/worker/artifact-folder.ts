@@ -6,10 +6,10 @@ import { pipeline } from "node:stream/promises";
 import { errnoOf, Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
 import { extensionOf, mimeTypeOf } from "../std/mime-type.ts";
+import { sniffType } from "../std/sniff-type.ts";
 import { MAX_LINE_BYTES } from "./line-splitter.ts";
 import type { Artifact, JobEvent } from "./protocol.ts";
 import { LostTouch } from "./service-connection.ts";
-import { sniffType } from "./sniff-type.ts";
 
 /** Saves what a server sent as files of a job. */
 export interface ArtifactFolder {

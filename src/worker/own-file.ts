@@ -15,16 +15,21 @@ export async function fetchOwnFile(
   address: string,
   signal: AbortSignal,
 ): Promise<{ answer: IncomingMessage; name: string }> {
+  const path = ownPathOf(address);
+  const answer = await connection.ask({ method: "GET", path, body: null, signal });
+  if (answer instanceof Error) throw new LostTouch(`the server cannot be reached: ${answer.message}`);
+  if (isSuccess(answer)) return { answer, name: path.split("?")[0]?.split("/").at(-1) ?? "" };
+  throw await refusalOf(answer, `GET ${cut(path)}`);
+}
+
+/** The path and query of an address that a server gives of something of its own. @throws Failure job/failed for another's */
+export function ownPathOf(address: string): string {
   const base = "http://localhost";
   const url = URL.canParse(address, base) ? new URL(address, base) : null;
   if (url === null || !LOOPBACK.test(url.hostname) || !/^https?:$/.test(url.protocol)) {
     throw new Failure("job/failed", `the server's answer names a file that is not its own: ${cut(address)}`);
   }
-  const path = `${url.pathname}${url.search}`;
-  const answer = await connection.ask({ method: "GET", path, body: null, signal });
-  if (answer instanceof Error) throw new LostTouch(`the server cannot be reached: ${answer.message}`);
-  if (isSuccess(answer)) return { answer, name: url.pathname.split("/").at(-1) ?? "" };
-  throw await refusalOf(answer, `GET ${cut(path)}`);
+  return `${url.pathname}${url.search}`;
 }
 
 function cut(text: string): string {

@@ -7,6 +7,8 @@ import type { Json } from "../std/json.ts";
 export interface ServiceSpec {
   /** Path that answers 200 once jobs can be served; null = the protocol's own. */
   readonly readyPath: string | null;
+  /** The secret that requests carry as a bearer token, by its name and that of its runtime; null = none. */
+  readonly key?: { readonly runtime: string; readonly secret: string } | null;
   /** The name by which the server knows its model; null = the one it lists first. Protocol `openai`. */
   readonly model: string | null;
   /** Which endpoint jobs use. Protocol `openai`. */
@@ -53,6 +55,24 @@ export interface HttpTemplate {
     readonly everyMs: number;
     readonly fraction: string | null;
     readonly text: string | null;
+  } | null;
+  /**
+   * How a job is asked for that goes on after its request was answered; null = the answer is the result. `path` has {id}, which
+   * stands at `id` of the answer; or its address stands at `url`. Absent in what older versions have written down.
+   */
+  readonly poll?: {
+    readonly path: string | null;
+    readonly id: string;
+    readonly url: string | null;
+    readonly everyMs: number;
+    readonly status: string;
+    readonly done: readonly string[];
+    readonly failed: readonly string[];
+    readonly error: string | null;
+    readonly fraction: string | null;
+    readonly text: string | null;
+    /** Where the result is, with {id}; null = where the job is asked for. */
+    readonly result: string | null;
   } | null;
   readonly cancel: { readonly method: "GET" | "POST" | "PUT" | "DELETE"; readonly path: string } | null;
 }

@@ -170,18 +170,3 @@ it("submit --dry-run says when it would start and who would make room", async ()
   expect(shown["starts"]).toMatch(/^in 4 min, \d\d:\d4 \(past answers/);
   expect(shown["makes room"]).toBe("stop sdxl-1: makes room for flux");
 });
-
-describe("submit --wait on a terminal", () => {
-  it("says when the job is expected to start", async () => {
-    const { noteStart } = await import("../../src/cli/submit/note-start.ts");
-    const notes: string[] = [];
-    const context = {
-      io: { clock: { nowMs: () => Date.parse("2026-01-02T00:10:00Z") } },
-      out: { note: (text: string) => notes.push(text) },
-    } as never;
-    const clientOf = (inMs: number) => ({ call: async () => ({ eta: { ...inFourMinutes, inMs } }) }) as never;
-    await noteStart(context, clientOf(240_000), 42);
-    await noteStart(context, clientOf(100), 42);
-    expect(notes).toEqual([expect.stringMatching(/^job 42 starts in 4 min, /)]);
-  });
-});

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -83,6 +83,56 @@ describe("orch wait", () => {
       stdout: "",
       stderr: "error: job 42 is not finished\n  try: orch why 42\n",
     });
+  });
+
+  it("--any ends with the first that is there, and exits as it", async () => {
+    const never = latch();
+    await using server = await serveAnswers({
+      async *"GET /follow"() {
+        yield line(running);
+        yield line(finishedJob({ ...failed, id: 43 }));
+        await never.opened;
+      },
+    });
+    expect(await orch(["wait", "42", "43", "--any"], server)).toEqual({
+      code: 3,
+      stdout: "job 43 failed (exit code 3)\n",
+      stderr: "",
+    });
+    expect((await orch(["wait", "42", "43", "--any", "-q"], server)).stdout).toBe("43\n");
+    never.open();
+  });
+
+  it.each([
+    ["is there", "running", running, 0, "job 42 running\n", ""],
+    ["was there", "running", failed, 0, "job 42 failed (exit code 3)\n", ""],
+    [
+      "never will be",
+      "running",
+      finishedJob({ state: "cancelled", startedAt: null, exitCode: null }),
+      1,
+      "",
+      "error: job 42 cancelled and will not be running\n  try: orch show 42\n",
+    ],
+    [
+      "ended otherwise",
+      "succeeded",
+      failed,
+      3,
+      "",
+      "error: job 42 failed and will not be succeeded\n  why: exit code 3\n  try: orch show 42\n",
+    ],
+    ["ended as hoped", "failed,cancelled", failed, 0, "job 42 failed (exit code 3)\n", ""],
+  ] as const)("--state: it %s", async (_name, state, job, code, stdout, stderr) => {
+    const never = latch();
+    await using server = await serveAnswers({
+      async *"GET /follow"() {
+        yield line({ ...jobView(), ...job });
+        await never.opened;
+      },
+    });
+    expect(await orch(["wait", "42", "--state", state], server)).toEqual({ code, stdout, stderr });
+    never.open();
   });
 
   it("passes on that a job is not known", async () => {
@@ -214,15 +264,81 @@ describe("orch submit --wait", () => {
 
   it("prints or copies the files", async () => {
     using temp = tempDir();
-    const path = join(temp.path, "image.png");
-    writeFileSync(path, "png");
-    const artifacts = ["image.png", "../../evil.png"].map((name) => ({ name, bytes: 3, type: null, path }));
+    const artifacts = [
+      { name: "image.png", bytes: 3, type: null, path: join(temp.path, "image.png") },
+      { name: "../../taken.png", bytes: 3, type: null, path: join(temp.path, "taken.png") },
+    ];
+    for (const { path } of artifacts) writeFileSync(path, "png");
     await using server = await serveAnswers(answers({ artifacts }));
-    expect((await orch(submit(), server)).stdout).toBe(`${path}\n${path}\n`);
+    expect((await orch(submit(), server)).stdout).toBe(artifacts.map(({ path }) => `${path}\n`).join(""));
     const run = await orch(submit("--out", "pics"), { socket: server.socket, cwd: temp.path });
-    const copy = join(temp.path, "pics/image.png");
-    expect(run.stdout).toBe(`${copy}\n${copy}\n`);
-    expect(readFileSync(copy, "utf8")).toBe("png");
+    const copies = ["image.png", "taken.png"].map((name) => join(temp.path, "pics", name));
+    expect(run).toEqual({ code: 0, stdout: copies.map((copy) => `${copy}\n`).join(""), stderr: "" });
+    expect(copies.map((copy) => readFileSync(copy, "utf8"))).toEqual(["png", "png"]);
+  });
+
+  it("replaces files that are there only with --force, and copies no links", async () => {
+    using temp = tempDir();
+    const write = (name: string, text: string): string => {
+      writeFileSync(join(temp.path, name), text);
+      return join(temp.path, name);
+    };
+    const path = write("new.txt", "new");
+    const secret = write("secret", "s");
+    const link = join(temp.path, "link");
+    symlinkSync(secret, link);
+    const artifacts = [
+      { name: "a.txt", bytes: 3, type: null, path },
+      { name: "b.txt", bytes: 3, type: null, path },
+      { name: "c.txt", bytes: 3, type: null, path: link },
+    ];
+    await using server = await serveAnswers(answers({ artifacts }));
+    mkdirSync(join(temp.path, "out"));
+    write("out/a.txt", "old");
+    // Who writes through this would write elsewhere.
+    symlinkSync(secret, join(temp.path, "out/b.txt"));
+    const options = { socket: server.socket, cwd: temp.path };
+    const kept = await orch(submit("--out", "out"), options);
+    expect(kept).toMatchObject({ code: 6, stdout: "" });
+    expect(kept.stderr).toContain(`error: ${temp.path}/out/a.txt is there already\n  why: what is there is`);
+    expect(readFileSync(join(temp.path, "out/a.txt"), "utf8")).toBe("old");
+    const forced = await orch(submit("--out", "out", "--force"), options);
+    expect(forced).toMatchObject({ code: 2, stdout: `${temp.path}/out/a.txt\n${temp.path}/out/b.txt\n` });
+    expect(forced.stderr).toContain(
+      `cannot copy ${link} to ${temp.path}/out/c.txt\n  why: it is not a regular`,
+    );
+    expect(readFileSync(join(temp.path, "out/b.txt"), "utf8")).toBe("new");
+    expect(readFileSync(secret, "utf8")).toBe("s");
+    write("file", "");
+    expect((await orch(submit("--out", "file/sub"), options)).code).toBe(2);
+    expect(server.seen.filter(({ route }) => route === "POST /jobs")).toHaveLength(2);
+  });
+
+  it("shows pictures on a terminal that can, by its own protocol", async () => {
+    using temp = tempDir();
+    const path = join(temp.path, "image.png");
+    const png = Buffer.concat([
+      Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x08\0", "latin1"),
+      Buffer.alloc(4000),
+    ]);
+    writeFileSync(path, png);
+    await using server = await serveAnswers(
+      answers({ artifacts: [{ name: "image.png", bytes: 9, type: "image/png", path }] }),
+    );
+    const shown = async (env: Record<string, string>, ...flags: string[]) =>
+      (await orch(submit("--no-color", ...flags), { socket: server.socket, columns: 80, env })).stdout;
+    const data = png.toString("base64");
+    expect(await shown({ TERM: "xterm-kitty" })).toBe(
+      `${path}\n\x1b_Ga=T,f=100,q=2,c=80,m=1;${data.slice(0, 4096)}\x1b\\\x1b_Gm=0;${data.slice(4096)}\x1b\\\n`,
+    );
+    expect(await shown({ TERM_PROGRAM: "iTerm.app" })).toBe(
+      `${path}\n\x1b]1337;File=inline=1;size=${png.length};preserveAspectRatio=1:${data}\x07\n`,
+    );
+    for (const env of [{ TERM: "xterm-256color" }, { TERM: "xterm-kitty", TMUX: "/tmp/x" }])
+      expect(await shown(env as Record<string, string>)).toBe(`${path}\n`);
+    expect(await shown({ TERM: "xterm-kitty" }, "--no-images")).toBe(`${path}\n`);
+    const piped = await orch(submit(), { socket: server.socket, env: { TERM: "xterm-kitty" } });
+    expect(piped.stdout).toBe(`${path}\n`);
   });
 
   it("fails as the job does, and says why", async () => {

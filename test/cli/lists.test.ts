@@ -142,7 +142,11 @@ describe("orch workers", () => {
       runtime: "sdxl",
       params: { width: 512 },
     });
-    expect(await inputOf("switch", "sdxl", "--gpu", "1")).toEqual({ runtime: "sdxl", params: {}, gpu: "1" });
+    expect(await inputOf("switch", "-d", "sdxl", "--gpu", "1")).toEqual({
+      runtime: "sdxl",
+      params: {},
+      gpu: "1",
+    });
     expect(await inputOf("stop", "sdxl-1", "--force")).toEqual({ worker: "sdxl-1", force: true });
     expect(await inputOf("pin", "sdxl-1")).toEqual({ worker: "sdxl-1", pinned: true });
     expect(await inputOf("unpin", "sdxl-1")).toEqual({ worker: "sdxl-1", pinned: false });

@@ -14,8 +14,16 @@ describe("orch logs", () => {
       "job 42 | a\njob 42 | b\njob 43 | c\njob 42 | d\n",
     );
     const coloured = await orch(["logs", "42", "43"], { socket: server.socket, env: { FORCE_COLOR: "1" } });
-    expect(coloured.stdout).toContain("\u001b[36mjob 42 | \u001b[39ma\n");
-    expect(coloured.stdout).toContain("\u001b[33mjob 43 | \u001b[39mc\n");
+    expect(coloured.stdout).toContain("\u001b[36mjob 42\u001b[39m | a\n");
+    expect(coloured.stdout).toContain("\u001b[33mjob 43\u001b[39m | c\n");
+  });
+
+  it("makes the names equally wide, and shows of a bar drawn over itself what was last to be seen", async () => {
+    const lines = [logLine("10%\r20%\r\n30%\r40%\n"), logLine("c\n", { job: 7, cursor: "7.1@2" })];
+    await using server = await serveAnswers({ "GET /logs": () => lines });
+    expect((await orch(["logs", "42", "7", "sdxl-13"], server)).stdout).toBe(
+      "job 42  | 20%\njob 42  | 40%\njob 7   | c\n",
+    );
   });
 
   it("asks for what was typed, with times as points in time", async () => {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
+import type { JobView, RuntimeView, StatusView } from "../../src/protocol/views.ts";
 import { Failure } from "../../src/std/failure.ts";
 import { serveAnswers, tempDir } from "../client/socket-server.ts";
 import { orch } from "./captured-io.ts";
-import { jobView, statusView } from "./sample-views.ts";
+import { finishedJob, gpuView, jobView, sdxl, statusView } from "./sample-views.ts";
 
 const nobody = { socket: "/nonexistent/orch.sock" };
 
@@ -24,7 +25,39 @@ describe("orch", () => {
         "2 queued, 1 running, 5 succeeded",
       ),
     );
-    expect(run.stderr).toMatch(/^next: orch ls /);
+    expect(run.stderr).toMatch(/^next: orch ls +2 jobs wait, and for what\n {6}orch top /);
+  });
+
+  it("alone says what is worth typing next", async () => {
+    const none = { held: 0, queued: 0, starting: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
+    const next = async (status: Partial<StatusView>, jobs: JobView[], runtimes: RuntimeView[] = []) => {
+      await using server = await serveAnswers({
+        "GET /status": () => statusView({ jobs: none, ...status }),
+        "GET /jobs": ({ states }) => {
+          const found = jobs.filter(({ state }) => String(states).split(",").includes(state));
+          return { jobs: found, total: found.length };
+        },
+        "GET /runtimes": () => ({ runtimes }),
+      });
+      const { stderr } = await orch([], server);
+      return [...stderr.matchAll(/(?:^next:| {5}) (orch.*?) {2}/gm)].map((match) => match[1]);
+    };
+    const failed = finishedJob({ id: 5, state: "failed" });
+    const all = [jobView({ id: 8 }), jobView({ id: 7 }), jobView({ id: 6, state: "running" }), failed];
+    const counts = { ...none, queued: 2, running: 1, failed: 1 };
+    expect(await next({ jobs: counts }, all)).toEqual([
+      "orch why 7",
+      "orch logs -f 6",
+      "orch logs 5",
+      "orch --help",
+    ]);
+    const old = finishedJob({ id: 5, state: "failed", finishedAt: "2025-12-24T00:00:00Z" });
+    const idle = ["orch run --gpus 1 -- COMMAND", "orch runtimes --help", "orch --help"];
+    expect(await next({}, [old])).toEqual(idle);
+    expect((await next({}, [], [sdxl]))[1]).toBe("orch submit sdxl --help");
+    expect((await next({}, [], [{ ...sdxl, problem: "line 3" }]))[0]).toBe("orch runtimes");
+    expect((await next({ gpus: [] }, []))[0]).toBe("orch gpus");
+    expect((await next({ gpus: [gpuView({ healthy: false })] }, []))[0]).toBe("orch gpus");
   });
 
   it.each([["--help"], ["-h"], ["help"]])(

@@ -18,7 +18,7 @@ export async function installProgram(): Promise<{ readonly bin: string; readonly
     format: "cjs",
     target: "node20",
     logLevel: "error",
-    external: ["zod", "yaml", "chalk", "*/daemon/main.ts"],
+    external: ["zod", "yaml", "chalk", "*/daemon/main.ts", "*/tui/main.tsx"],
     define: { "import.meta.url": "importMetaUrl" },
     banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
   });

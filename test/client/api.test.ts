@@ -1,6 +1,7 @@
 import { expect, expectTypeOf, test } from "vitest";
 import type { Client, InputOf, LineOf, OutputOf } from "../../src/client/client.ts";
-import type { EventView, FollowLine, JobView } from "../../src/protocol/views.ts";
+import type { FollowLine } from "../../src/protocol/follow-line.ts";
+import type { EventView, JobView } from "../../src/protocol/views.ts";
 
 test("the client's types are those of the operations", () => {
   expectTypeOf<OutputOf<"POST /jobs/:job/cancel">>().toEqualTypeOf<JobView>();

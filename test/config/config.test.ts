@@ -43,6 +43,7 @@ describe("loadConfig", () => {
       containerEngine: "auto",
       containerGlobalArgs: [],
       containerArgs: [],
+      logRotateEvery: null,
       logMaxBytes: 64 * 2 ** 20,
       logKeepParts: 16,
       logMaxAge: 30 * 86_400_000,
@@ -124,6 +125,18 @@ describe("loadConfig", () => {
       message: expect.stringMatching(message),
       ...(hint === undefined ? {} : { hint: expect.stringMatching(hint) }),
     });
+  });
+
+  it("refuses arguments of containers that orch itself lives by", async () => {
+    write("config.yaml", 'containerArgs: ["--ulimit=nofile=1024:1024", "-dit"]\n');
+    await expect(load()).rejects.toMatchObject({
+      code: "config/invalid",
+      message: expect.stringMatching(/config\.yaml:1:16: containerArgs cannot be/),
+      why: '"-dit" is not allowed: orch runs it in the foreground, and by its end knows the worker\'s',
+    });
+    write("config.yaml", "");
+    const { config } = await load({ env: { ORCH_CONTAINER_ARGS: "--ulimit=nofile=1024:1024 --init" } });
+    expect(config.containerArgs).toEqual(["--ulimit=nofile=1024:1024", "--init"]);
   });
 
   it("refuses logs too small to be rotated, and takes null for no limit", async () => {

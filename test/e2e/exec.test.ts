@@ -1,4 +1,5 @@
 import { realpathSync } from "node:fs";
+import { userInfo } from "node:os";
 import { describe, expect, it } from "vitest";
 import type { OrchHome } from "../kit/orch-home.ts";
 import { openScreen, whyNoTerminals } from "../kit/tmux.ts";
@@ -28,6 +29,17 @@ describe("orch exec", () => {
       stdout: `${gpus[0]}/1/1\n${realpathSync(home.dir)}\ntyped`,
       stderr: "oops\n",
     });
+  });
+
+  it("is noted with its program's name and without its arguments, for the job's owner to read", async () => {
+    await using home = await createHost();
+    expect((await home.orch(["exec", "run-1", "--", "/bin/echo", "c4n4ry"])).stdout).toBe("c4n4ry\n");
+    const { timeline } = await home.client.call("GET /jobs/:job", { job: 1 });
+    const text = `${userInfo().username} runs echo beside run-1`;
+    expect(timeline.filter(({ type }) => type === "worker-exec")).toMatchObject([{ worker: "run-1", text }]);
+    const shown = (await home.orch(["events"])).stdout;
+    expect(shown).toContain(text);
+    expect(shown).not.toContain("c4n4ry");
   });
 
   it("knows the worker by its id, too, and passes a signal's exit code on", async () => {

@@ -47,6 +47,18 @@ describe("a log that is rotated while it is written and followed, and the daemon
     expect(parts().length).toBeGreaterThan(5);
   });
 
+  it("is counted in orch status", async () => {
+    await using home = createHome();
+    await home.daemon();
+    await untilState(home, await runDetached(home, "--", "sh", "-c", "seq 200000; exec sleep 1000"), "running");
+    const { limitBytes } = await until("it is counted", async () => {
+      const { logs } = await home.client.call("GET /status", {});
+      return logs.liveBytes > 1_200_000 ? logs : null;
+    });
+    expect(limitBytes).toBe(20 * 2 ** 30);
+    expect((await home.orch(["status"])).stdout).toMatch(/^logs +1\.\d+ MiB being written/m);
+  });
+
   it("a missing or doubled line would be found", () => {
     const numbers = Array.from({ length: LINES }, (_, index) => `${index + 1}\n`);
     expect(firstFlaw(numbers.join(""))).toBeNull();

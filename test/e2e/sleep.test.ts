@@ -23,12 +23,14 @@ class Handler:
     def sleep(self):
         if os.environ.get("SLEEP") == "raises":
             raise RuntimeError("no sleep tonight")
+        self.kept = bytearray(b"x") * (int(os.environ.get("KEPT_MIB", "0")) << 20)
         self.hold("1GiB")
         self.is_asleep = True
 
     def wake(self):
         if os.environ.get("WAKE") == "raises":
             raise RuntimeError("a nightmare")
+        del self.kept
         self.hold("8GiB")
         self.is_asleep = False
 
@@ -127,6 +129,18 @@ describe("workers that sleep", () => {
     const { lanes } = await host.client.call("GET /runtimes/:runtime", { runtime: "a" });
     expect(lanes[0]?.sleep).toMatchObject({ residueBytes: 2 ** 30, isMeasured: true, off: null });
     expect(lanes[0]?.sleep?.wakeMs).toBeLessThan(lanes[0]?.startMs ?? 0);
+  });
+
+  it("are measured: what sleeping takes of the host's memory is learned, whatever was declared", async () => {
+    addModel("keeper", { KEPT_MIB: "300" });
+    await run("keeper");
+    await run("b");
+    await untilAsleep("keeper");
+    const { lanes } = await host.client.call("GET /runtimes/:runtime", { runtime: "keeper" });
+    expect(lanes[0]?.sleep?.ramBytes).toBeGreaterThan(290 * 2 ** 20);
+    // Never more than it has given back.
+    expect(lanes[0]?.sleep?.ramBytes).toBeLessThanOrEqual(8 * 2 ** 30);
+    expect((await host.cli("runtimes", "show", "keeper")).stdout).toMatch(/takes [\d.]+ [MG]iB of memory/);
   });
 
   it("sleep on while the daemon is restarted, and are woken by the next one", async () => {

@@ -69,6 +69,22 @@ describe.skipIf(why !== null)(`orch run --pty${why === null ? "" : ` (${why})`}`
     await untilOver(home, 1);
   });
 
+  it("orch show says that it has one, and how to come to it", async () => {
+    await using home = createHome();
+    await home.daemon();
+    const script = "echo up; read line; exit 0";
+    const job = await runDetached(home, "--pty", "--", "sh", "-c", script);
+    await untilState(home, job, "running");
+    const terminal = async (): Promise<string | undefined> =>
+      /^terminal +(.*)$/m.exec((await home.orch(["show", String(job)])).stdout)?.[1];
+    expect(await terminal()).toBe(`orch attach ${job}`);
+    expect((await home.orch(["attach", String(job)], { input: "\n" })).code).toBe(0);
+    expect(await terminal()).toBe(`it was in one; what was on it: orch logs ${job}`);
+    const plain = await runDetached(home, "--", "true");
+    expect(await home.client.call("GET /jobs/:job", { job: plain })).toMatchObject({ terminal: false });
+    expect((await home.orch(["show", String(plain)])).stdout).not.toMatch(/^terminal/m);
+  });
+
   it("one detach key alone goes to the program after a moment, and so do both with a pause between", async () => {
     await using home = createHome();
     await home.daemon();

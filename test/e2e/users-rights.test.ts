@@ -19,7 +19,7 @@ beforeAll(async () => {
   host = await startHost({ config: "group: nogroup\n", gpus: "virtual:2x8GiB" });
   const env = { TOKEN: "hush" };
   const command = ["sh", "-c", "echo a-secret-word; sleep 60", "hush"];
-  const options = { label: "private-label" };
+  const options = { label: "private-label", labels: { kind: "private-label" } };
   const queue = (route: string, more: object): Promise<{ id: number; array: number }> =>
     ask(ada, route, { command, cwd: "/tmp/hush", env, options, ...more }).then(({ status, text }) => {
       expect([route, status, text]).toEqual([route, 200, text]);
@@ -71,7 +71,10 @@ const queries: Record<string, () => string> = {
   "GET /follow": () => `?jobs=${things["job"]}&logs=true`,
   "GET /logs": () => `?jobs=${things["job"]}`,
 };
-const bodies: Record<string, object> = { "POST /jobs/:job/update": { priority: 3 } };
+const bodies: Record<string, object> = {
+  "POST /jobs/:job/update": { priority: 3 },
+  "POST /workers/:worker/exec": { program: "id" },
+};
 const ofKind = (who: string, method: string): string[] =>
   operations.filter((each) => each.who === who && each.route.startsWith(method)).map(({ route }) => route);
 
@@ -110,6 +113,19 @@ describe.skipIf(why !== null)(`users of one daemon${why === null ? "" : ` (skipp
     expect(jobs.length).toBe(4);
   });
 
+  it.each(["label = private-label", "label.kind = private-label", "summary ~ hush", "exitCode = 3"])(
+    "cannot find out by a filter what they do not see: %s",
+    async (filter) => {
+      const count = async (user: TestUser, asked: string): Promise<number> => {
+        const { text } = await ask(user, `GET /jobs?filter=${encodeURIComponent(asked)}`);
+        return (JSON.parse(text) as { jobs: JobView[] }).jobs.length;
+      };
+      expect(await count(ada, filter)).toBeGreaterThan(0);
+      expect(await count(ada, `not (${filter})`)).toBeLessThan(4);
+      expect([await count(bob, filter), await count(bob, `not (${filter})`)]).toEqual([0, 4]);
+    },
+  );
+
   it.each([...ofKind("owner", "GET"), ...ofKind("owner", "POST")])(
     "may not touch each other's: %s",
     async (route) => {
@@ -118,6 +134,19 @@ describe.skipIf(why !== null)(`users of one daemon${why === null ? "" : ` (skipp
       expect([route, status, text]).toEqual([route, 403, expect.stringContaining("permission/denied")]);
     },
   );
+
+  it("neither remove nor repeat nor add up what is of others", async () => {
+    const said = async (user: TestUser, route: string, body?: object): Promise<unknown> =>
+      JSON.parse((await ask(user, route, body)).text);
+    expect(await said(bob, "POST /jobs/prune", { before: FAR_MS })).toEqual({
+      jobs: 0,
+      bytes: 0,
+      more: false,
+    });
+    expect(await said(bob, "POST /jobs/retry-failed", {})).toEqual({ retried: [], more: false });
+    expect(await said(bob, "GET /stats")).toMatchObject({ jobs: 0, usage: [] });
+    expect(await said(ada, "GET /stats")).toMatchObject({ jobs: 1, usage: [{ user: ada.name, failed: 1 }] });
+  });
 
   it("may touch their own", async () => {
     const { job, array } = things;

@@ -1,17 +1,18 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Cgroups, openCgroups, readCgroup, settingsFor } from "../../src/engine/cgroup.ts";
+import { findV1Bases, makeV1 } from "../../src/engine/cgroup-v1.ts";
 import type { Engine, Launch } from "../../src/engine/engine.ts";
 import { isRunning, readStat } from "../../src/engine/identity.ts";
 import { readLabels } from "../../src/engine/labels.ts";
 import { createProcessEngine } from "../../src/engine/process.ts";
 import { systemClock } from "../../src/std/clock.ts";
 import { users, whyNoUsers } from "../kit/as-user.ts";
-import { whyNoCgroups } from "../kit/cgroups.ts";
+import { whyNoCgroups, whyNoLimits } from "../kit/cgroups.ts";
 import { until } from "../kit/until.ts";
 
 /** Leaves session, group, parent and environment behind, and does not mind TERM: only its cgroup knows it. */
@@ -167,15 +168,48 @@ describe.skipIf(why !== null)(`a cgroup of a worker${why === null ? "" : ` (skip
     expect(readFileSync(join(root, "1.log"), "utf8")).toBe("orch: cannot enter its cgroup\n");
   });
 
-  it("limits what the host has a controller for", () => {
+  it("limits what the host has a controller for, of cgroup v2 or v1", () => {
     const cgroups = open();
     const cgroup = cgroups.make(9, { ramBytes: 2 ** 30, cpuCores: 2, maxProcesses: 50 });
-    const read = (file: string): string => readFileSync(join(cgroup.dir, file), "utf8").trim();
-    if (cgroups.controllers.has("memory")) expect(read("memory.max")).toBe(String(2 ** 30));
-    if (cgroups.controllers.has("cpu")) expect(read("cpu.max")).toBe("200000 100000");
-    if (cgroups.controllers.has("pids")) expect(read("pids.max")).toBe("50");
+    const read = (...files: string[]): string[] =>
+      cgroup.dirs
+        .flatMap((dir) => files.map((file) => join(dir, file)))
+        .filter((file) => existsSync(file))
+        .map((file) => readFileSync(file, "utf8").trim());
+    expect(cgroup.dirs[0]).toBe(cgroup.dir);
+    if (cgroups.controllers.has("memory"))
+      expect(read("memory.max", "memory.limit_in_bytes")).toContain(String(2 ** 30));
+    if (cgroups.controllers.has("cpu")) expect(read("cpu.max", "cpu.cfs_quota_us").join()).toMatch(/200000/);
+    if (cgroups.controllers.has("pids")) expect(read("pids.max")).toContain("50");
+    expect(cgroup.killedAtBytes()).toBe(null);
     cgroup.remove();
+    expect(cgroup.dirs.filter((dir) => existsSync(dir))).toEqual([]);
   });
+
+  it.skipIf(whyNoLimits("memory") !== null)(
+    "is what a program is killed in that takes more memory than its limit, and what says so",
+    async () => {
+      const engine = engineWith(open());
+      const limits = { ramBytes: 64 * 2 ** 20, cpuCores: null, maxProcesses: null };
+      const take = `exec python3 -c 'x = bytearray(200 << 20)'`;
+      const detail =
+        "killed by the kernel: it went over its memory limit of 64 MiB (--ram, or ram: of its runtime)";
+      const identity = await engine.start({ ...launch(1, take), limits });
+      expect(await engine.exited(join(root, "1"), identity)).toEqual({
+        exitCode: 137,
+        detail,
+        isOverLimit: true,
+      });
+      // The kernel takes the largest process; the rest of the program may go on, and say so itself.
+      const second = await engine.start({ ...launch(2, `${take.slice(5)}; exit 3`), limits });
+      expect(await engine.exited(join(root, "2"), second)).toMatchObject({
+        exitCode: 3,
+        detail: `a process of it was ${detail}`,
+      });
+      const within = await engine.start({ ...launch(3, "exit 4"), limits });
+      expect(await engine.exited(join(root, "3"), within)).toEqual({ exitCode: 4, detail: null });
+    },
+  );
 });
 
 describe("where no cgroup can be made", () => {
@@ -186,6 +220,27 @@ describe("where no cgroup can be made", () => {
       why: expect.stringContaining("ENOTDIR"),
     });
     expect(openCgroups(instanceId, root)).toMatchObject({ why: expect.stringContaining("ENOENT") });
+  });
+
+  it("finds what a hybrid host has left to cgroup v1, below the group that the daemon is in", () => {
+    mkdirSync(join(root, "memory/service"), { recursive: true });
+    mkdirSync(join(root, "cpu"));
+    const mounts = [
+      `31 23 0:28 / ${root} rw - tmpfs tmpfs rw`,
+      `35 31 0:32 / ${root}/memory rw,relatime shared:9 - cgroup cgroup rw,memory`,
+      `36 31 0:33 /outer ${root}/cpu rw - cgroup cgroup rw,cpu,cpuacct`,
+      `41 31 0:38 / ${root}/unified rw - cgroup2 cgroup2 rw`,
+    ].join("\n");
+    const own = "9:pids:/\n4:memory:/service\n2:cpu,cpuacct:/outer\n0::/";
+    const bases = findV1Bases(["memory", "cpu", "pids"], "probe", [mounts, own]);
+    expect([...bases]).toEqual([
+      ["memory", `${root}/memory/service`],
+      ["cpu", `${root}/cpu`],
+    ]);
+    const dirs = makeV1(bases, "orch-1", { ramBytes: 2 ** 20, cpuCores: 2, maxProcesses: 5 });
+    expect(dirs).toEqual([`${root}/memory/service/orch-1`, `${root}/cpu/orch-1`]);
+    expect(readFileSync(join(root, "memory/service/orch-1/memory.limit_in_bytes"), "utf8")).toBe("1048576");
+    expect(readFileSync(join(root, "cpu/orch-1/cpu.cfs_quota_us"), "utf8")).toBe("200000");
   });
 
   it("writes each limit where its controller is, and none where it is not", () => {

@@ -13,10 +13,10 @@ const places: readonly { name: string; mutation: Mutation }[] = [
   {
     name: "between the commit and the start of a program [fault 2]",
     mutation: {
-      file: "src/daemon/loop.ts",
-      find: "for (const effect of planned.effects) this.options.perform(effect, false);",
+      file: "src/daemon/aftermath.ts",
+      find: "for (const effect of planned.effects) options.perform(effect, false);",
       replace: `if (planned.effects.some(({ type }) => type === "start-worker")) { ${DIE} }
-        for (const effect of planned.effects) this.options.perform(effect, false);`,
+        for (const effect of planned.effects) options.perform(effect, false);`,
     },
   },
   {

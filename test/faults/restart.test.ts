@@ -32,33 +32,6 @@ describe("a daemon that stands still (SIGSTOP)", () => {
     expect((await home.orch(["run", "--", "echo", "served"])).stdout).toBe("served\n");
     expect(first.isRunning()).toBe(true);
   });
-
-  it("goes on where it was: jobs ran on, each once, and the stall is known [fault 21]", async () => {
-    await using home = createHome();
-    const daemon = await home.daemon();
-    const short = await runDetached(home, "--", "sh", "-c", "echo x >>short");
-    await untilOver(home, short);
-    const ended = await runDetached(home, "--", "sh", "-c", "sleep 0.5; echo x >>ended; exit 7");
-    const limited = await runDetached(home, "--time", "1s", "--", "sleep", "60");
-    for (const job of [ended, limited]) await untilState(home, job, "running");
-    await home.client.call("GET /status", {});
-    daemon.signal("SIGSTOP");
-    // Asked while it stands still: answered once it goes on.
-    const waiting = home.client.call("GET /jobs/:job", { job: ended });
-    await until("the job has ended without it", () => existsSync(join(home.dir, "ended")));
-    await until(
-      "the time limit is over, too",
-      () => new Promise((done) => setTimeout(() => done(true), 1_200)),
-    );
-    daemon.signal("SIGCONT");
-    await waiting;
-    expect(await untilOver(home, ended)).toMatchObject({ state: "failed", exitCode: 7, attempts: 1 });
-    expect(await untilOver(home, limited)).toMatchObject({ state: "failed", exitCode: 124, attempts: 1 });
-    expect(readFileSync(join(home.dir, "ended"), "utf8")).toBe("x\n");
-    expect((await home.client.call("GET /status", {})).longestStallMs).toBeGreaterThan(1_000);
-    const log = readFileSync(join(home.dir, "state", "daemon.log"), "utf8");
-    expect(log).toContain("the event loop stood still");
-  });
 });
 
 const mayChoosePids = need(

@@ -36,7 +36,9 @@ describe("the README", () => {
 
   it("names every command, and none that is not there", () => {
     const table = readme.slice(readme.indexOf("## Commands"), readme.indexOf("`orch COMMAND --help`"));
-    const named = [...table.matchAll(/`([a-z]+)(?: [a-z\\|]+)?`/g)].map((match) => match[1] ?? "");
+    const named = [...table.matchAll(/`([a-z]+(?:-[a-z]+)*)(?: [a-z\\|]+)?`/g)].map(
+      (match) => match[1] ?? "",
+    );
     expect(named.toSorted()).toEqual(Object.keys(commands).toSorted());
   });
 
@@ -55,7 +57,12 @@ describe("the documents", () => {
     "STYLE.md",
     "src/scheduler/README.md",
     "docs/logs.md",
+    "docs/service.md",
     "docs/gpus.md",
+    "docs/json.md",
+    "docs/lists.md",
+    "docs/coming-from.md",
+    "docs/errors.md",
   ];
 
   it.each(names)("%s names only files that are there", (name) => {

@@ -23,6 +23,15 @@ interface AttemptRow {
   readonly outcome: string | null;
 }
 
+/** The states of workers that are there: of programs on the host, and of containers. */
+export interface Survivors {
+  readonly processes: readonly string[];
+  readonly containers: readonly string[];
+}
+
+/** The runtimes in containers. */
+const CONTAINERS = new Set(["gamma", "delta", "omega"]);
+
 /** The lane of commands without a GPU. */
 const COMMAND_LANE = "run#cpu";
 
@@ -30,6 +39,8 @@ const COMMAND_LANE = "run#cpu";
 export interface Checker {
   /** At any moment: what may never be. */
   look(): string[];
+  /** Workers on disk, by what they are. */
+  survivors(): Survivors;
   /** Unfinished jobs on disk, without and with a GPU. */
   liveJobs(): { commands: number; gpuJobs: number };
   /** Once nothing runs any more: what must have come of every job. */
@@ -68,6 +79,17 @@ export function createChecker(home: OrchHome, world: KillWorld, load: Load): Che
   };
   return {
     look,
+    survivors() {
+      if (!existsSync(home.database)) return { processes: [], containers: [] };
+      return inDatabase((db) => {
+        const live = db
+          .prepare("SELECT runtime, state FROM workers WHERE state NOT IN ('gone', 'failed')")
+          .all() as { runtime: string; state: string }[];
+        const statesOf = (areContainers: boolean): string[] =>
+          live.flatMap(({ runtime, state }) => (CONTAINERS.has(runtime) === areContainers ? [state] : []));
+        return { processes: statesOf(false), containers: statesOf(true) };
+      });
+    },
     liveJobs: () =>
       inDatabase((db) => {
         const live = db.prepare("SELECT lane FROM jobs WHERE finished_at IS NULL").pluck().all() as string[];

@@ -18,7 +18,7 @@ export interface Promised {
   isCancelled: boolean;
 }
 
-type Kind = "command" | "gpu-command" | "alpha" | "beta" | "once";
+type Kind = "command" | "gpu-command" | "alpha" | "beta" | "once" | "gamma" | "delta" | "omega";
 
 /** Several clients that submit and cancel through the socket, whether the daemon is there or not. */
 export interface Load {
@@ -32,14 +32,19 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** How often each kind is submitted. */
+/** How often each kind is submitted. `gamma`, `delta` and `omega` are containers. */
 const mixes = {
   mixed: { command: 12, "gpu-command": 2, alpha: 2, beta: 2, once: 1 },
-  residents: { command: 2, "gpu-command": 0, alpha: 4, beta: 4, once: 0 },
-  commands: { command: 12, "gpu-command": 4, alpha: 0, beta: 0, once: 0 },
-} as const satisfies Record<string, Record<Kind, number>>;
+  residents: { command: 2, alpha: 4, beta: 4 },
+  commands: { command: 12, "gpu-command": 4 },
+  both: { command: 12, "gpu-command": 1, alpha: 2, beta: 2, once: 1, gamma: 4, delta: 2, omega: 1 },
+  containers: { gamma: 4, delta: 4, omega: 1 },
+  "one-container": { gamma: 1 },
+  "one-shot-containers": { omega: 1 },
+  "container-and-process": { alpha: 1, gamma: 1 },
+} as const satisfies Record<string, Partial<Record<Kind, number>>>;
 
-/** Which kinds of jobs, how often. */
+/** Which kinds of jobs, how often. Those with containers need a podman. */
 export type Mix = keyof typeof mixes;
 
 /** The mix of this name. @throws Error with the names that there are */
@@ -54,12 +59,22 @@ export interface LoadOptions {
   readonly rng: Rng;
   readonly clients: number;
   readonly mix: Mix;
+  /** The longest that a client waits between two requests; half of it on average. Default: 40. */
+  readonly paceMs?: number;
   /** Codes of refusals that are in order, besides those that a daemon on its way gives. */
   readonly mayBeTold?: readonly string[];
 }
 
 /** Starts the clients. */
-export function startLoad({ home, world, rng, clients, mix, mayBeTold = [] }: LoadOptions): Load {
+export function startLoad({
+  home,
+  world,
+  rng,
+  clients,
+  mix,
+  paceMs = 40,
+  mayBeTold = [],
+}: LoadOptions): Load {
   const shares = Object.entries(mixes[mix]) as [Kind, number][];
   const kinds = shares.flatMap(([kind, share]) => Array.from({ length: share }, () => kind));
   const promised = new Map<number, Promised>();
@@ -98,7 +113,7 @@ export function startLoad({ home, world, rng, clients, mix, mayBeTold = [] }: Lo
     for (let number = 0; !isOver; number++) {
       if (rng.chance(0.12)) await attempt(() => cancelOne(home, promised, rng));
       else await attempt(() => submitOne(`c${name}-${number}`));
-      await sleep(rng.below(40));
+      await sleep(rng.below(paceMs));
     }
   };
   const loops = Array.from({ length: clients }, (_, name) => runClient(name));
@@ -109,7 +124,7 @@ type DrawnJob = Omit<Promised, "id" | "cancelAsked" | "isCancelled"> & { readonl
 
 function drawJob(rng: Rng, kinds: readonly Kind[], tag: string): DrawnJob {
   const kind = rng.pick(kinds);
-  const isResident = kind === "alpha" || kind === "beta";
+  const isResident = ["alpha", "beta", "gamma", "delta"].includes(kind);
   const exitCode = !isResident && rng.chance(0.2) ? 7 : 0;
   const retries = kind === "command" && exitCode === 7 && rng.chance(0.2) ? 1 : 0;
   return { tag, kind, exitCode, retries, ms: 5 + rng.below(120) };
@@ -129,7 +144,7 @@ function submit(home: OrchHome, world: KillWorld, job: DrawnJob): Promise<JobVie
       options,
     });
   }
-  const params = { ms, tag, ...(kind === "once" ? { code: exitCode } : {}) };
+  const params = { ms, tag, ...(kind === "once" || kind === "omega" ? { code: exitCode } : {}) };
   return home.client.call("POST /jobs", { runtime: kind, params, options });
 }
 

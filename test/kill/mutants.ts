@@ -1,4 +1,5 @@
 import type { Mutation } from "../kit/built-orch.ts";
+import type { Mix } from "./load.ts";
 
 /** A bug put in on purpose, and the invariant by which the checker has to find it. */
 export interface Mutant {
@@ -8,6 +9,8 @@ export interface Mutant {
   readonly found: RegExp;
   /** It shows only while resident workers run and take turns. */
   readonly needsResidents?: boolean;
+  /** Of containers: what brings it to light, and what is said then, where that is not the same. */
+  readonly inContainers?: { readonly mix?: Mix; readonly found?: RegExp };
 }
 
 const forgotten = /^I1: job \d+ (was acknowledged|ran|.* is not on record)/;
@@ -41,25 +44,32 @@ export const mutants: readonly Mutant[] = [
   {
     name: "starts the programs of running workers a second time after a restart",
     found: /^I1: two programs of job \d+ run at once|^I1: job \d+ ran \d+ times|^I[23]: /,
+    inContainers: { mix: "one-container" },
     mutations: [
       {
         file: "src/daemon/workers/start-worker.ts",
         find: "if (!hand.inherited) await startProgram",
         replace: "if (hand !== null) await startProgram",
       },
-      // Two more guards stand behind the look at what is left: both are taken away.
+      // More guards stand behind the look at what is left, one of them of containers alone: all are taken away.
       {
         file: "src/engine/control-folder.ts",
         find: 'if (made !== undefined || !existsSync(join(launch.dir, "pid"))) return;',
         replace: "if (made !== undefined || existsSync(launch.dir)) return;",
       },
       { file: "src/engine/supervise.ts", find: "set -C\n", replace: "" },
+      {
+        file: "src/runtime/container-command.ts",
+        find: '"--name", host.name, "--cidfile", host.idFile,',
+        replace: '"--cidfile", host.idFile + performance.now(),',
+      },
     ],
   },
   {
     name: "hands running jobs to their workers as new attempts after a restart",
     needsResidents: true,
     found: /^I[01]: /,
+    inContainers: { mix: "one-container" },
     mutations: [
       {
         file: "src/scheduler/restore.ts",
@@ -99,6 +109,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "ignores the exit records of programs that ended while no daemon ran",
     found: /^I1: job \d+ .*(is failed|should have ended with)/,
+    inContainers: { mix: "one-shot-containers" },
     mutations: [
       {
         file: "src/engine/process.ts",
@@ -107,8 +118,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "src/engine/process.ts",
-        find: "import { readExitRecord, recordLost }",
-        replace: "import { recordLost }",
+        find: "import { readExitRecord, recordLost, withMemoryLimit }",
+        replace: "import { recordLost, withMemoryLimit }",
       },
     ],
   },
@@ -116,6 +127,8 @@ export const mutants: readonly Mutant[] = [
     name: "gives the leases of a worker back when it is told to stop",
     needsResidents: true,
     found: /^I2: /,
+    // A process is on the GPU before the container is gone.
+    inContainers: { mix: "container-and-process" },
     mutations: [
       {
         file: "src/daemon/workers/stop-worker.ts",

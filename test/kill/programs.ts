@@ -60,7 +60,8 @@ def lock_job(job):
     return lock(f"job-{job}", f"I1: job {job} runs twice at once")
 `;
 
-const RESIDENT = `import time
+const RESIDENT = `import os
+import time
 
 from locks import lock_job, mark, take_gpu
 from orch_sdk import serve
@@ -80,7 +81,7 @@ class Handler:
             return {"tag": params["tag"]}
 
     def unload(self):
-        time.sleep(0.2)
+        time.sleep(float(os.environ.get("UNLOAD_SECONDS", "0.2")))
 
 
 serve(Handler())
@@ -113,28 +114,42 @@ export interface KillWorld {
 }
 
 /**
- * Puts the programs and the runtimes `alpha`, `beta` (resident) and `once` (exec) into a home.
- * @param podman when given, the residents are containers
+ * Puts the programs and the runtimes into a home: `alpha` and `beta` (resident processes), `once` (exec), and with a podman
+ * `gamma`, `delta` and `omega`, the same in containers.
  */
 export function layOutPrograms(home: OrchHome, podman: Podman | null = null): KillWorld {
   const dir = join(home.dir, "world");
   for (const name of ["locks", "runs", "fences"]) mkdirSync(join(dir, name), { recursive: true });
   const script = home.write("command.sh", COMMAND, 0o755);
-  const gpu = "gpu: { count: 1, vram: 600MiB, mode: exclusive }\ntimeouts: { ready: 20s, stop: 5s }";
-  for (const name of ["alpha", "beta"]) {
-    const program = podman === null ? "handler.py" : join(home.dir, "runtimes", name, "handler.py");
-    const head = `name: ${name}\nprotocol: orch\ncommand: [python3, ${program}]\nkeepAlive: 5m`;
-    const env = podman === null ? `env: { WORLD: ${dir} }\n` : inContainer(home, podman, dir);
-    home.write(`runtimes/${name}/runtime.yaml`, `${head}\n${gpu}\n${env}${PARAMS}`);
-    home.write(`runtimes/${name}/handler.py`, RESIDENT);
-    home.write(`runtimes/${name}/locks.py`, LOCKS);
+  const env = `env: { WORLD: ${dir} }\n`;
+  for (const name of ["alpha", "beta"]) layOutResident(home, name, "handler.py", env);
+  if (podman !== null) {
+    home.write("config.yaml", podman.config);
+    const inside = inContainer(home, podman, dir);
+    const at = (name: string, file: string) => join(home.dir, "runtimes", name, file);
+    for (const name of ["gamma", "delta"]) layOutResident(home, name, at(name, "handler.py"), inside);
+    layOutExec(home, "omega", at("omega", "once.py"), inside);
   }
-  const head = "name: once\nprotocol: exec\ncommand: [python3, once.py]";
-  const code = "  code: { type: integer, default: 0 }\n";
-  home.write("runtimes/once/runtime.yaml", `${head}\n${gpu}\nenv: { WORLD: ${dir} }\n${PARAMS}${code}`);
-  home.write("runtimes/once/once.py", EXEC);
-  home.write("runtimes/once/locks.py", LOCKS);
+  layOutExec(home, "once", "once.py", env);
   return { dir, command: (seconds, exitCode) => [script, dir, String(seconds), String(exitCode)] };
+}
+
+const GPU = "gpu: { count: 1, vram: 600MiB, mode: exclusive }\ntimeouts: { ready: 20s, stop: 5s }";
+
+/** @param where lines of runtime.yaml that say where it runs, with which environment */
+function layOutResident(home: OrchHome, name: string, program: string, where: string): void {
+  const head = `name: ${name}\nprotocol: orch\ncommand: [python3, ${program}]\nkeepAlive: 5m`;
+  home.write(`runtimes/${name}/runtime.yaml`, `${head}\n${GPU}\n${where}${PARAMS}`);
+  home.write(`runtimes/${name}/handler.py`, RESIDENT);
+  home.write(`runtimes/${name}/locks.py`, LOCKS);
+}
+
+function layOutExec(home: OrchHome, name: string, program: string, where: string): void {
+  const head = `name: ${name}\nprotocol: exec\ncommand: [python3, ${program}]`;
+  const code = "  code: { type: integer, default: 0 }\n";
+  home.write(`runtimes/${name}/runtime.yaml`, `${head}\n${GPU}\n${where}${PARAMS}${code}`);
+  home.write(`runtimes/${name}/once.py`, EXEC);
+  home.write(`runtimes/${name}/locks.py`, LOCKS);
 }
 
 function inContainer(home: OrchHome, podman: Podman, world: string): string {
@@ -142,5 +157,5 @@ function inContainer(home: OrchHome, podman: Podman, world: string): string {
     .map((each) => `{ host: ${each}, path: ${each} }, `)
     .join("");
   const mounts = podman.pythonMounts.replace("mounts: [", `mounts: [${own}`);
-  return `engine: container\nimage: ${podman.image}\n${mounts.replace("env: {", `env: { WORLD: ${world},`)}`;
+  return `engine: container\nimage: ${podman.image}\n${mounts.replace("env: {", `env: { WORLD: ${world}, UNLOAD_SECONDS: "0.6",`)}`;
 }

@@ -52,7 +52,7 @@ export async function sharedOrch(): Promise<string> {
 }
 
 async function buildInto(root: string, mutations: readonly Mutation[]): Promise<void> {
-  for (const name of ["bin", "runtimes", "package.json"]) {
+  for (const name of ["bin", "completions", "runtimes", "package.json"]) {
     cpSync(join(repository, name), join(root, name), { recursive: true });
   }
   symlinkSync(join(repository, "node_modules"), join(root, "node_modules"));

@@ -19,6 +19,11 @@ export interface Screen {
   press(...keys: string[]): void;
   /** What is to be seen, without what scrolled away. */
   text(): string;
+  /** The same with its colours, as SGR sequences. */
+  painted(): string;
+  /** The same with what scrolled away before it. */
+  whole(): string;
+  isCursorShown(): boolean;
   /** Waits until the screen shows it. */
   shows(what: string | RegExp): Promise<void>;
   resize(columns: number, rows: number): void;
@@ -47,6 +52,9 @@ export async function openScreen(home: OrchHome, columns = 80, rows = 24): Promi
     },
     press: (...keys) => void tmux("send-keys", "-t", session, ...keys),
     text,
+    painted: () => tmux("capture-pane", "-p", "-e", "-t", session),
+    whole: () => tmux("capture-pane", "-p", "-J", "-S", "-", "-t", session),
+    isCursorShown: () => tmux("display-message", "-p", "-t", session, "#{cursor_flag}").trim() === "1",
     async shows(what) {
       const isSeen = (): boolean => (typeof what === "string" ? text().includes(what) : what.test(text()));
       try {

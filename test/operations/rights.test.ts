@@ -24,7 +24,7 @@ describe("a job", () => {
   });
 
   const strangersOnly = {
-    queries: { job: () => ({ ...job, finishedAtMs: null }), sizeOfArray: () => 1 },
+    queries: { job: () => ({ ...job, finishedAtMs: null }), lastOfArray: () => 1 },
     host: { uid: 500 },
   } as unknown as Context;
   const signal = new AbortController().signal;

@@ -47,6 +47,13 @@ describe("worker start", () => {
     const ready = await untilWorker(started.id, "ready");
     expect(ready.gpus).toEqual(["GPU-virtual-0"]);
     expect(ready.readyAt).not.toBeNull();
+    expect(ready.slots).toBe(1);
+    expect(Date.parse(ready.since)).toBeGreaterThanOrEqual(Date.parse(ready.startedAt));
+    // Idle since it is ready, and kept for five minutes.
+    expect(Date.parse(ready.keptUntil ?? "") - Date.parse(ready.since)).toBe(300_000);
+    const pinned = await host.client.call("POST /workers/:worker/pin", { worker: ready.name, pinned: true });
+    expect(pinned.keptUntil).toBeNull();
+    await host.client.call("POST /workers/:worker/pin", { worker: ready.name, pinned: false });
     process.kill(ready.pid ?? 0, 0);
     const { gpus } = await host.client.call("GET /gpus", {});
     expect(gpus[0]?.leases).toEqual([

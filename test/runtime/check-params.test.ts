@@ -20,6 +20,7 @@ params:
   any-seed: { type: integer }
   file: { type: file, accept: [image/png, .JPG] }
   model: { type: string, load: true }
+  shape: { type: json }
 `);
 
 /** One param checked, with the required one given. */
@@ -53,6 +54,9 @@ describe("values that fit", () => {
     ["loud", "true", true],
     ["loud", false, false],
     ["style", "paint", "paint"],
+    ["shape", { a: [1, null] }, { a: [1, null] }],
+    ["shape", '[{"a": "b"}]', [{ a: "b" }]],
+    ["shape", [], []],
     ["tier", "2", 2],
     ["prompt", "", ""],
     ["prompt", "12", "12"],

@@ -25,6 +25,10 @@ describe("sleep: freeze", () => {
     ["protocol: exec\ncommand: [a]\nsleep: freeze", /end with each job/],
     ["gpu: { vendor: amd }\nsleep: freeze", /AMD's cannot/],
     ["sleep: deep", /must be true, false, freeze or a map/],
+    [
+      "gpu: { mode: shared, vram: 1GiB, mps: true }\nsleep: true",
+      /does not go with gpu.mps: a client of MPS keeps/,
+    ],
     ["sleep: { level: 3 }", /must be 1 .* 2 .* or freeze/],
   ])("%j is refused: %s", (yaml, why) => {
     expectFailure(() => runtimeFrom(yaml), "runtime/invalid", /"sleep/, why);

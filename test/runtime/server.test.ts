@@ -39,6 +39,7 @@ describe("a server", () => {
     expect(runtimeFrom("protocol: cog\nengine: container\nimage: x\n").server).toEqual({
       port: null,
       readyPath: null,
+      keySecret: null,
       model: null,
       api: "chat",
       warmUp: null,
@@ -47,6 +48,7 @@ describe("a server", () => {
     expect(runtimeFrom(request('{ path: /do, body: { p: "{prompt}" } }')).server?.template).toEqual({
       request: { method: "POST", path: "/do", headers: {}, query: {}, body: { p: "{prompt}" }, form: null },
       response: { body: "json", output: null, text: null, artifacts: [] },
+      poll: null,
       progress: null,
       cancel: null,
     });
@@ -63,6 +65,54 @@ describe("a server", () => {
     ["a process without a command", "protocol: openai\n", "command", /needs a command/],
     ["a path for a port", "protocol: cog\nserver: { port: 99999 }\n", "server.port", /at most 65535/],
     ["an unknown key", "protocol: cog\nserver: { redy: /a }\n", "server.redy", /did you mean "ready"\?/],
+    [
+      "a key that is no secret's name",
+      "engine: container\nimage: x\nprotocol: cog\nserver: { key: sk-c4n4ry }\n",
+      "server.key",
+      /^must be the name of a secret of this runtime/,
+    ],
+    [
+      "a key that the runtime does not have",
+      "engine: container\nimage: x\nprotocol: cog\nserver: { key: API_KEY }\n",
+      "server.key",
+      /^names no secret of this runtime; add it to its secrets$/,
+    ],
+    [
+      "a poll without a place",
+      request("{ path: /do }\n  poll: { done: [ok] }"),
+      "server.poll",
+      /path with \{id\}, or url/,
+    ],
+    [
+      "a poll that knows no job",
+      request("{ path: /do }\n  poll: { path: /jobs, done: [ok] }"),
+      "server.poll.path",
+      /needs \{id\}/,
+    ],
+    [
+      "a poll with a param",
+      request('{ path: /do }\n  poll: { path: "/jobs/{id}", result: "/{prompt}", done: [ok] }'),
+      "server.poll.result",
+      /takes \{id\} alone/,
+    ],
+    [
+      "a status that is both",
+      request('{ path: /do }\n  poll: { path: "/jobs/{id}", done: [ok], failed: [ok] }'),
+      "server.poll.failed",
+      /"ok" is among done, too/,
+    ],
+    [
+      "a cancel by an id that nobody has",
+      request('{ path: /do }\n  cancel: { path: "/jobs/{id}" }'),
+      "server.cancel.path",
+      /takes no params/,
+    ],
+    [
+      "a key beside its header",
+      `secrets: [KEY]\n${request('{ path: /do, headers: { Authorization: "x" } }\n  key: KEY')}`,
+      "server.request.headers.Authorization",
+      /is sent with server.key/,
+    ],
     ["an unknown api", "protocol: openai\nserver: { api: chta }\n", "server.api", /did you mean "chat"\?/],
     [
       "a key of another protocol",

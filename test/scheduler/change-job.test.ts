@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { JobChange } from "../../src/scheduler/change-job.ts";
 import { restore } from "../../src/scheduler/restore.ts";
 import { rowOfJob, rowsOf } from "../../src/scheduler/rows.ts";
-import { Bench, model } from "../kit/scheduler.ts";
+import { Bench, GIB, model } from "../kit/scheduler.ts";
 
 const lane = model("sdxl");
 
@@ -123,4 +123,60 @@ describe("a job that runs", () => {
     bench.end(id);
     expect(change(bench, id, { priority: 1 })).toMatchObject({ code: "job/unknown" });
   });
+});
+
+describe("a waiting job that is given other work", () => {
+  const other = model("flux");
+  const work = { lane: other, params: { steps: 3 }, summary: "three", estimateKey: "flux/3" };
+
+  it("moves to the lane of its new params, keeps its terms, and a restart knows that", () => {
+    const bench = waiting();
+    change(bench, 2, { priority: 7 });
+    expect(change(bench, 2, { work })).toEqual({ ok: true, ids: [2] });
+    expect(order(bench)).toEqual([1, 3]);
+    expect(bench.state.lanes.get("flux")?.queue.list(9)).toEqual([2]);
+    expect(bench.job(2)).toMatchObject({ priority: 7 });
+    expect(bench.job(2).terms.estimate?.key).toBe("flux/3");
+    expect(bench.last.changes.reworked).toEqual([{ job: bench.job(2), work }]);
+    expect([...bench.last.changes.lanes].map(({ spec }) => spec.key)).toEqual(["flux"]);
+    const again = restore(bench.state.policy, rowsOf(bench.state));
+    expect(again.lanes.get("flux")?.queue.list(9)).toEqual([2]);
+    change(bench, 1, { work: { ...work, lane } });
+    expect(order(bench), "it keeps its place").toEqual([1, 3]);
+  });
+
+  it("runs in the new lane, also when it was held meanwhile", () => {
+    const bench = new Bench();
+    const id = bench.submit(lane, { hold: true });
+    change(bench, id, { work });
+    bench.ask({ type: "release", jobId: id });
+    bench.ready(1);
+    expect(bench.stateOf(id)).toBe("running");
+    expect([...bench.state.workers.values()].map((worker) => worker.lane.spec.key)).toEqual(["flux"]);
+    expect(change(bench, id, { work })).toMatchObject({ ok: false, code: "job/state" });
+  });
+
+  it("is left as it is when no GPU could hold the new work", () => {
+    const bench = new Bench({ gpus: [{ totalBytes: GIB }] });
+    const id = bench.submit(lane, { hold: true });
+    const large = { ...work, lane: model("large", { vramBytes: 2 * GIB }) };
+    expect(change(bench, id, { priority: 3, work: large })).toMatchObject({
+      ok: false,
+      code: "gpu/too-large",
+    });
+    expect(bench.job(id)).toMatchObject({ priority: 0 });
+    expect(bench.job(id).lane.spec.key).toBe("sdxl");
+    expect(bench.state.lanes.has("large")).toBe(false);
+  });
+});
+
+it("what is not over is never forgotten, nor is the newest job", () => {
+  const bench = new Bench({ gpus: [] });
+  const [over, live, newest] = [lane, lane, lane].map((each) =>
+    bench.submit({ ...each, gpuCount: 0 }, { hold: true }),
+  );
+  for (const jobId of [over ?? 0, newest ?? 0]) bench.ask({ type: "cancel", jobId });
+  const jobIds = [over ?? 0, live ?? 0, newest ?? 0];
+  expect(bench.ask({ type: "forget-jobs", jobIds })).toEqual({ ok: true, ids: [over] });
+  expect(bench.last.changes.forgotten).toEqual([over]);
 });

@@ -48,7 +48,7 @@ function partsOf(value: object): unknown[] {
 function comparable(state: State): unknown {
   const { policy: _, terms: __, runGroups: ___, lanes: ____, deadlines, ...rest } = state;
   const due: unknown[] = [];
-  const heap = deadlines.copy();
+  const heap = deadlines.copy(Number.POSITIVE_INFINITY);
   for (let next = heap.takeDue(Number.POSITIVE_INFINITY); next; next = heap.takeDue(Number.POSITIVE_INFINITY))
     due.push(next);
   return { ...rest, due };

@@ -73,15 +73,25 @@ describe("missed fires", () => {
 });
 
 describe("a clock that was set back", () => {
-  it.each(policies)("hands out no fire twice under %s", (policy) => {
-    expect(decideDueRuns(hourly, policy, noonMs, noonMs - 5 * hourMs)).toEqual({
+  it.each(policies)("by less than two fires hands out none twice under %s", (policy) => {
+    expect(decideDueRuns(hourly, policy, noonMs, noonMs - hourMs / 2)).toEqual({
       fireAtMs: [],
       nextAtMs: noonMs + hourMs,
       note: null,
     });
+    const nightly = parseRecurrence("0 3 * * *", "UTC", "UTC");
+    const doneMs = noonMs - 9 * hourMs;
+    expect(decideDueRuns(nightly, policy, doneMs, doneMs - 20 * hourMs).nextAtMs).toBe(doneMs + 24 * hourMs);
   });
 
-  it("by more than a day was wrong before: the schedule goes on from now [fault 20]", () => {
-    expect(decideDueRuns(hourly, "all", noonMs + 48 * hourMs, noonMs).nextAtMs).toBe(noonMs + hourMs);
-  });
+  it.each([1.5, 5, 24, 48, 9_000])(
+    "by more lets no schedule stand still: it goes on from now (%d h back) [fault 20]",
+    (hours) => {
+      const doneMs = noonMs + hours * hourMs;
+      expect(decideDueRuns(hourly, "all", doneMs, noonMs)).toMatchObject({
+        fireAtMs: [],
+        nextAtMs: noonMs + (hours < 2 ? 2 : 1) * hourMs,
+      });
+    },
+  );
 });

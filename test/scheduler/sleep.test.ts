@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Lane, LaneSpec } from "../../src/scheduler/model.ts";
 import { pendingEffects } from "../../src/scheduler/restore.ts";
+import { sleepRamBytes } from "../../src/scheduler/sleep.ts";
 import { must } from "../../src/std/assert.ts";
 import { Bench, GIB, model } from "../kit/scheduler.ts";
 
@@ -18,9 +19,14 @@ function makingRoom(a = sleepy("a"), b = model("b"), options: ConstructorParamet
   return { bench, second };
 }
 
-function asleep(bench: Bench, workerId = 1, residueBytes: number | null = null) {
+function asleep(
+  bench: Bench,
+  workerId = 1,
+  residueBytes: number | null = null,
+  ramBytes: number | null = null,
+) {
   const { fence } = bench.worker(workerId);
-  return bench.send({ type: "worker-asleep", workerId, fence, residueBytes });
+  return bench.send({ type: "worker-asleep", workerId, fence, residueBytes, ramBytes });
 }
 
 function woken(bench: Bench, workerId = 1) {
@@ -42,6 +48,24 @@ describe("making room", () => {
     expect(lease).toMatchObject({ mode: "residue", vramBytes: GIB });
     // All of the GPU but what the sleeper holds.
     expect(bench.worker(2).leases[0]).toMatchObject({ mode: "exclusive", vramBytes: 23 * GIB });
+  });
+
+  it("books what sleeping took of the host's memory, whatever is declared, and a tenth more for the next time", () => {
+    const sleep = { level: 1, residueBytes: GIB, ramBytes: 8 * GIB, timeoutMs: 1_000 } as const;
+    const a = model("a", { sleep });
+    const { bench } = makingRoom(a, model("b"), { policy: { ramBytes: 9 * GIB } });
+    expect(bench.worker(1).phase).toMatchObject({ state: "falling-asleep", ramBytes: 8 * GIB });
+    asleep(bench, 1, GIB, 5 * GIB);
+    expect(bench.worker(1).phase).toMatchObject({ state: "asleep", ramBytes: 5 * GIB });
+    expect(sleepRamBytes(bench.worker(1))).toBe(5.5 * GIB);
+  });
+
+  it("stops one that takes more of the host's memory in its sleep than there is", () => {
+    const { bench } = makingRoom(sleepy("a"), model("b"), { policy: { ramBytes: 4 * GIB } });
+    asleep(bench, 1, GIB, 5 * GIB);
+    expect(bench.effects).toEqual(["stop 1", "start 2"]);
+    expect(bench.worker(1).phase).toMatchObject({ state: "stopping", reason: "ram-needed" });
+    expect(laneOf(bench, "a").learned.sleepRamBytes).toBe(5 * GIB);
   });
 
   it("wakes it again with a new fence where it is, once the other one has made room", () => {

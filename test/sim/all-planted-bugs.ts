@@ -1,6 +1,7 @@
 import { basicBugs, type PlantedBug } from "./planted-bugs.ts";
 import { kindBugs } from "./planted-kind-bugs.ts";
 import { policyBugs } from "./planted-policy-bugs.ts";
+import { sickBugs } from "./planted-sick-bugs.ts";
 import { sleepBugs } from "./planted-sleep-bugs.ts";
 import { startBugs } from "./planted-start-bugs.ts";
 import { timingBugs } from "./planted-timing-bugs.ts";
@@ -13,4 +14,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...sleepBugs,
   ...startBugs,
   ...kindBugs,
+  ...sickBugs,
 ];

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import { plantedBugs } from "./all-planted-bugs.ts";
 import { bundleSimulator, type Mutation } from "./bundle-simulator.ts";
 
 /** A bug that takes more seeds than this to be found is one the simulator does not look for. */
-const SEEDS = 1_000;
+const SEEDS = 2_000;
 
 const dir = mkdtempSync(join(tmpdir(), "orch-planted-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -22,26 +22,41 @@ async function simulator(name: string, bug: Mutation | null): Promise<Simulator>
   return (await import(pathToFileURL(path).href)) as Simulator;
 }
 
-function firstFailure({ runSeed }: Simulator, seeds = SEEDS): SimResult | undefined {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const result = runSeed(seed, {}, false);
+/** @param first tried before all others: where the bug was found when somebody looked last */
+function firstFailure({ runSeed }: Simulator, seeds = SEEDS, first = 1): SimResult | undefined {
+  for (let seed = 0; seed <= seeds; seed++) {
+    const result = runSeed(seed === 0 ? first : seed, {}, false);
     if (result.failure !== null) return result;
   }
   return undefined;
 }
 
+/**
+ * The seeds that found each bug when they were looked for last. They save nine tenths of the time; a bug that its seed does not
+ * find any more is looked for in all of them. `ORCH_SIM_RECORD=1 npx vitest run test/sim/planted-bugs.test.ts` writes them anew.
+ */
+const foundAtPath = join(import.meta.dirname, "found-at.json");
+const foundAt = JSON.parse(readFileSync(foundAtPath, "utf8")) as Record<string, number>;
+const isRecording = process.env["ORCH_SIM_RECORD"] === "1";
+const recorded: Record<string, number> = {};
+afterAll(() => {
+  if (isRecording) writeFileSync(foundAtPath, `${JSON.stringify(recorded, null, 2)}\n`);
+});
+
 describe("planted bugs", () => {
-  it("finds nothing where nothing was planted", { timeout: 240_000 }, async () => {
+  it("finds nothing where nothing was planted", { timeout: 480_000 }, async () => {
     expect(firstFailure(await simulator("sound", null), 100)?.failure).toBeUndefined();
   });
 
   it.each(plantedBugs.map((bug, index) => ({ ...bug, index })))(
     "finds it when $name",
-    { timeout: 240_000 },
+    { timeout: 480_000 },
     async ({ index, ...bug }) => {
       expect(bug.replace).not.toBe(bug.find);
-      const found = firstFailure(await simulator(`bug-${index}`, bug));
+      const first = isRecording ? 1 : foundAt[bug.name];
+      const found = firstFailure(await simulator(`bug-${index}`, bug), SEEDS, first);
       expect(found, `${bug.why}: not found within ${SEEDS} seeds`).toBeDefined();
+      if (found) recorded[bug.name] = found.seed;
       if (process.env["ORCH_SIM_VERBOSE"]) console.log(`${bug.name}: seed ${found?.seed}, ${found?.failure}`);
     },
   );

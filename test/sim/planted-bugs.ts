@@ -27,8 +27,8 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "a GPU is granted while the old worker still leaves",
     file: "placement.ts",
-    find: 'if (fits(state, lane, gpu, after(leftOf))) return { ...base, rank: "emptying" };',
-    replace: 'if (fits(state, lane, gpu, after(leftOf))) return { ...base, rank: "free" };',
+    find: 'return { gpu, rank: "emptying", victims: [], spareBytes, costMs: 0 };',
+    replace: 'return { gpu, rank: "free", victims: [], spareBytes, costMs: 0 };',
     why: "two models meet on one GPU and both run out of memory",
   },
   {
@@ -48,20 +48,20 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "dependents are not let go",
     file: "job-transitions.ts",
-    find: "after.delete(next.job.id);",
+    find: "after.delete(job.id);",
     replace: "",
     why: "a job waits for ever for one that has succeeded",
   },
   {
     name: "dependents of a failed job are forgotten",
     file: "job-transitions.ts",
-    find: "work.push({ job: dependent, end: { ...cancelledEnd, reason: unmet(next.job, condition, next.end) } });",
-    replace: "void unmet;",
+    find: "ends.push({ job: dependent, end: { ...cancelledEnd, reason }, dependents: null, next: 0, ends: [] });",
+    replace: "void reason;",
     why: "a job waits for ever for one that has failed",
   },
   {
     name: "an outcome of the same step is overlooked",
-    file: "job-transitions.ts",
+    file: "add-job.ts",
     find: 'if (outcomeNow(tx, entry) === "live")',
     replace: 'if (entry.outcome === "live")',
     why: "a job waits for one that ended while it was submitted",
@@ -146,14 +146,14 @@ export const basicBugs: readonly PlantedBug[] = [
   {
     name: "an unhealthy GPU is used",
     file: "placement.ts",
-    find: "if (!gpu.healthy || ",
-    replace: "if (",
+    find: "if (!isUsable(gpu) || ",
+    replace: "if (gpu.quarantine !== null || ",
     why: "jobs are sent to a GPU that fell off the bus",
   },
   {
     name: "workers stay on a lost GPU",
     file: "see-gpus.ts",
-    find: "if (known && !reading.healthy) drainResidents(tx, known);",
+    find: "if (!isUsable(gpu)) drainResidents(tx, gpu);",
     replace: "",
     why: "one job after another fails there",
   },

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseNumberRanges } from "../../src/std/number-ranges.ts";
+import { atOnce as runAtOnce } from "../../src/std/give-way.ts";
+import { parseNumberRanges as parseInSteps } from "../../src/std/number-ranges.ts";
 import { expectFailure } from "../runtime/expect-failure.ts";
+
+const parseNumberRanges = (text: string) => runAtOnce(parseInSteps(text));
 
 describe("ranges of numbers", () => {
   it.each([

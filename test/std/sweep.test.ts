@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { expandSweep } from "../../src/std/sweep.ts";
+import { atOnce } from "../../src/std/give-way.ts";
+import { expandSweep as expandInSteps } from "../../src/std/sweep.ts";
 import { expectFailure } from "../runtime/expect-failure.ts";
+
+/** All combinations, in order. */
+function expandSweep(assignments: readonly string[]) {
+  const { count, at } = atOnce(expandInSteps(assignments));
+  return Array.from({ length: count }, (_, index) => at(index));
+}
 
 /** The values of one param, in order. */
 function values(text: string): unknown[] {

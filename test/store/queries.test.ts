@@ -33,6 +33,10 @@ describe("jobs", () => {
     expect(ids({ states: ["failed", "succeeded"], before: 6 })).toEqual([5, 4, 3]);
     expect(ids({ states: ["succeeded"], limit: 1 })).toEqual([MANY]);
     expect(ids({ states: [] })).toEqual([]);
+    expect(ids({ after: 0 })).toEqual([1, 2, 3]);
+    expect(ids({ states: ["failed", "succeeded"], after: 2 })).toEqual([3, 4, 5]);
+    expect(ids({ states: ["succeeded"], after: MANY - 1 })).toEqual([MANY]);
+    expect(ids({ after: 3, before: 6 })).toEqual([4, 5]);
     expect(ids({ runtime: "odd", states: ["succeeded"], before: 8 })).toEqual([7, 5, 3]);
     expect(ids({ runtime: "none", states: ["running", "failed"] })).toEqual([]);
   });

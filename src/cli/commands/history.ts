@@ -1,28 +1,64 @@
 import type { LineOf, OutputOf } from "../../client/client.ts";
 import { formatDurationMs } from "../../std/duration.ts";
+import type { FieldsOf } from "../../std/filter/fields.ts";
 import { integerFlag } from "../arguments.ts";
-import { command } from "../command.ts";
+import { type Command, command, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
+import { listCommand } from "../list/list-command.ts";
 import type { Column } from "../text/table.ts";
-
-interface Options {
-  readonly trace?: boolean;
-  readonly limit?: number;
-}
 
 type RuntimeHistory = OutputOf<"GET /history">["runtimes"][number];
 type TraceLine = LineOf<"GET /history/trace">;
 
-export const history = command<Options>({
+const fields: FieldsOf<RuntimeHistory> = {
+  runtime: "text",
+  jobs: "number",
+  failed: "number",
+  cancelled: "number",
+  switches: "number",
+  "waitMs.mean": "duration",
+  "waitMs.p50": "duration",
+  "waitMs.p95": "duration",
+  "waitMs.p99": "duration",
+  "waitMs.max": "duration",
+  "runMs.mean": "duration",
+  "runMs.p50": "duration",
+  "runMs.p95": "duration",
+  "runMs.p99": "duration",
+  "runMs.max": "duration",
+  "startMs.mean": "duration",
+  "startMs.p50": "duration",
+  "startMs.p95": "duration",
+  "startMs.p99": "duration",
+  "startMs.max": "duration",
+};
+
+const duration = (ms: number | undefined): string | null => (ms === undefined ? null : formatDurationMs(ms));
+
+const columns: readonly Column<RuntimeHistory>[] = [
+  { title: "RUNTIME", value: (row) => row.runtime, shrinks: true, rank: 9 },
+  { title: "JOBS", align: "right", value: (row) => row.jobs, rank: 8 },
+  { title: "FAILED", align: "right", value: (row) => row.failed, rank: 5 },
+  { title: "WAIT P50", align: "right", value: (row) => duration(row.waitMs?.p50), rank: 6 },
+  { title: "P95", name: "wait-p95", align: "right", value: (row) => duration(row.waitMs?.p95), rank: 3 },
+  { title: "MAX", name: "wait-max", align: "right", value: (row) => duration(row.waitMs?.max), rank: 2 },
+  { title: "RUN P50", align: "right", value: (row) => duration(row.runMs?.p50), rank: 7 },
+  { title: "P95", name: "run-p95", align: "right", value: (row) => duration(row.runMs?.p95), rank: 3 },
+  { title: "MAX", name: "run-max", align: "right", value: (row) => duration(row.runMs?.max), rank: 2 },
+  { title: "SWITCHES", align: "right", value: (row) => row.switches, rank: 4 },
+  { title: "START P50", align: "right", value: (row) => duration(row.startMs?.p50), rank: 1 },
+];
+
+const about = {
   name: "history",
   summary:
     "Waits, run times and switches of the newest finished jobs, by runtime. --trace prints every finished job that ran as CSV, oldest first, for orch sim.",
   examples: [
     "orch history",
-    "orch history --json",
+    "orch history --filter 'failed > 0' --sort -runMs.p95",
     "orch history --trace > trace.csv && orch sim trace.csv --policy all",
   ],
-  describe: (parser) =>
+  describe: (parser: Parser): Parser =>
     parser
       .option("--trace", "print arrival_s,model,run_s and more as CSV; with --json one object a line")
       .option(
@@ -30,24 +66,25 @@ export const history = command<Options>({
         "of the newest jobs (default: 10000)",
         integerFlag("--limit", 1, 100_000),
       ),
-  async run(context, _args, options) {
-    if (options.trace === true) return printTrace(context);
-    const { out } = context;
-    const client = await context.connect();
-    const answer = await client.call(
-      "GET /history",
-      options.limit === undefined ? {} : { limit: options.limit },
-    );
-    out.result(answer, {
-      ids: answer.runtimes.map((runtime) => runtime.runtime),
-      text() {
-        if (answer.runtimes.length > 0) out.table(answer.runtimes, columns);
-        else out.note("no job has finished yet");
-      },
-    });
-    return 0;
-  },
+};
+
+const list = listCommand({
+  ...about,
+  rows: "runtimes",
+  fields,
+  id: (row: RuntimeHistory) => row.runtime,
+  columns: () => columns,
+  fetch: (client, { limit }: { limit?: number }) =>
+    client.call("GET /history", limit === undefined ? {} : { limit }),
+  empty: "no job has finished yet",
 });
+
+const trace = command({ ...about, run: printTrace });
+
+export const history: Command = {
+  ...list,
+  execute: (context, argv) => (argv.includes("--trace") ? trace : list).execute(context, argv),
+};
 
 const traceColumns = {
   arrival_s: (line) => line.arrivalS,
@@ -81,19 +118,3 @@ function quote(value: string | number | null): string {
   const text = String(value ?? "");
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
-
-const duration = (ms: number | undefined): string | null => (ms === undefined ? null : formatDurationMs(ms));
-
-const columns: readonly Column<RuntimeHistory>[] = [
-  { title: "RUNTIME", value: (row) => row.runtime },
-  { title: "JOBS", align: "right", value: (row) => row.jobs },
-  { title: "FAILED", align: "right", value: (row) => row.failed },
-  { title: "WAIT P50", align: "right", value: (row) => duration(row.waitMs?.p50) },
-  { title: "P95", align: "right", value: (row) => duration(row.waitMs?.p95) },
-  { title: "MAX", align: "right", value: (row) => duration(row.waitMs?.max) },
-  { title: "RUN P50", align: "right", value: (row) => duration(row.runMs?.p50) },
-  { title: "P95", align: "right", value: (row) => duration(row.runMs?.p95) },
-  { title: "MAX", align: "right", value: (row) => duration(row.runMs?.max) },
-  { title: "SWITCHES", align: "right", value: (row) => row.switches },
-  { title: "START P50", align: "right", value: (row) => duration(row.startMs?.p50) },
-];

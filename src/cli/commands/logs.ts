@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import type { Colour } from "../output.ts";
 import { readPastTime } from "../submit/past-time.ts";
 import { stayConnected } from "../terminal/stay-connected.ts";
+import { widthOf } from "../text/width.ts";
 
 interface Options {
   readonly follow?: boolean;
@@ -55,10 +56,12 @@ export const logs = command<Options>({
     if (options.jsonl === true) out.format.json = true;
     const client = await context.connect();
     const input = inputOf(context, args, options);
-    const print = createPrinter(
-      out,
-      args.length > 1 || options.correlation !== undefined || isMixed(args, options),
-    );
+    const names = [
+      ...new Set(input.jobs?.map((id) => `job ${id}`)),
+      ...new Set(input.workers),
+      ...(options.daemon === true ? ["daemon"] : []),
+    ];
+    const print = createPrinter(out, names.length > 1 || options.correlation !== undefined, names);
     const cursors = new Map<string, string>();
     let isDone = false;
     await stayConnected(context, {
@@ -80,10 +83,6 @@ export const logs = command<Options>({
     return 0;
   },
 });
-
-function isMixed(args: readonly string[], { daemon }: Options): boolean {
-  return daemon === true && args.length > 0;
-}
 
 /** Job ids are numbers; everything else names a worker. */
 function inputOf({ io }: Context, args: readonly string[], options: Options) {
@@ -115,26 +114,41 @@ function inputOf({ io }: Context, args: readonly string[], options: Options) {
   };
 }
 
-const COLOURS: readonly Colour[] = ["cyan", "yellow", "green", "red"];
+const COLOURS: readonly Colour[] = ["cyan", "yellow", "green", "red", "bold", "dim"];
 
-/** With the logs of several, each line begins with whose it is. */
-function createPrinter(out: Context["out"], isSeveral: boolean): (line: LogLine) => void {
+/**
+ * With the logs of several, each line begins with whose it is, all equally wide.
+ * @param names as far as they are known before the first line
+ */
+function createPrinter(
+  out: Context["out"],
+  isSeveral: boolean,
+  names: readonly string[],
+): (line: LogLine) => void {
   const colours = new Map<string, Colour>();
+  let width = Math.max(0, ...names.map(widthOf));
   return (line) => {
     if (out.format.json) return out.printJsonLine(line);
     if (!isSeveral) return out.write(line.text);
     const name = nameOf(line);
     const colour = colours.get(name) ?? COLOURS[colours.size % COLOURS.length] ?? "cyan";
     colours.set(name, colour);
-    const prefix = out.paint(colour, `${name} | `);
+    width = Math.max(width, widthOf(name));
+    const prefix = `${out.paint(colour, name)}${" ".repeat(width - widthOf(name))} | `;
     const text = line.text.endsWith("\n") ? line.text.slice(0, -1) : line.text;
     out.print(
       text
         .split("\n")
-        .map((each) => prefix + each)
+        .map((each) => prefix + lastOverwrite(each))
         .join("\n"),
     );
   };
+}
+
+/** A bar that is drawn over itself would wipe out the prefix: what was to be seen at last stands for it. */
+function lastOverwrite(line: string): string {
+  const shown = line.replace(/\r+$/, "");
+  return shown.slice(shown.lastIndexOf("\r") + 1);
 }
 
 function nameOf({ source, job, worker }: LogLine): string {

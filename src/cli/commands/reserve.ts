@@ -1,11 +1,13 @@
 import type { ReservationView } from "../../protocol/timetable.ts";
 import { parseDurationMs } from "../../std/duration.ts";
 import { Failure } from "../../std/failure.ts";
+import type { FieldsOf } from "../../std/filter/fields.ts";
 import { formatWhen } from "../../std/format-when.ts";
 import { hostTimeZone } from "../../std/time-zone.ts";
 import { flagReader, integerFlag } from "../arguments.ts";
 import { type Command, command, commandGroup, type Parser } from "../command.ts";
 import type { Context } from "../context.ts";
+import { listCommand } from "../list/list-command.ts";
 import { readTime } from "../submit/job-options.ts";
 import type { Column } from "../text/table.ts";
 
@@ -76,25 +78,29 @@ function endOf(flags: AddFlags, startMs: number, nowMs: number): number {
   throw new Failure("usage/invalid", "how long is not said", { hint: "add --for 2h" });
 }
 
-const list = command({
+const fields: FieldsOf<ReservationView> = {
+  id: "number",
+  name: "text",
+  state: ["planned", "active"],
+  "gpus.index": "number",
+  "gpus.uuid": "text",
+  start: "time",
+  end: "time",
+  users: "text",
+  groups: "text",
+  owner: "text",
+};
+
+const list = listCommand({
   name: "reserve ls",
   summary: "List reservations",
-  examples: ["orch reserve ls", "orch reserve ls --json"],
-  async run({ io, out, connect }) {
-    const client = await connect();
-    const { reservations } = await client.call("GET /reservations", {});
-    out.result(
-      { reservations },
-      {
-        ids: reservations.map(({ id }) => id),
-        text() {
-          if (reservations.length === 0) out.note("no reservations; orch reserve add --help");
-          else out.table(reservations, columnsOf(io.clock.nowMs()));
-        },
-      },
-    );
-    return 0;
-  },
+  examples: ["orch reserve ls", "orch reserve ls --filter 'users = ada' --sort start"],
+  rows: "reservations",
+  fields,
+  id: ({ id }: ReservationView) => id,
+  columns: (_rows, nowMs) => columnsOf(nowMs),
+  fetch: (client) => client.call("GET /reservations", {}),
+  empty: "no reservations; orch reserve add --help",
 });
 
 const remove = command({
@@ -138,18 +144,24 @@ function sentence(view: ReservationView, nowMs: number): string {
 function columnsOf(nowMs: number): Column<ReservationView>[] {
   const zone = hostTimeZone();
   return [
-    { title: "ID", value: ({ id }) => id, align: "right" },
-    { title: "NAME", value: ({ name }) => name },
+    { title: "ID", value: ({ id }) => id, align: "right", rank: 4 },
+    { title: "NAME", value: ({ name }) => name, shrinks: true, rank: 9 },
     {
       title: "STATE",
       value: ({ state }) => state,
       colour: ({ state }) => (state === "active" ? "green" : undefined),
+      rank: 3,
     },
-    { title: "GPUS", value: gpuText },
-    { title: "FROM", value: ({ start }) => formatWhen(Date.parse(start), nowMs, zone) },
-    { title: "UNTIL", value: ({ end }) => formatWhen(Date.parse(end), nowMs, zone) },
-    { title: "FOR", value: forText },
-    { title: "BY", value: ({ owner }) => owner },
+    { title: "GPUS", value: gpuText, shrinks: true, rank: 8 },
+    {
+      title: "FROM",
+      value: ({ start }) => formatWhen(Date.parse(start), nowMs, zone),
+      shrinks: true,
+      rank: 7,
+    },
+    { title: "UNTIL", value: ({ end }) => formatWhen(Date.parse(end), nowMs, zone), shrinks: true, rank: 6 },
+    { title: "FOR", value: forText, shrinks: true, rank: 5 },
+    { title: "BY", value: ({ owner }) => owner, shrinks: true, rank: 2 },
   ];
 }
 

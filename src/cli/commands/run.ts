@@ -12,17 +12,20 @@ import {
   keyOf,
   refuseDryArray,
 } from "../submit/job-options.ts";
+import { describePlace, type PlaceFlags, placeOf } from "../submit/run-place.ts";
+import { withScript } from "../submit/script-directives/with-script.ts";
 import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
 import { sizeOf } from "../terminal/terminal-size.ts";
 import { arraySentence, idsOf, noteRepeat } from "../text/array-text.ts";
 import { isFinished, jobExitCode, jobSentence } from "../text/job-text.ts";
 
 /** The flags of `orch run`. */
-export interface RunFlags extends JobFlags {
+export interface RunFlags extends JobFlags, PlaceFlags {
   readonly detach?: boolean;
   readonly shared?: boolean;
   readonly onResume?: string;
   readonly dryRun?: boolean;
+  readonly cron?: string;
   readonly pty?: boolean;
   readonly detachKeys?: string;
   /** How long its terminal may be without anybody; null = for ever. */
@@ -36,14 +39,16 @@ export const run = command<RunFlags>({
     "orch run --gpus 1 -- python train.py --epochs 3",
     "orch run --gpus 1 --vram 10GiB --shared -- python serve.py",
     "orch run -d --time 2h -- make all",
+    "orch run -d train.sbatch              # with the #SBATCH and #ORCH lines at its head",
     "orch run --gpus 1 --pty -- python   # with a terminal: orch attach comes back to it",
     "orch run --array 0-99%4 -- python eval.py --shard {index}",
     "orch run --sweep lr=0.1,0.01 --sweep seed=1..5 -- python train.py --lr {lr} --seed {seed}",
     "orch run -d --gpus 1 --preemptible --on-resume 'python train.py --resume' -- python train.py",
   ],
   describe: describeRun,
-  async run(context, args, options) {
+  async run(context, args, given) {
     const { out } = context;
+    const { words, flags: options } = withScript(context, { words: args, flags: given }, describeRun);
     if (options.shared === true && options.vram === undefined) {
       throw new Failure("usage/invalid", "--shared needs --vram: how much of the GPU it may take", {
         hint: "add e.g. --vram 10GiB",
@@ -51,7 +56,11 @@ export const run = command<RunFlags>({
     }
     const keys = detachKeysOf(context, options);
     const client = await context.connect();
-    const submission = submissionOf(context, args, options);
+    const submission = submissionOf(context, words, options);
+    if (options.cron !== undefined) {
+      const { scheduleBy } = await import("../submit/schedule-by.ts");
+      return scheduleBy(context, client, options, { verb: "run", submission });
+    }
     const array = arrayOf(options);
     if (options.dryRun === true) {
       refuseDryArray(array !== null);
@@ -92,20 +101,21 @@ export function describeRun(parser: Parser): void {
     .option("--pty", "in a terminal, which outlives this one: orch attach comes back to it")
     .option("--detach-keys <keys>", `keys that leave it running (default: ${DETACH_KEYS}; none: no keys)`)
     .option("--dry-run", "say where and when it would run, but queue nothing")
+    .option("--cron <line>", 'run it again and again, e.g. "0 3 * * *"; as orch schedule add does')
     .option("--shared", "share its GPUs with others (needs --vram)")
     .option(
       "--on-resume <command>",
       "what the shell runs instead once the job was preempted (needs --preemptible)",
     );
   describeJobOptions(parser, "GPUs it needs (default: 0)");
+  describePlace(parser);
 }
 
 /** What is asked of the API for a command with these flags. */
 export function submissionOf(context: Context, command: readonly string[], options: RunFlags) {
   return {
     command,
-    cwd: context.io.cwd,
-    env: environmentOf(context),
+    ...placeOf(context.io, options),
     gpus: options.gpus ?? 0,
     vramBytes: options.vram ?? null,
     mode: options.shared === true ? ("shared" as const) : ("exclusive" as const),
@@ -120,13 +130,19 @@ export function submissionOf(context: Context, command: readonly string[], optio
 }
 
 /** @throws Failure usage/invalid for keys that are none, and for flags that make no sense with a terminal or without */
-function detachKeysOf({ out }: Context, { pty, detach, detachKeys }: RunFlags): Buffer | null {
+function detachKeysOf({ out }: Context, { pty, detach, detachKeys, output }: RunFlags): Buffer | null {
   if (pty !== true && detachKeys !== undefined) {
     throw new Failure("usage/invalid", "--detach-keys needs --pty", { hint: "orch run --pty -- bash" });
   }
   if (pty === true && detach !== true && out.format.json) {
     throw new Failure("usage/invalid", "--json does not go with a terminal on the same stdout", {
       hint: "orch run --pty -d --json, then orch attach",
+    });
+  }
+  if (pty === true && output !== undefined) {
+    throw new Failure("usage/invalid", "--output does not go with --pty", {
+      why: "what is on a terminal is no text alone",
+      hint: "orch logs keeps what was on it",
     });
   }
   return parseDetachKeys(detachKeys ?? DETACH_KEYS);
@@ -193,10 +209,4 @@ async function cancel({ out }: Context, client: Client, job: number): Promise<vo
     // It may just have finished by itself.
     if (failure.code !== "job/state") out.fail(failure);
   }
-}
-
-/** The caller's environment: the command is to run as if typed here. */
-function environmentOf({ io }: Context): Record<string, string> {
-  const pairs = Object.entries(io.env).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  return Object.fromEntries(pairs);
 }

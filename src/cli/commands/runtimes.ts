@@ -3,28 +3,85 @@ import type { RuntimeDetail } from "../../protocol/learned-view.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
+import type { FieldsOf } from "../../std/filter/fields.ts";
 import { command, commandGroup } from "../command.ts";
+import { listCommand } from "../list/list-command.ts";
 import type { Output } from "../output.ts";
 import { flagName } from "../submit/param-flags.ts";
 import { paramHelp } from "../submit/params.ts";
 import { groupFields, laneFields } from "../text/lane-text.ts";
+import type { Column } from "../text/table.ts";
 
-const list = command({
+const fields: FieldsOf<RuntimeView> = {
+  name: "text",
+  summary: "text",
+  origin: ["project", "user", "system", "shipped"],
+  dir: "text",
+  engine: "text",
+  protocol: "text",
+  "gpu.count": "number",
+  "gpu.vramBytes": "bytes",
+  "gpu.mode": ["exclusive", "shared"],
+  "gpu.vendor": ["nvidia", "amd"],
+  "gpu.mps.isOn": "flag",
+  "gpu.mps.threads": "number",
+  slots: "number",
+  "replicas.min": "number",
+  "replicas.max": "number",
+  keepAliveMs: "duration",
+  "timeouts.readyMs": "duration",
+  "timeouts.jobMs": "duration",
+  "timeouts.stopMs": "duration",
+  "params.name": "text",
+  "params.type": ["string", "integer", "number", "boolean", "file"],
+  "params.required": "flag",
+  "params.default": "text",
+  "params.help": "text",
+  "params.load": "flag",
+  "params.min": "number",
+  "params.max": "number",
+  "params.multipleOf": "number",
+  "params.choices": "text",
+  "params.accept": "text",
+  outputs: "text",
+  switchMs: "duration",
+  problem: "text",
+};
+
+const columns: readonly Column<RuntimeView>[] = [
+  { title: "NAME", value: (runtime) => runtime.name, shrinks: true, rank: 9 },
+  { title: "ORIGIN", value: (runtime) => runtime.origin, rank: 2 },
+  { title: "ENGINE", value: (runtime) => runtime.engine, rank: 3 },
+  { title: "GPUS", value: gpuNeed, rank: 5 },
+  {
+    title: "SWITCH",
+    value: (runtime) => (runtime.switchMs === null ? null : formatDurationMs(runtime.switchMs)),
+    rank: 4,
+  },
+  { title: "SUMMARY", value: (runtime) => runtime.summary, shrinks: true, rank: 7 },
+  {
+    title: "PROBLEM",
+    value: (runtime) => runtime.problem,
+    colour: (runtime) => (runtime.problem === null ? undefined : "red"),
+    shrinks: true,
+    rank: 6,
+  },
+];
+
+const list = listCommand({
   name: "runtimes ls",
   summary: "List the runtimes there are",
-  examples: ["orch runtimes ls"],
-  async run({ out, connect }) {
-    const client = await connect();
-    const { runtimes } = await client.call("GET /runtimes", {});
-    out.result(
-      { runtimes },
-      {
-        ids: runtimes.map((runtime) => runtime.name),
-        text: () => (runtimes.length === 0 ? out.note("no runtimes") : out.table(runtimes, columns)),
-      },
-    );
-    return 0;
-  },
+  examples: [
+    "orch runtimes ls",
+    "orch runtimes ls --filter 'problem != null'",
+    "orch runtimes ls --sort -switchMs",
+  ],
+  rows: "runtimes",
+  fields,
+  id: (runtime: RuntimeView) => runtime.name,
+  columns: () => columns,
+  fetch: (client) => client.call("GET /runtimes", {}),
+  empty: "no runtimes",
 });
 
 const show = command({
@@ -102,23 +159,6 @@ export const runtimes = commandGroup(
   [list, show, validate, build, forget, reset],
   list,
 );
-
-const columns = [
-  { title: "NAME", value: (runtime: RuntimeView) => runtime.name },
-  { title: "ORIGIN", value: (runtime: RuntimeView) => runtime.origin },
-  { title: "ENGINE", value: (runtime: RuntimeView) => runtime.engine },
-  { title: "GPUS", value: gpuNeed },
-  {
-    title: "SWITCH",
-    value: (runtime: RuntimeView) => (runtime.switchMs === null ? null : formatDurationMs(runtime.switchMs)),
-  },
-  { title: "SUMMARY", value: (runtime: RuntimeView) => runtime.summary },
-  {
-    title: "PROBLEM",
-    value: (runtime: RuntimeView) => runtime.problem,
-    colour: (runtime: RuntimeView) => (runtime.problem === null ? undefined : "red"),
-  },
-] as const;
 
 function gpuNeed(runtime: RuntimeView): string {
   const { count, vramBytes, mode } = runtime.gpu;

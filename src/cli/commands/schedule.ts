@@ -1,10 +1,11 @@
 import type { ScheduleView } from "../../protocol/timetable.ts";
 import { formatWhen } from "../../std/format-when.ts";
 import { hostTimeZone } from "../../std/time-zone.ts";
-import { integerFlag } from "../arguments.ts";
+import { integerFlag, suggestedWords } from "../arguments.ts";
 import { command, commandGroup } from "../command.ts";
 import type { Context } from "../context.ts";
-import { scheduleColumns, scheduleFields, scheduleSentence } from "../text/schedule-text.ts";
+import { listCommand } from "../list/list-command.ts";
+import { scheduleColumns, scheduleFields, scheduleLines, scheduleSentence } from "../text/schedule-text.ts";
 
 interface AddFlags {
   readonly tz?: string;
@@ -30,6 +31,7 @@ const add = command<AddFlags>({
       .option(
         "--missed <policy>",
         "fires while the daemon was down: skip them, once = one run for all, all (default: skip)",
+        suggestedWords("skip", "once", "all"),
       )
       .option("--overlap", "fire also while the last job is unfinished (default: skip that fire)")
       .option("--name <name>", "default: made from the program or runtime"),
@@ -53,25 +55,16 @@ const add = command<AddFlags>({
   },
 });
 
-const list = command({
+const list = listCommand({
   name: "schedule ls",
   summary: "List schedules",
-  examples: ["orch schedule ls", "orch schedule ls --json"],
-  async run({ io, out, connect }) {
-    const client = await connect();
-    const { schedules } = await client.call("GET /schedules", {});
-    out.result(
-      { schedules },
-      {
-        ids: schedules.map(({ id }) => id),
-        text() {
-          if (schedules.length === 0) out.note("no schedules; orch schedule add --help");
-          else out.table(schedules, scheduleColumns(io.clock.nowMs()));
-        },
-      },
-    );
-    return 0;
-  },
+  examples: ["orch schedule ls", "orch schedule ls --filter 'not paused' --sort next"],
+  rows: "schedules",
+  fields: scheduleFields,
+  id: ({ id }: ScheduleView) => id,
+  columns: (_rows, nowMs) => scheduleColumns(nowMs),
+  fetch: (client) => client.call("GET /schedules", {}),
+  empty: "no schedules; orch schedule add --help",
 });
 
 const show = command({
@@ -85,7 +78,7 @@ const show = command({
     out.result(view, {
       ids: [view.id],
       text: () =>
-        out.fields([...scheduleFields(view, io.clock.nowMs()), ["submits", JSON.stringify(view.scheduled)]]),
+        out.fields([...scheduleLines(view, io.clock.nowMs()), ["submits", JSON.stringify(view.scheduled)]]),
     });
     return 0;
   },

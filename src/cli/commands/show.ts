@@ -4,22 +4,23 @@ import { formatDurationMs } from "../../std/duration.ts";
 import { onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { arrayName } from "../text/job-text.ts";
+import { arrayName, isFinished, labelsText } from "../text/job-text.ts";
+import { lifeColumns } from "../text/life-text.ts";
 
 export const show = command({
   name: "show",
   summary: "Show a job with its attempts and events",
   examples: ["orch show 42", "orch show 42 --json"],
   describe: (parser) => parser.argument("<job>", "job id"),
-  async run({ out, connect }, args) {
+  async run({ io, out, connect }, args) {
     const client = await connect();
     const job = await client.call("GET /jobs/:job", { job: onlyJobId(args) });
-    out.result(job, { ids: [job.id], text: () => printDetail(out, job) });
+    out.result(job, { ids: [job.id], text: () => printDetail(out, io, job) });
     return 0;
   },
 });
 
-function printDetail(out: Context["out"], job: JobDetail): void {
+function printDetail(out: Context["out"], io: Context["io"], job: JobDetail): void {
   out.fields([
     ["job", job.id],
     ["state", job.state],
@@ -27,7 +28,9 @@ function printDetail(out: Context["out"], job: JobDetail): void {
     ["exit code", job.exitCode],
     ["runtime", job.runtime],
     ["command", job.command === null ? null : job.command.join(" ")],
+    ["terminal", terminalOf(job)],
     ["label", job.label],
+    ["labels", labelsText(job.labels)],
     ["correlation", job.correlation],
     ["params", Object.keys(job.params).length === 0 ? null : JSON.stringify(job.params)],
     ["user", job.user],
@@ -50,10 +53,15 @@ function printDetail(out: Context["out"], job: JobDetail): void {
     ["log", job.logPath],
     ["output folder", job.outputDir],
   ]);
-  printLists(out, job);
+  printLists(out, io, job);
 }
 
-function printLists(out: Context["out"], job: JobDetail): void {
+function terminalOf({ id, terminal, state }: JobDetail): string | null {
+  if (!terminal) return null;
+  return isFinished({ state }) ? `it was in one; what was on it: orch logs ${id}` : `orch attach ${id}`;
+}
+
+function printLists(out: Context["out"], io: Context["io"], job: JobDetail): void {
   if (job.artifacts.length > 0) {
     out.print("");
     out.table(job.artifacts, [
@@ -61,6 +69,10 @@ function printLists(out: Context["out"], job: JobDetail): void {
       { title: "SIZE", value: (artifact) => formatBytes(artifact.bytes), align: "right" },
       { title: "PATH", value: (artifact) => artifact.path },
     ]);
+  }
+  if (job.life.length > 0) {
+    out.print("");
+    out.table(job.life, lifeColumns(job.life, io));
   }
   if (job.history.length > 0) {
     out.print("");

@@ -1,4 +1,5 @@
 import type { StatusView } from "../../protocol/views.ts";
+import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 import { command } from "../command.ts";
 import { gpuColumns } from "../text/gpu-text.ts";
@@ -18,6 +19,7 @@ export const status = command({
           ["daemon", `pid ${view.pid}, version ${view.version}, up ${formatDurationMs(view.uptimeMs)}`],
           ["jobs", jobCounts(view)],
           ["workers", view.workers.length],
+          ["logs", logSizes(view.logs)],
           ["gpus", `${view.gpus.length}, seen by ${view.probe}`],
         ]);
         if (view.gpus.length > 0) out.table(view.gpus, gpuColumns);
@@ -31,4 +33,11 @@ export const status = command({
 export function jobCounts(view: Pick<StatusView, "jobs">): string {
   const counts = jobStates.filter((state) => (view.jobs[state] ?? 0) > 0);
   return counts.map((state) => `${view.jobs[state]} ${state}`).join(", ") || "none";
+}
+
+/** "12 MiB being written, 1 GiB in all of at most 20 GiB" */
+function logSizes({ liveBytes, totalBytes, limitBytes }: StatusView["logs"]): string {
+  const limit = limitBytes === null ? "" : ` of at most ${formatBytes(limitBytes)}`;
+  const total = totalBytes === null ? "" : `, ${formatBytes(totalBytes)} in all${limit}`;
+  return `${formatBytes(liveBytes)} being written${total}`;
 }

@@ -5,6 +5,7 @@ import { Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
 import { type Command, createParser, type Parser, parse, parseOperands } from "../command.ts";
 import type { Context } from "../context.ts";
+import { prepareOutDir } from "../submit/copy-artifacts.ts";
 import { gatherParams } from "../submit/gather-params.ts";
 import {
   arrayOf,
@@ -25,6 +26,7 @@ const spec = {
     "orch submit sdxl --prompt 'a fox in the snow' --width 768",
     "orch submit sdxl --help                     the runtime's parameters",
     "orch submit sdxl --prompt 'a fox' --wait --out pictures",
+    "orch submit sdxl --params fox.yaml --image https://example.org/fox.png",
     "orch submit sdxl --prompt 'a fox' --sweep steps=20,30 --sweep seed=1..5",
     "orch submit --batch jobs.jsonl              one {runtime, params, options} a line",
   ],
@@ -34,6 +36,8 @@ const spec = {
 export const submit: Command = {
   name: spec.name,
   summary: spec.summary,
+  examples: spec.examples,
+  declare: (context) => createParser(spec, context).argument("[runtime]", "name of the runtime"),
   async execute(context, argv) {
     const { operands, unknown } = parseOperands(createParser(spec, context), argv);
     const [name] = operands;
@@ -63,7 +67,12 @@ async function submitOne(context: Context, argv: readonly string[], name: string
   if (read === null) return 0;
   const { runtime, flags, submission } = read;
   if (flags.batch !== undefined) return batch(context, client, flags, runtime);
+  if (flags.out !== undefined) prepareOutDir(context.io.cwd, flags.out);
   if (flags.dryRun === true) return dryRun(context, client, submission);
+  if (flags.cron !== undefined) {
+    const { scheduleBy } = await import("../submit/schedule-by.ts");
+    return scheduleBy(context, client, flags, { verb: "submit", submission });
+  }
   const array = arrayOf(flags);
   if (array === null) return queue(context, client, submission, flags);
   const { submitArray } = await import("../submit/submit-array.ts");
@@ -72,13 +81,15 @@ async function submitOne(context: Context, argv: readonly string[], name: string
 
 /**
  * Reads the words behind `orch submit`, of which `name` is the runtime. Null when they asked for help, which is printed
- * then. With --batch the submission has no params: they are in the file.
+ * then. With --batch the submission has no params: they are in the file. `isScheduled`: the job is to run later, again
+ * and again, so files on the web are not fetched now.
  */
 export async function readSubmission(
   context: Context,
   client: Client,
   argv: readonly string[],
   name: string,
+  isScheduled = false,
 ): Promise<{ runtime: RuntimeView; flags: SubmitFlags; submission: Submission } | null> {
   const runtime = await client.call("GET /runtimes/:runtime", { runtime: name });
   const { options: own } = createParser(spec, context);
@@ -94,7 +105,11 @@ export async function readSubmission(
   if (!parse(parser, argv)) return null;
   const flags = readFlags(context, parser);
   const isBatch = flags.batch !== undefined;
-  const params = isBatch ? {} : await gatherParams(context, runtime, flags, readParams());
+  const given = {
+    ...flags,
+    keepsAddresses: isScheduled || flags.cron !== undefined || flags.dryRun === true,
+  };
+  const params = isBatch ? {} : await gatherParams(context, runtime, given, readParams());
   const options = placedJobOptionsOf(flags, context.io);
   return { runtime, flags, submission: { runtime: name, params, options } };
 }
@@ -116,13 +131,8 @@ async function queue(
   const job = await client.call("POST /jobs", { ...submission, ...keyOf(flags) });
   noteRepeat(out, job);
   if (flags.wait === true) {
-    if (!out.format.quiet && out.interactive) {
-      out.note(jobSentence(job));
-      if (job.state === "queued")
-        await (await import("../submit/note-start.ts")).noteStart(context, client, job.id);
-    }
-    const { waitForResult } = await import("../submit/wait-for-result.ts");
-    return waitForResult(context, client, { jobs: [job.id], outDir: flags.out, many: false });
+    const { resultOptionsOf, waitForResult } = await import("../submit/wait-for-result.ts");
+    return waitForResult(context, client, { jobs: [job.id], many: false, ...resultOptionsOf(flags) });
   }
   out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
   out.hint(`follow: orch logs -f ${job.id}    wait: orch wait ${job.id}`);
@@ -136,6 +146,7 @@ async function batch(
   flags: SubmitFlags,
   runtime: RuntimeView | undefined,
 ): Promise<number> {
+  if (flags.out !== undefined) prepareOutDir(context.io.cwd, flags.out);
   const { submitBatch } = await import("../submit/submit-batch.ts");
   return submitBatch(context, client, flags, runtime);
 }
@@ -145,6 +156,9 @@ function describeOwn(parser: Parser): void {
   parser
     .option("--wait", "wait for the result, print it, and exit as the job does")
     .option("--out <folder>", "with --wait: copy the job's files there")
+    .option("--force", "with --out: replace files that are there")
+    .option("--no-images", "with --wait: do not show pictures in the terminal")
+    .option("--cron <line>", 'submit it again and again, e.g. "0 3 * * *"; as orch schedule add does')
     .option("--dry-run", "check it and say where it would run, but queue nothing")
     .option("--batch <file>", "queue many: JSON lines of {runtime, params, options}; - reads stdin")
     .option(
@@ -152,7 +166,7 @@ function describeOwn(parser: Parser): void {
       "a parameter, by its exact name",
       (pair: string, before: string[] = []) => [...before, pair],
     )
-    .option("--params <file>", "parameters as a JSON object; - reads stdin");
+    .option("--params <file>", "parameters as JSON or YAML; - reads stdin");
   describeJobOptions(parser, "GPUs it needs (default: as the runtime says)");
 }
 
@@ -162,6 +176,9 @@ function readFlags(context: Context, parser: Parser): SubmitFlags {
   context.out.format.quiet = flags.quiet === true;
   if (flags.out !== undefined && flags.wait !== true) {
     throw new Failure("usage/invalid", "--out needs --wait", { hint: "add --wait" });
+  }
+  if (flags.force === true && flags.out === undefined) {
+    throw new Failure("usage/invalid", "--force needs --out", { hint: "add --out FOLDER" });
   }
   if (flags.batch !== undefined && (flags.array !== undefined || flags.sweep !== undefined)) {
     throw new Failure("usage/invalid", "--batch goes with neither --array nor --sweep", {

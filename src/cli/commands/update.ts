@@ -1,6 +1,10 @@
+import type { Client } from "../../client/client.ts";
 import { parseDurationMs } from "../../std/duration.ts";
+import type { Json } from "../../std/json.ts";
 import { flagReader, integerFlag, onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { gatherParams } from "../submit/gather-params.ts";
 import { priorityFlag, readTime } from "../submit/job-options.ts";
 import { jobSentence } from "../text/job-text.ts";
 
@@ -11,15 +15,17 @@ interface Options {
   readonly time?: number | "none";
   readonly begin?: string;
   readonly deadline?: string;
+  readonly param?: string[];
 }
 
 export const update = command<Options>({
   name: "update",
-  summary: "Change the priority, limits or times of a waiting job",
+  summary: "Change the priority, limits, times or params of a waiting job",
   examples: [
     "orch update 42 --priority high",
     "orch update 42 --begin now",
     "orch update 42 --deadline none",
+    "orch update 42 --param steps=50            # orch edit 42 changes all in an editor",
   ],
   describe: (parser) =>
     parser
@@ -32,8 +38,14 @@ export const update = command<Options>({
         flagReader("--time", (text) => (text === "none" ? text : parseDurationMs(text))),
       )
       .option("--begin <time>", "not before then; now: at once")
-      .option("--deadline <time>", "must be done by then; none: no deadline"),
-  async run({ out, io, connect }, args, { priority, retries, time, begin, deadline }) {
+      .option("--deadline <time>", "must be done by then; none: no deadline")
+      .option(
+        "--param <name=value>",
+        "give one of its params another value",
+        (pair: string, before: string[] = []) => [...before, pair],
+      ),
+  async run(context, args, { priority, retries, time, begin, deadline, param }) {
+    const { out, io } = context;
     const nowMs = io.clock.nowMs();
     const moment = (flag: string, text: string): number | null =>
       text === "none" ? null : readTime(flag, text, nowMs);
@@ -45,9 +57,23 @@ export const update = command<Options>({
       ...(begin === undefined ? {} : { begin: moment("--begin", begin) }),
       ...(deadline === undefined ? {} : { deadline: moment("--deadline", deadline) }),
     };
-    const client = await connect();
-    const job = await client.call("POST /jobs/:job/update", input);
+    const client = await context.connect();
+    const params = param === undefined ? {} : { params: await paramsWith(context, client, input.job, param) };
+    const job = await client.call("POST /jobs/:job/update", { ...input, ...params });
     out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });
     return 0;
   },
 });
+
+/** The job's params with some of them changed. */
+async function paramsWith(
+  context: Context,
+  client: Client,
+  job: number,
+  param: readonly string[],
+): Promise<Record<string, Json>> {
+  const { params, runtime, command: words } = await client.call("GET /jobs/:job", { job });
+  if (words !== null) return {}; // A command has none, which the daemon says.
+  const view = await client.call("GET /runtimes/:runtime", { runtime });
+  return { ...params, ...(await gatherParams(context, view, { param, keepsAddresses: false }, {})) };
+}

@@ -2,31 +2,27 @@ import type { Client } from "../../client/client.ts";
 import type { WorkerView } from "../../protocol/views.ts";
 import type { Json } from "../../std/json.ts";
 import { command, commandGroup, type Parser } from "../command.ts";
+import { listCommand } from "../list/list-command.ts";
 import type { Output } from "../output.ts";
 import { paramsFromPairs } from "../submit/params.ts";
-import { workerColumns, workerSentence } from "../text/worker-text.ts";
+import { workerColumns, workerFields, workerSentence } from "../text/worker-text.ts";
 
 interface RuntimeFlags {
   readonly param?: string[];
 }
 
-const list = command<{ all?: boolean }>({
+const list = listCommand({
   name: "workers ls",
   summary: "List workers",
-  examples: ["orch workers ls", "orch workers ls -a"],
+  examples: ["orch workers ls", "orch workers ls -a", "orch workers ls --filter 'vramBytes > 10GiB' --watch"],
   describe: (parser) => parser.option("-a, --all", "workers that are gone, too"),
-  async run({ out, connect }, _args, options) {
-    const client = await connect();
-    const { workers } = await client.call("GET /workers", options.all === true ? { all: true } : {});
-    out.result(
-      { workers },
-      {
-        ids: workers.map((worker) => worker.name),
-        text: () => (workers.length === 0 ? out.note("no workers") : out.table(workers, workerColumns)),
-      },
-    );
-    return 0;
-  },
+  rows: "workers",
+  fields: workerFields,
+  id: (worker: WorkerView) => worker.name,
+  columns: () => workerColumns,
+  fetch: (client, options: { all?: boolean }) =>
+    client.call("GET /workers", options.all === true ? { all: true } : {}),
+  empty: "no workers",
 });
 
 const start = command<RuntimeFlags>({
@@ -56,18 +52,24 @@ const stop = command<{ force?: boolean }>({
   },
 });
 
-const switchTo = command<RuntimeFlags & { gpu?: string }>({
+const switchTo = command<RuntimeFlags & { gpu?: string; detach?: boolean }>({
   name: "workers switch",
-  summary: "Put another runtime on a GPU now",
-  examples: ["orch workers switch sdxl", "orch workers switch sdxl --gpu 1"],
+  summary: "Put another runtime on a GPU now, and tell what that takes until it is ready",
+  examples: ["orch workers switch sdxl", "orch workers switch sdxl --gpu 1", "orch workers switch -d sdxl"],
   describe: (parser) =>
-    describeRuntime(parser).option("--gpu <gpu>", "index or UUID; default: the cheapest to free"),
-  async run({ out, connect }, [runtime = ""], options) {
-    const client = await connect();
+    describeRuntime(parser)
+      .option("--gpu <gpu>", "index or UUID; default: the cheapest to free")
+      .option("-d, --detach", "return once it has its GPU"),
+  async run(context, [runtime = ""], options) {
+    const client = await context.connect();
     const params = await loadParams(client, runtime, options);
     const input = { runtime, params, ...(options.gpu === undefined ? {} : { gpu: options.gpu }) };
-    tell(out, await client.call("POST /workers/switch", input));
-    return 0;
+    if (options.detach === true) {
+      tell(context.out, await client.call("POST /workers/switch", input));
+      return 0;
+    }
+    const { followSwitch } = await import("../switch/follow-switch.ts");
+    return followSwitch(context, client, input);
   },
 });
 

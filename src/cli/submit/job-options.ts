@@ -6,6 +6,7 @@ import { parseWhen } from "../../std/when.ts";
 import { collectJobIds, flagReader, integerFlag } from "../arguments.ts";
 import type { Parser } from "../command.ts";
 import type { Io } from "../io.ts";
+import { type LabelFlag, readLabel } from "./label-flag.ts";
 
 /** The flags of `describeJobOptions` once read. */
 export interface JobFlags {
@@ -25,7 +26,7 @@ export interface JobFlags {
   readonly atOnce?: number;
   readonly idempotencyKey?: string;
   readonly time?: number;
-  readonly label?: string;
+  readonly label?: LabelFlag;
   readonly correlation?: string;
   readonly hold?: boolean;
   readonly gpus?: number;
@@ -77,7 +78,11 @@ function describeScheduling(parser: Parser): void {
     flagReader("--time", parseDurationMs),
   );
   parser.option("--preemptible", "it may be stopped and queued again for a job of higher priority");
-  parser.option("--label <text>", "a name for people");
+  parser.option(
+    "--label <text>",
+    "a name for people; or NAME=VALUE, any number of them: what to find it by, e.g. orch ls --label team=vision",
+    readLabel,
+  );
   parser.option(
     "--correlation <id>",
     "an id that goes with the job into its environment, logs and events (default: $ORCH_CORRELATION, or its own)",
@@ -131,7 +136,7 @@ export function jobOptionsOf(flags: JobFlags, { clock, env }: Pick<Io, "clock" |
     ...(afterFailed === undefined ? {} : { afterFailed }),
     ...(flags.preemptible === true ? { preemptible: true } : {}),
     ...(flags.hold === true ? { hold: true } : {}),
-    ...(label === undefined ? {} : { label }),
+    ...label,
     ...(correlation === undefined ? {} : { correlation }),
   };
 }

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ParamView, RuntimeView } from "../../protocol/views.ts";
 import { Failure } from "../../std/failure.ts";
@@ -22,6 +22,9 @@ export function paramValue(param: ParamView, text: string): Json {
       if (!fits) throw invalid(param, text);
       return value;
     }
+    case "json":
+      // What is in a file is read once it is known where: see resolveFiles.
+      return text.startsWith("@") ? text : structureOf(param, text);
     case "boolean": {
       const word = text.toLowerCase();
       if (["true", "yes", "on", "1"].includes(word)) return true;
@@ -54,42 +57,76 @@ export function paramsFromPairs(runtime: RuntimeView, pairs: readonly string[]):
   return params;
 }
 
-/** A JSON object of parameters, as from `--params file.json`. @throws Failure param/invalid */
-export function paramsFromJson(text: string, source: string): Params {
-  let value: unknown;
+/** The object of parameters in a file for `--params`: JSON, or YAML by its name or its first character. @throws Failure param/invalid */
+export async function paramsFromText(text: string, source: string): Promise<Params> {
+  const isYaml = source === "-" ? !/^\s*[{[]/.test(text) : /\.ya?ml$/i.test(source);
+  const value = isYaml
+    ? await (await import("../text/yaml-text.ts")).readYaml(text, source)
+    : parseJson(text, source);
+  if (isObject(value)) return value;
+  throw new Failure("param/invalid", `${source} is not ${isYaml ? "a list of params" : "a JSON object"}`, {
+    hint: isYaml ? "write a line for each, like prompt: a fox" : 'write it like {"prompt": "a fox"}',
+  });
+}
+
+function parseJson(text: string, source: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new Failure("param/invalid", `${source} is not JSON`, {
       why: error instanceof Error ? error.message : "",
     });
   }
-  if (isObject(value)) return value;
-  throw new Failure("param/invalid", `${source} is not a JSON object`, {
-    hint: 'write it like {"prompt": "a fox"}',
-  });
+}
+
+/** Where the files of params come from. */
+export interface FileSource {
+  readonly cwd: string;
+  /** Path of a file with what comes on stdin. */
+  readonly spool: () => Promise<string>;
+  /** What takes the place of an address: the path of what was fetched, or the address itself. */
+  readonly fetch: (address: string) => Promise<string>;
 }
 
 /**
- * File parameters made absolute against the caller's folder, as the daemon runs elsewhere. URLs stay as they
- * are, `-` becomes what `spool` gives for stdin.
- * @throws Failure file/missing, naming the parameter
+ * File parameters as paths, absolute since the daemon runs elsewhere. `-` becomes what `spool` gives for stdin, an address
+ * what `fetch` gives.
+ * @throws Failure file/missing, naming the parameter, and what these two throw
  */
-export async function resolveFiles(
-  runtime: RuntimeView,
-  params: Params,
-  from: { cwd: string; spool: () => Promise<string> },
-): Promise<Params> {
+export async function resolveFiles(runtime: RuntimeView, params: Params, from: FileSource): Promise<Params> {
   const resolved: Params = { ...params };
   for (const param of runtime.params) {
     const value = resolved[param.name];
-    if (param.type !== "file" || typeof value !== "string" || /^[a-z][a-z0-9+.-]*:\/\//i.test(value))
-      continue;
-    resolved[param.name] =
-      value === "-" ? await from.spool() : existingFile(param.name, resolve(from.cwd, value));
+    if (typeof value !== "string") continue;
+    if (param.type === "json" && value.startsWith("@"))
+      resolved[param.name] = structureIn(param, resolve(from.cwd, value.slice(1)));
+    if (param.type !== "file") continue;
+    if (value === "-") resolved[param.name] = await from.spool();
+    else if (isAddress(value)) resolved[param.name] = await fetched(param.name, value, from);
+    else resolved[param.name] = existingFile(param.name, resolve(from.cwd, value));
   }
   return resolved;
 }
+
+/** Whether a value of a `file` param names a protocol, as `https://…` does. */
+export function isAddress(value: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value);
+}
+
+async function fetched(name: string, address: string, from: FileSource): Promise<string> {
+  try {
+    return await from.fetch(address);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(error.code, `${name}: ${error.message}`, { why: error.why, hint: error.hint });
+  }
+}
+
+/** Types that their name alone does not explain. */
+const KINDS: Partial<Record<ParamView["type"], string>> = {
+  file: "file: path, URL or -",
+  json: "JSON list or map, or @FILE with one",
+};
 
 /** "integer, 256 to 2048, multiple of 8; default 1024" */
 export function paramHelp(param: ParamView): string {
@@ -102,7 +139,7 @@ export function paramHelp(param: ParamView): string {
           ? `at most ${param.max}`
           : undefined;
   const facts = [
-    param.type === "file" ? "file: path, URL or -" : param.type,
+    KINDS[param.type] ?? param.type,
     range,
     param.multipleOf === undefined ? undefined : `multiple of ${param.multipleOf}`,
     param.choices === undefined ? undefined : `one of ${param.choices.join(", ")}`,
@@ -115,6 +152,28 @@ export function paramHelp(param: ParamView): string {
   ];
   const tail = `(${facts.filter((fact) => fact !== undefined).join("; ")})`;
   return param.help === "" ? tail : `${param.help} ${tail}`;
+}
+
+function structureIn(param: ParamView, file: string): Json {
+  return structureOf(param, readFileSync(existingFile(param.name, file), "utf8"), file);
+}
+
+/** @param source a file that the text is from; none = it was typed */
+function structureOf(param: ParamView, text: string, source?: string): Json {
+  const where = source === undefined ? param.name : `${param.name}: ${source}`;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Failure("param/invalid", `${where} is not JSON`, {
+      why: error instanceof Error ? error.message : "",
+      hint: `--param ${param.name}='{"key": 1}', or ${param.name}=@file.json`,
+    });
+  }
+  if (typeof value === "object" && value !== null) return value as Json;
+  throw new Failure("param/invalid", `${where} is neither a JSON list nor a map`, {
+    why: `it is ${paramHelp(param)}`,
+  });
 }
 
 function choiceOf(param: ParamView, text: string): string {

@@ -8,7 +8,18 @@ import type { InterruptSignal, Io } from "../io.ts";
 export interface Surroundings {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Whose program it is; null = the caller's own, or a container engine's client. */
+  readonly owner: Owner | null;
 }
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+/** What stands in the environment of root's processes before they become another user's; see engine/run-as.ts. */
+const INERT = "ORCH_VAR_0";
 
 /**
  * The environment and working directory of a worker's program. They are read from the kernel, which gives them to the
@@ -20,20 +31,39 @@ export function surroundingsOf(worker: string, supervisorPid: number): Surroundi
   let denied = false;
   for (const pid of [supervisorPid, ...childrenOf(supervisorPid)]) {
     try {
-      return {
-        env: parseEnvironment(readFileSync(`/proc/${pid}/environ`)),
-        cwd: readlinkSync(`/proc/${pid}/cwd`),
-      };
+      const owner = ownerOf(pid);
+      const env = parseEnvironment(readFileSync(`/proc/${pid}/environ`));
+      if (INERT in env) continue;
+      return { env, cwd: readlinkSync(`/proc/${pid}/cwd`), owner };
     } catch (error) {
       denied ||= errnoOf(error) === "EACCES" || errnoOf(error) === "EPERM";
     }
   }
   if (denied) {
     throw new Failure("permission/denied", `${worker} runs as another user`, {
-      hint: "run orch exec as the user whose program it is",
+      hint: "run orch exec as the user whose program it is, or as root",
     });
   }
-  throw new Failure("worker/state", `${worker} has just ended`, { hint: "orch workers ls" });
+  throw new Failure("worker/state", `${worker} has just begun or ended`, { hint: "orch workers ls" });
+}
+
+/** By /proc/PID/status (proc(5)): the real ids, and the groups. Null unless root has to become that user. */
+function ownerOf(pid: number): Owner | null {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  const ids = (name: string): number[] =>
+    (new RegExp(`^${name}:\\t(.*)$`, "m").exec(status)?.[1] ?? "").split(/\s+/).filter(Boolean).map(Number);
+  const [[uid = 0], [gid = 0], groups] = [ids("Uid"), ids("Gid"), ids("Groups")];
+  return process.getuid?.() !== 0 || uid === 0 ? null : { uid, gid, groups };
+}
+
+/**
+ * Root becomes the user whose variables the command gets, for good: PATH and LD_PRELOAD of that one's choice must not act
+ * on a program of root's.
+ */
+function become({ uid, gid, groups }: Owner): void {
+  process.setgroups?.([...groups]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
 }
 
 function childrenOf(pid: number): number[] {
@@ -61,13 +91,13 @@ const NOT_EXECUTABLE = 126;
 
 /**
  * Runs a command with the caller's own terminal or pipes, in these surroundings; they carry the worker's labels, so it
- * counts as the worker's and is killed with it.
+ * counts as the worker's and is killed with it. Where the program is another user's, root becomes that one.
  * @returns its exit code; 128 + signal when one ended it, 126 or 127 when it could not be run
  */
 export async function runBeside(
   io: Io,
   command: readonly string[],
-  { env, cwd }: Surroundings,
+  { env, cwd, owner }: Surroundings,
 ): Promise<number> {
   const [file = "", ...args] = command;
   const own: Record<string, string> = {
@@ -75,6 +105,7 @@ export async function runBeside(
     ...(io.env["TERM"] === undefined ? {} : { TERM: io.env["TERM"] }),
   };
   for (const name of NOT_HANDED_ON) delete own[name];
+  if (owner !== null) become(owner);
   const restoreTerminal = rememberTerminal(io);
   const child = spawn(file, args, { env: own, cwd, stdio: "inherit" });
   const undo = passSignals(io, (signal) => child.kill(signal));

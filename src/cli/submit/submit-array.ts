@@ -2,16 +2,14 @@ import { resolve } from "node:path";
 import type { Submission } from "../../client/api.ts";
 import type { Client } from "../../client/client.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
-import { Failure } from "../../std/failure.ts";
 import { readSweepValues } from "../../std/sweep-values.ts";
 import type { Context } from "../context.ts";
 import { arraySentence, idsOf, noteRepeat } from "../text/array-text.ts";
+import { fetchInto } from "./gather-params.ts";
 import { keyOf } from "./job-options.ts";
+import { isAddress } from "./params.ts";
 import type { SubmitFlags } from "./submit-flags.ts";
-import { waitForResult } from "./wait-for-result.ts";
-
-/** So many jobs can be followed in one request. */
-const MAX_WAITED = 1000;
+import { resultOptionsOf, waitForResult } from "./wait-for-result.ts";
 
 interface Asked {
   readonly runtime: RuntimeView;
@@ -25,38 +23,38 @@ interface Asked {
 
 /** Queues an array or a sweep of a runtime in one request; with --wait follows all of its jobs to their ends. */
 export async function submitArray(context: Context, client: Client, asked: Asked): Promise<number> {
-  const { out, io } = context;
+  const { out } = context;
   const { flags, submission, runtime } = asked;
-  const sweep = submission.sweep?.map((assignment) => withWholePaths(runtime, assignment, io.cwd));
+  const sweep = await Promise.all(
+    (submission.sweep ?? []).map((assignment) => withWholePaths(context, runtime, assignment)),
+  );
   const queued = await client.call("POST /jobs/array", {
     ...submission,
-    ...(sweep === undefined ? {} : { sweep }),
+    ...(sweep.length === 0 ? {} : { sweep }),
     ...keyOf(flags),
   });
   noteRepeat(out, queued);
   if (flags.wait === true) {
-    if (queued.jobs > MAX_WAITED) {
-      throw new Failure("usage/invalid", `${arraySentence(queued)} are queued, too many to wait for here`, {
-        hint: `orch ls --array ${queued.array}`,
-      });
-    }
-    return waitForResult(context, client, { jobs: idsOf(queued), outDir: flags.out, many: true });
+    return waitForResult(context, client, { jobs: idsOf(queued), many: true, ...resultOptionsOf(flags) });
   }
   out.result(queued, { ids: idsOf(queued), text: () => out.print(arraySentence(queued)) });
   out.hint(`list: orch ls --array ${queued.array}    cancel: orch cancel --array ${queued.array}`);
   return 0;
 }
 
-/** Files of a sweep made absolute, as the daemon runs elsewhere. */
-function withWholePaths(runtime: RuntimeView, assignment: string, cwd: string): string {
+/** Files of a sweep made absolute, as the daemon runs elsewhere; those on the web are fetched. */
+async function withWholePaths(context: Context, runtime: RuntimeView, assignment: string): Promise<string> {
   const at = assignment.indexOf("=");
   const name = assignment.slice(0, Math.max(0, at)).trim();
   const param = runtime.params.find((candidate) => candidate.name === name);
   if (param?.type !== "file") return assignment;
   const { count, at: valueAt } = readSweepValues(name, assignment.slice(at + 1));
-  const files = Array.from({ length: count }, (_, index) => {
+  const fetch = fetchInto(context);
+  const files: unknown[] = [];
+  for (let index = 0; index < count; index++) {
     const value = valueAt(index);
-    return typeof value !== "string" || /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : resolve(cwd, value);
-  });
+    if (typeof value !== "string") files.push(value);
+    else files.push(isAddress(value) ? await fetch(value) : resolve(context.io.cwd, value));
+  }
   return `${name}=${JSON.stringify(files)}`;
 }

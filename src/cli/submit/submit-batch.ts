@@ -8,10 +8,11 @@ import { errnoOf, Failure, toFailure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
 import type { Context } from "../context.ts";
 import { noteRepeat } from "../text/array-text.ts";
+import { fetchInto } from "./gather-params.ts";
 import { placedJobOptionsOf } from "./job-options.ts";
 import { resolveFiles } from "./params.ts";
 import type { SubmitFlags } from "./submit-flags.ts";
-import { waitForResult } from "./wait-for-result.ts";
+import { resultOptionsOf, waitForResult } from "./wait-for-result.ts";
 
 const CHUNK = 1000;
 
@@ -37,6 +38,7 @@ export async function submitBatch(
       const queued = await client.call("POST /jobs/batch", { jobs, ...own });
       noteRepeat(out, queued);
       ids.push(...queued.ids);
+      out.progress(`${ids.length} jobs queued`);
       if (out.format.quiet && !out.format.json && flags.wait !== true) out.print(queued.ids.join("\n"));
     }
   } catch (error) {
@@ -44,7 +46,7 @@ export async function submitBatch(
     throw toFailure(error);
   }
   if (flags.wait === true && ids.length > 0) {
-    return waitForResult(context, client, { jobs: ids, outDir: flags.out, many: true });
+    return waitForResult(context, client, { jobs: ids, many: true, ...resultOptionsOf(flags) });
   }
   out.result(
     { ids },
@@ -74,7 +76,8 @@ async function* readSubmissions(
       runtime = await client.call("GET /runtimes/:runtime", { runtime: job.runtime });
       runtimes.set(job.runtime, runtime);
     }
-    const params = await resolveFiles(runtime, job.params, { cwd: context.io.cwd, spool: refuseStdin });
+    const files = { cwd: context.io.cwd, spool: refuseStdin, fetch: fetchInto(context) };
+    const params = await resolveFiles(runtime, job.params, files);
     yield { runtime: job.runtime, params, options: { ...common, ...job.options } };
   }
 }

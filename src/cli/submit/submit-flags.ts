@@ -7,5 +7,9 @@ export interface SubmitFlags extends JobFlags {
   readonly batch?: string;
   readonly wait?: boolean;
   readonly out?: string;
+  readonly force?: boolean;
+  /** False with --no-images. */
+  readonly images?: boolean;
+  readonly cron?: string;
   readonly dryRun?: boolean;
 }

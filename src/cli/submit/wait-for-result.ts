@@ -1,23 +1,35 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../../client/client.ts";
 import type { JobDetail, JobView } from "../../protocol/views.ts";
-import { toFailure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
 import type { Context } from "../context.ts";
 import { followJobs } from "../follow.ts";
-import { isFinished, jobExitCode, jobFailure, jobSentence } from "../text/job-text.ts";
+import { jobExitCode, jobFailure } from "../text/job-text.ts";
+import { createBatchBar } from "./batch-bar.ts";
 import { copyArtifacts } from "./copy-artifacts.ts";
+import { printFailures } from "./failed-jobs.ts";
+import { leaveOnInterrupt } from "./leave-on-interrupt.ts";
+import { createLiveLine } from "./live-line.ts";
+import type { SubmitFlags } from "./submit-flags.ts";
 
 export interface WaitOptions {
   readonly jobs: readonly number[];
   /** Folder for copies of the jobs' files. */
   readonly outDir: string | undefined;
+  /** Copies take the place of files that are there. */
+  readonly force: boolean;
+  /** Pictures are shown where the terminal can. */
+  readonly images: boolean;
   /** True: the jobs of a batch, each with a folder of its own under `outDir`. */
   readonly many: boolean;
 }
 
-/** Within this time a second Ctrl-C cancels. */
-const SECOND_INTERRUPT_MS = 2000;
+/** What the flags say about the results of jobs. */
+export function resultOptionsOf(flags: SubmitFlags): Pick<WaitOptions, "outDir" | "force" | "images"> {
+  return { outDir: flags.out, force: flags.force === true, images: flags.images !== false };
+}
+
+/** So many jobs are followed in one request: it names them in its address. */
+const FOLLOWED_AT_ONCE = 500;
 
 /**
  * Follows jobs to their end, prints their output, and gives the exit code: that of the first job that did not
@@ -28,56 +40,67 @@ export async function waitForResult(context: Context, client: Client, options: W
   const stop = new AbortController();
   const restore = leaveOnInterrupt(context, client, options.jobs, stop);
   try {
-    const jobs = await followJobs(context, client, {
-      jobs: options.jobs,
-      logs: false,
-      signal: AbortSignal.any([context.signal, stop.signal]),
-      onJob: (job, before) => showChange(context, job, before),
-      onProgress: (job, fraction, text) => out.progress(progressLine(job, fraction, text)),
-    });
+    const jobs = await followAll(context, client, options, AbortSignal.any([context.signal, stop.signal]));
     if (stop.signal.aborted || context.signal.aborted) return 130;
-    const details = await Promise.all(jobs.map((job) => client.call("GET /jobs/:job", { job: job.id })));
-    for (const detail of details) await finish(context, detail, options);
-    if (out.format.json) printJson(context, details, options.many);
-    return details.map(jobExitCode).find((code) => code !== 0) ?? 0;
+    const details: JobDetail[] = [];
+    let copyFailed: number | undefined;
+    for (const { id } of jobs) {
+      const detail = await client.call("GET /jobs/:job", { job: id });
+      // The outputs of a batch need not all be kept in memory.
+      if (out.format.json) details.push(detail);
+      copyFailed ??= await finish(context, detail, options);
+    }
+    if (options.many) printFailures(out, jobs);
+    if (out.format.json) out.result(options.many ? { jobs: details } : details[0], { text: () => {} });
+    return jobs.map(jobExitCode).find((code) => code !== 0) ?? copyFailed ?? 0;
   } finally {
-    out.progress(null);
     restore();
   }
 }
 
-/** "job 42 [########------------]  40% step 12/30" */
-export function progressLine(job: number, fraction: number, text: string | null): string {
-  const cells = 20;
-  const share = Math.min(1, Math.max(0, fraction));
-  const full = Math.round(share * cells);
-  const percent = String(Math.floor(share * 100)).padStart(3);
-  return `job ${job} [${"#".repeat(full)}${"-".repeat(cells - full)}] ${percent}% ${text ?? ""}`.trimEnd();
+async function followAll(
+  context: Context,
+  client: Client,
+  { jobs, many }: WaitOptions,
+  signal: AbortSignal,
+): Promise<JobView[]> {
+  const batch = createBatchBar(context, jobs.length);
+  const line = many ? { ...batch, onProgress: () => {} } : createLiveLine(context, client);
+  const parts = Array.from({ length: Math.ceil(jobs.length / FOLLOWED_AT_ONCE) }, (_, part) =>
+    jobs.slice(part * FOLLOWED_AT_ONCE, (part + 1) * FOLLOWED_AT_ONCE),
+  );
+  try {
+    const ended = await Promise.all(
+      parts.map((part) =>
+        followJobs(context, client, {
+          jobs: part,
+          logs: false,
+          signal,
+          onJob: line.onJob,
+          onProgress: line.onProgress,
+        }),
+      ),
+    );
+    return ended.flat();
+  } finally {
+    line.close();
+  }
 }
 
-function showChange({ out }: Context, job: JobView, before: JobView | undefined): void {
-  // A pipe or a log file wants the result only.
-  if (!out.interactive || out.format.quiet) return;
-  const changed =
-    before !== undefined && (before.state !== job.state || before.reason?.code !== job.reason?.code);
-  if (changed && !isFinished(job)) out.note(jobSentence(job));
-}
-
-async function finish(context: Context, job: JobDetail, options: WaitOptions): Promise<void> {
+/** Prints what came of a job; gives an exit code if its files could not all be copied. */
+async function finish(context: Context, job: JobDetail, options: WaitOptions): Promise<number | undefined> {
   const { out } = context;
   if (job.state !== "succeeded") {
-    out.fail(jobFailure(job));
-    return;
+    if (!options.many) out.fail(jobFailure(job));
+    return undefined;
   }
-  const folder = options.many ? String(job.id) : "";
-  const files =
-    options.outDir === undefined
-      ? job.artifacts.map((artifact) => artifact.path)
-      : await copyArtifacts(context.io.cwd, options.outDir, folder, job.artifacts);
-  if (out.format.json) return;
+  const { files, failures } = await filesOf(context, job, options);
+  for (const failure of failures) out.fail(failure);
+  const code = failures[0]?.exitCode;
+  if (out.format.json) return code;
   if (out.format.quiet) {
     out.print(String(job.id));
-    return;
+    return code;
   }
   if (job.output !== null) out.write(outputText(job.output));
   for (const file of files) {
@@ -85,50 +108,28 @@ async function finish(context: Context, job: JobDetail, options: WaitOptions): P
     if (job.output === null) out.print(file);
     else out.note(`file: ${file}`);
   }
+  if (options.images) await showImages(context, files);
+  return code;
+}
+
+async function filesOf({ io }: Context, job: JobDetail, { outDir, force, many }: WaitOptions) {
+  if (outDir === undefined) return { files: job.artifacts.map((artifact) => artifact.path), failures: [] };
+  return copyArtifacts({ cwd: io.cwd, outDir, folder: many ? String(job.id) : "", force }, job.artifacts);
+}
+
+/** Pictures are for people alone: never in a pipe. */
+async function showImages({ io, out }: Context, files: readonly string[]): Promise<void> {
+  if (io.stdout.isTTY !== true || files.length === 0) return;
+  const { imageProtocolOf, imageSequence } = await import("./inline-image.ts");
+  const protocol = imageProtocolOf(io.env);
+  if (protocol === null) return;
+  for (const file of files) {
+    const sequence = imageSequence(protocol, file, io.stdout.columns ?? 80);
+    if (sequence !== null) out.write(sequence);
+  }
 }
 
 function outputText(output: Json): string {
   const text = typeof output === "string" ? output : JSON.stringify(output, null, 2);
   return text.endsWith("\n") ? text : `${text}\n`;
-}
-
-function printJson({ out }: Context, details: readonly JobDetail[], many: boolean): void {
-  out.result(many ? { jobs: details } : details[0], { text: () => {} });
-}
-
-/** Makes Ctrl-C mean what the comment of `waitForResult` says; returns how to undo it. */
-function leaveOnInterrupt(
-  context: Context,
-  client: Client,
-  jobs: readonly number[],
-  stop: AbortController,
-): () => void {
-  const { io, out } = context;
-  let times = 0;
-  return io.onSignal("SIGINT", () => {
-    times += 1;
-    if (times === 1) {
-      const [first] = jobs;
-      out.note(jobs.length === 1 ? `job ${first} goes on` : `${jobs.length} jobs go on`);
-      out.note(`  follow: orch logs -f ${first}    cancel: orch cancel ${first}, or Ctrl-C once more now`);
-      void delay(SECOND_INTERRUPT_MS, undefined, { signal: stop.signal }).then(
-        () => {
-          if (times === 1) stop.abort();
-        },
-        () => undefined,
-      );
-    } else if (times === 2) void cancelAll(context, client, jobs).finally(() => stop.abort());
-    else stop.abort();
-  });
-}
-
-/** Cancels jobs and says so; what cannot be cancelled is told and left. */
-async function cancelAll({ out }: Context, client: Client, jobs: readonly number[]): Promise<void> {
-  for (const job of jobs) {
-    try {
-      out.note(jobSentence(await client.call("POST /jobs/:job/cancel", { job })));
-    } catch (error) {
-      out.fail(toFailure(error));
-    }
-  }
 }

@@ -200,9 +200,13 @@ function isOver(job: JobView): Failure {
 }
 
 function notYours(id: number): Failure {
-  return new Failure("permission/denied", `the terminal of job ${id} is open to its own user alone`, {
-    hint: `orch logs -f ${id}`,
-  });
+  return new Failure(
+    "permission/denied",
+    `the terminal of job ${id} is open to its own user and to admins alone`,
+    {
+      hint: `orch logs -f ${id}`,
+    },
+  );
 }
 
 async function cancel({ out }: Context, client: Client, job: number): Promise<void> {

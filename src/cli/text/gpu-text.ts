@@ -1,27 +1,31 @@
 import type { GpuView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
+import type { FieldsOf } from "../../std/filter/fields.ts";
 import type { Column } from "./table.ts";
 
 /** Columns of a list of GPUs. */
 export const gpuColumns: readonly Column<GpuView>[] = [
-  { title: "GPU", value: (gpu) => gpu.index, align: "right" },
-  { title: "NAME", value: (gpu) => gpu.name },
+  { title: "GPU", value: (gpu) => gpu.index, align: "right", rank: 9 },
+  { title: "NAME", value: (gpu) => gpu.name, shrinks: true, rank: 3 },
   {
     title: "MEMORY",
     value: (gpu) => `${formatBytes(gpu.memory.usedBytes)} / ${formatBytes(gpu.memory.totalBytes)}`,
     align: "right",
+    rank: 8,
   },
-  { title: "RESERVED", value: (gpu) => formatBytes(gpu.memory.reservedBytes), align: "right" },
-  { title: "FOREIGN", value: (gpu) => formatBytes(gpu.memory.foreignBytes), align: "right" },
-  { title: "UTIL", value: (gpu) => withUnit(gpu.utilizationPercent, "%"), align: "right" },
+  { title: "RESERVED", value: (gpu) => formatBytes(gpu.memory.reservedBytes), align: "right", rank: 2 },
+  { title: "FOREIGN", value: (gpu) => formatBytes(gpu.memory.foreignBytes), align: "right", rank: 4 },
+  { title: "UTIL", value: (gpu) => withUnit(gpu.utilizationPercent, "%"), align: "right", rank: 5 },
   { title: "TEMP", value: (gpu) => withUnit(gpu.temperatureCelsius, " C"), align: "right" },
   { title: "POWER", value: (gpu) => withUnit(gpu.powerWatts, " W"), align: "right" },
-  { title: "HELD BY", value: (gpu) => gpu.leases.map(leaseText).join(", ") || null },
+  { title: "HELD BY", value: (gpu) => gpu.leases.map(leaseText).join(", ") || null, shrinks: true, rank: 6 },
   {
     title: "HEALTH",
     value: healthText,
     colour: (gpu) => (gpu.healthy ? undefined : "red"),
+    shrinks: true,
+    rank: 7,
   },
 ];
 
@@ -29,6 +33,42 @@ function healthText({ healthy, quarantine, detail }: GpuView): string {
   if (quarantine !== null) return `quarantine (${quarantine.code})`;
   return healthy ? "ok" : (detail ?? "not usable");
 }
+
+/** What GPUs are filtered and sorted by. */
+export const gpuFields: FieldsOf<GpuView> = {
+  index: "number",
+  uuid: "text",
+  name: "text",
+  vendor: ["nvidia", "amd"],
+  parent: "text",
+  healthy: "flag",
+  detail: "text",
+  "quarantine.code": ["lost", "reset-required", "xid", "memory", "stuck"],
+  "quarantine.text": "text",
+  "quarantine.since": "time",
+  "memory.totalBytes": "bytes",
+  "memory.usedBytes": "bytes",
+  "memory.freeBytes": "bytes",
+  "memory.reservedBytes": "bytes",
+  "memory.foreignBytes": "bytes",
+  utilizationPercent: "number",
+  temperatureCelsius: "number",
+  powerWatts: "number",
+  numaNode: "number",
+  nvlinkPeers: "text",
+  "leases.worker": "text",
+  "leases.mode": ["exclusive", "shared", "residue"],
+  "leases.vramBytes": "bytes",
+  "leases.usedBytes": "bytes",
+  "leases.fence": "number",
+  "processes.pid": "number",
+  "processes.name": "text",
+  "processes.user": "text",
+  "processes.startedAt": "time",
+  "processes.vramBytes": "bytes",
+  "processes.worker": "text",
+  "processes.unknown": ["hidden", "elsewhere"],
+};
 
 /** A process on a GPU, with the GPU's index. */
 export type ProcessRow = GpuView["processes"][number] & { readonly gpu: number };

@@ -53,22 +53,30 @@ export function jobFailure(job: JobView): Failure {
 /** Columns of a list of jobs. Ages count up to `nowMs`; arrays have a column where there are any. */
 export function jobColumns(nowMs: number, jobs: readonly JobView[] = []): Column<JobView>[] {
   const arrays: Column<JobView>[] = jobs.some(({ array }) => array !== null)
-    ? [{ title: "ARRAY", value: arrayName }]
+    ? [{ title: "ARRAY", value: arrayName, rank: 1 }]
     : [];
   return [
-    { title: "ID", value: (job) => job.id, align: "right" },
-    { title: "RUNTIME", value: (job) => job.runtime },
-    { title: "STATE", value: stateWithProgress, colour: (job) => stateColour(job.state) },
-    { title: "TIME", value: (job) => jobTime(job, nowMs), align: "right" },
-    { title: "USER", value: (job) => job.user },
-    { title: "WORKER", value: (job) => job.worker },
+    { title: "ID", value: (job) => job.id, align: "right", rank: 9 },
+    { title: "RUNTIME", value: (job) => job.runtime, shrinks: true, rank: 5 },
+    { title: "STATE", value: stateWithProgress, colour: (job) => stateColour(job.state), rank: 8 },
+    { title: "TIME", value: (job) => jobTime(job, nowMs), align: "right", rank: 6 },
+    { title: "USER", value: (job) => job.user, shrinks: true, rank: 2 },
+    { title: "WORKER", value: (job) => job.worker, shrinks: true, rank: 3 },
     ...arrays,
-    { title: "JOB", value: (job) => job.label ?? clip(job.summary) },
+    { title: "JOB", value: (job) => job.label ?? clip(job.summary), shrinks: true, rank: 7 },
     {
       title: "REASON",
       value: (job) => (job.reason === null ? null : `${job.reason.code}: ${job.reason.text}`),
+      shrinks: true,
+      rank: 4,
     },
   ];
+}
+
+/** "run=7, team=vision", or null without any. */
+export function labelsText(labels: JobView["labels"]): string | null {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return pairs.length === 0 ? null : pairs.join(", ");
 }
 
 /** "12_[3]": job 3 of array 12, as Slurm has it. */

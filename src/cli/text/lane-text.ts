@@ -22,11 +22,12 @@ export function laneFields(view: LaneView): [string, string | number | null][] {
 /** "1.2 s, wakes in 0.8 s, keeps 1 GiB". */
 function sleepText(sleep: LaneView["sleep"]): string | null {
   if (sleep === null) return null;
-  const { sleepMs, wakeMs, residueBytes, isMeasured, off } = sleep;
+  const { sleepMs, wakeMs, residueBytes, isMeasured, ramBytes, off } = sleep;
   const parts = [
     sleepMs === null ? "not measured yet" : formatDurationMs(sleepMs),
     wakeMs === null ? null : `wakes in ${formatDurationMs(wakeMs)}`,
     `keeps ${formatBytes(residueBytes)}${isMeasured ? "" : " (declared)"}`,
+    ramBytes === null ? null : `takes ${formatBytes(ramBytes)} of memory`,
     off === null ? null : `off: ${off}`,
   ];
   return parts.filter((part) => part !== null).join(", ");

@@ -1,6 +1,7 @@
 import type { ScheduleView } from "../../protocol/timetable.ts";
+import type { FieldsOf } from "../../std/filter/fields.ts";
 import { formatWhen } from "../../std/format-when.ts";
-import { stateColour } from "./job-text.ts";
+import { jobStates, stateColour } from "./job-text.ts";
 import type { Column } from "./table.ts";
 
 /** "schedule nightly (3) fires every day at 03:00 (Europe/Berlin); next tomorrow 03:00" */
@@ -13,24 +14,44 @@ export function scheduleSentence(schedule: ScheduleView, nowMs: number): string 
 /** Columns of a list of schedules. */
 export function scheduleColumns(nowMs: number): Column<ScheduleView>[] {
   return [
-    { title: "ID", value: ({ id }) => id, align: "right" },
-    { title: "NAME", value: ({ name }) => name },
-    { title: "FIRES", value: lineText },
-    { title: "ZONE", value: ({ timeZone }) => timeZone },
-    { title: "NEXT", value: (schedule) => nextText(schedule, nowMs) },
+    { title: "ID", value: ({ id }) => id, align: "right", rank: 4 },
+    { title: "NAME", value: ({ name }) => name, shrinks: true, rank: 9 },
+    { title: "FIRES", value: lineText, shrinks: true, rank: 6 },
+    { title: "ZONE", value: ({ timeZone }) => timeZone, shrinks: true, rank: 1 },
+    { title: "NEXT", value: (schedule) => nextText(schedule, nowMs), shrinks: true, rank: 8 },
     { title: "AT", value: ({ next }) => next?.replace(".000Z", "Z") ?? null },
     {
       title: "LAST JOB",
       value: ({ lastJob, lastError }) => (lastError === null ? lastJobText(lastJob) : "failed to submit"),
       colour: ({ lastJob, lastError }) => (lastError === null ? stateColour(lastJob?.state ?? "") : "red"),
+      rank: 7,
     },
-    { title: "USER", value: ({ user }) => user },
-    { title: "SUBMITS", value: ({ summary }) => summary },
+    { title: "USER", value: ({ user }) => user, shrinks: true, rank: 3 },
+    { title: "SUBMITS", value: ({ summary }) => summary, shrinks: true, rank: 5 },
   ];
 }
 
+/** What schedules are filtered and sorted by. */
+export const scheduleFields: FieldsOf<ScheduleView> = {
+  id: "number",
+  name: "text",
+  line: "text",
+  timeZone: "text",
+  description: "text",
+  missed: ["skip", "once", "all"],
+  overlap: "flag",
+  paused: "flag",
+  next: "time",
+  "lastJob.id": "number",
+  "lastJob.state": jobStates,
+  lastError: "text",
+  summary: "text",
+  user: "text",
+  createdAt: "time",
+};
+
 /** All of a schedule, line by line. */
-export function scheduleFields(
+export function scheduleLines(
   schedule: ScheduleView,
   nowMs: number,
 ): (readonly [string, string | number | null])[] {

@@ -6,7 +6,7 @@ import { readTail } from "../logs/last-lines.ts";
 const WORDS_BYTES = 16 * 1024;
 
 /** 128 + SIGKILL, which is all that the kernel's killer leaves. */
-const KILLED_EXIT_CODE = 137;
+export const KILLED_EXIT_CODE = 137;
 
 /** Whether a program that failed ran out of GPU memory, by the end of its log. */
 export function ranOutOfMemory(exitCode: number | null, logPath: string): boolean {

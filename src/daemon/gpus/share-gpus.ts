@@ -61,10 +61,14 @@ export function createSharedGpus(parts: SharedGpusParts): SharedGpus {
   };
 }
 
-/** How a worker shares by MPS, or null: it needs a board of NVIDIA's, and a process, since containers see no pipe folder. */
+/**
+ * How a worker shares by MPS, or null: it needs a board of NVIDIA's, and a process, since containers see no pipe folder. One that
+ * can sleep goes without: its limit would stay that of its start, whatever lease it wakes with.
+ */
 function wishOf(parts: SharedGpusParts, worker: Worker): { readonly threads: number | null } | null {
   const { leases, lane } = worker;
   if (parts.servesMany || lane.spec.mode !== "shared" || leases.length === 0) return null;
+  if (lane.spec.sleep !== null) return null;
   if (!leases.every(({ gpu }) => gpu.vendor === "nvidia" && gpu.parent === null)) return null;
   const runtime = runtimeOf(parts, worker);
   if (runtime?.engine === "container") return null;

@@ -37,6 +37,14 @@ export async function listenOn(server: Server, { path: socketPath, gid }: Socket
   }
 }
 
+/** Serves on a socket that a service manager opened, which stays open when this process ends. */
+export function listenOnHanded(server: Server, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ fd }, () => resolve());
+  });
+}
+
 function removeLeftover(socketPath: string): void {
   const found = fs.lstatSync(socketPath, { throwIfNoEntry: false });
   if (!found) return;

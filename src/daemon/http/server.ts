@@ -5,9 +5,10 @@ import type { Context } from "../../operations/context.ts";
 import { Correlation } from "../../protocol/inputs.ts";
 import type { Caller } from "../../protocol/operation.ts";
 import { Failure, toFailure } from "../../std/failure.ts";
-import { readInput } from "../jobs/read-input.ts";
+import { giveWay } from "../../std/give-way.ts";
 import type { Admit } from "../users/admit.ts";
-import { listenOn, type SocketPlace } from "./listen-on.ts";
+import { answer, sendJson } from "./answer.ts";
+import { listenOn, listenOnHanded, type SocketPlace } from "./listen-on.ts";
 import type { IdentifyPeer } from "./peer-credentials.ts";
 import { type AnyOperation, createRouter, type Match } from "./router.ts";
 import { guardSocket } from "./socket-guard.ts";
@@ -18,6 +19,8 @@ export interface ApiServer {
 
 export interface ServerOptions {
   readonly socket: SocketPlace;
+  /** The descriptor of a socket that listens there already; see service-manager/handed-socket.ts. */
+  readonly handedFd?: number | null;
   readonly operations: readonly AnyOperation[];
   readonly ctx: Context;
   readonly identifyPeer: IdentifyPeer | null;
@@ -52,7 +55,8 @@ export async function startServer(options: ServerOptions): Promise<ApiServer> {
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", (socket) => callers.set(socket, identify(options, socket)));
-  await listenOn(server, options.socket);
+  const { handedFd = null } = options;
+  await (handedFd === null ? listenOn(server, options.socket) : listenOnHanded(server, handedFd));
   const guard = guardSocket(server, options.socket, options.log);
   return {
     close: () =>
@@ -84,16 +88,16 @@ async function respond(
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    // Hundreds of requests may have come at once.
+    await giveWay();
     const admitted = await options.admit(caller);
     const { path, query } = splitUrl(request.url ?? "");
     const match = route(request.method ?? "", path);
-    const input = await readInput(request, query, match);
     const correlation = correlationIn(request, response);
-    const answer = match.operation.run(options.ctx, input, { ...admitted, correlation }, signal);
-    if (answer instanceof Promise) sendJson(response, 200, await answer);
-    else await sendStream(response, answer);
+    const exchange = { request, response, query, caller: { ...admitted, correlation }, signal };
+    await answer(options.ctx, match, exchange);
   } catch (error) {
-    sendFailure(options, request, response, error);
+    await sendFailure(options, request, response, error);
   }
 }
 
@@ -116,44 +120,12 @@ function splitUrl(url: string): { path: string; query: string } {
   return at < 0 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
 }
 
-function sendJson(response: http.ServerResponse, status: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
-/** One JSON document per line; the stream waits for slow readers and ends when they leave. */
-async function sendStream(response: http.ServerResponse, lines: AsyncIterable<unknown>): Promise<void> {
-  for await (const line of lines) {
-    if (response.destroyed) break;
-    if (!response.headersSent) response.writeHead(200, { "content-type": "application/x-ndjson" });
-    if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
-  }
-  if (!response.headersSent) response.writeHead(200, { "content-type": "application/x-ndjson" });
-  response.end();
-}
-
-function drained(response: http.ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
-}
-
-function sendFailure(
+async function sendFailure(
   options: ServerOptions,
   request: http.IncomingMessage,
   response: http.ServerResponse,
   error: unknown,
-) {
+): Promise<void> {
   const failure = toFailure(error);
   if (failure.code === "bug")
     options.log.error({ err: error, url: request.url }, "a request failed by a bug");
@@ -162,5 +134,5 @@ function sendFailure(
   if (response.headersSent) return void response.end(`${JSON.stringify(body)}\n`);
   // What is left of a body that was too large is not read: the connection ends with the answer.
   if (failure.code === "request/too-large") response.setHeader("connection", "close");
-  sendJson(response, failure.httpStatus, body);
+  await sendJson(response, failure.httpStatus, body);
 }

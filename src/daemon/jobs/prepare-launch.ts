@@ -13,6 +13,7 @@ import { makeContact } from "../workers/contact.ts";
 import { pythonOf } from "../workers/prepare-lane.ts";
 import type { World } from "../world.ts";
 import { attemptEnv, commandOf } from "./attempt-env.ts";
+import { grantWishes } from "./grant-wishes.ts";
 import { terminalLaunch } from "./terminal-launch.ts";
 
 /**
@@ -104,7 +105,7 @@ function commandLaunch(
     ...gpuEnv,
     ...(vramBytes === null ? {} : { ORCH_VRAM_BYTES: String(vramBytes) }),
   };
-  const launch = {
+  const plain = {
     workerId: worker.id,
     argv: must(commandOf(job, row), `job ${job.id} has no command`),
     env: { ...world.baseEnv, ...withoutGpuVariables(world.queries.environment(job.id)), ...own },
@@ -112,6 +113,7 @@ function commandLaunch(
     dir: world.places.workerDir(worker.id),
     logPath: world.places.attemptLog(job.id, job.attempts),
   };
+  const launch = grantWishes(plain, job, row);
   return row.terminal === null ? launch : terminalLaunch(world, launch, row.terminal);
 }
 

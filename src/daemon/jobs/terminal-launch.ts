@@ -13,7 +13,8 @@ const SOCKET_PATH_MAX_BYTES = 107;
  * @throws Failure socket/path-too-long, native/missing
  */
 export function terminalLaunch(world: World, launch: Launch, terminal: Terminal): Launch {
-  const { places, terminalHolder: holderPath } = world;
+  const { places, terminalHolder: holderPath, users } = world;
+  const forGroup = users !== null && users.adminsGid !== null;
   const socket = places.terminalSocket(launch.workerId);
   if (Buffer.byteLength(socket) > SOCKET_PATH_MAX_BYTES) {
     throw new Failure("socket/path-too-long", `the terminal's socket ${socket} has too long a path`, {
@@ -29,5 +30,5 @@ export function terminalLaunch(world: World, launch: Launch, terminal: Terminal)
   const dir = places.terminalDir(launch.workerId);
   fs.rmSync(dir, { recursive: true, force: true });
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  return inTerminal(launch, { ...terminal, socket, holderPath });
+  return inTerminal(launch, { ...terminal, socket, holderPath, forGroup });
 }

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../../config/config.ts";
 import type { Paths } from "../../config/paths.ts";
-import type { Masks } from "../../operations/context.ts";
+import type { LogSizes, Masks } from "../../operations/context.ts";
 import type { State, Worker } from "../../scheduler/model.ts";
 import type { Clock } from "../../std/clock.ts";
 import type { DaemonPlaces } from "../places.ts";
@@ -14,11 +14,13 @@ export interface KeptLogs {
   stop(): void;
   /** Hides the secrets in what a worker and its jobs wrote last; to be called before its end is told. Never rejects. */
   settle(worker: Worker): Promise<void>;
+  /** What logs take on disk. */
+  sizes(): LogSizes;
 }
 
 interface Parts {
   readonly paths: Pick<Paths, "stateDir" | "jobsDir" | "workersDir">;
-  readonly config: Pick<Config, "logMaxBytes" | "logKeepParts" | "logMaxAge" | "logTotal">;
+  readonly config: Pick<Config, "logMaxBytes" | "logKeepParts" | "logRotateEvery" | "logMaxAge" | "logTotal">;
   readonly state: () => State;
   readonly places: DaemonPlaces;
   readonly masks: Masks;
@@ -36,11 +38,13 @@ export function keepLogs(parts: Parts): KeptLogs {
   const keeper = createLogKeeper({
     live: () => liveLogs(parts),
     limits: { maxBytes: config.logMaxBytes, keepParts: config.logKeepParts },
+    rotateEveryMs: config.logRotateEvery,
     dir: paths.stateDir,
     clock,
     log,
   });
   let timer: NodeJS.Timeout | undefined;
+  let measured: LogSizes["measured"] = null;
   const sweep = async (): Promise<void> => {
     const swept = await sweepLogs({
       jobsDir: paths.jobsDir,
@@ -51,6 +55,7 @@ export function keepLogs(parts: Parts): KeptLogs {
       maxAgeMs: config.logMaxAge,
       totalBytes: config.logTotal,
     });
+    measured = { atMs: clock.nowMs(), bytes: swept.leftBytes };
     if (swept.files > 0) log.info(swept, "removed old logs");
   };
   const sweepIn = (ms: number): void => {
@@ -70,6 +75,7 @@ export function keepLogs(parts: Parts): KeptLogs {
       keeper.stop();
       clearTimeout(timer);
     },
+    sizes: () => ({ liveBytes: keeper.liveBytes(), measured, limitBytes: config.logTotal }),
     async settle(worker) {
       for (const each of logsOf(worker, places, parts.masks)) await keeper.settle(each);
     },

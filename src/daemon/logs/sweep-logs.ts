@@ -17,6 +17,8 @@ export interface SweepOptions {
 export interface Swept {
   readonly files: number;
   readonly bytes: number;
+  /** What the logs take on disk that were left. */
+  readonly leftBytes: number;
 }
 
 interface Logs {
@@ -35,8 +37,7 @@ const BLOCK_BYTES = 512;
  * jobs are gone through folder by folder, so that neither memory nor the event loop feels it.
  */
 export async function sweepLogs(options: SweepOptions): Promise<Swept> {
-  const swept = { files: 0, bytes: 0 };
-  let total = 0;
+  const swept = { files: 0, bytes: 0, leftBytes: 0 };
   const remove = async (logs: Logs): Promise<void> => {
     for (const file of logs.files) await fs.rm(file, { force: true });
     swept.files += logs.files.length;
@@ -45,16 +46,15 @@ export async function sweepLogs(options: SweepOptions): Promise<Swept> {
   const isOld = ({ newestMs }: Logs): boolean =>
     options.maxAgeMs !== null && options.nowMs - newestMs > options.maxAgeMs;
   for await (const logs of everyLog(options)) {
-    if (logs.isLive) total += logs.bytes;
-    else if (isOld(logs)) await remove(logs);
-    else total += logs.bytes;
+    if (!logs.isLive && isOld(logs)) await remove(logs);
+    else swept.leftBytes += logs.bytes;
   }
   if (options.totalBytes === null) return swept;
   for await (const logs of everyLog(options)) {
-    if (total <= options.totalBytes) break;
+    if (swept.leftBytes <= options.totalBytes) break;
     if (logs.isLive) continue;
     await remove(logs);
-    total -= logs.bytes;
+    swept.leftBytes -= logs.bytes;
   }
   return swept;
 }

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Limits } from "../../engine/cgroup.ts";
 import type { Launch } from "../../engine/engine.ts";
 import type { Worker } from "../../scheduler/model.ts";
+import { sleepRamBytes } from "../../scheduler/sleep.ts";
 import { must } from "../../std/assert.ts";
 import type { World } from "../world.ts";
 import type { Account } from "./accounts.ts";
@@ -32,15 +33,17 @@ export async function launchAs(
     makeJobFolder(world, path.dirname(launch.logPath));
     if (!isCommand) giveExecFiles(world, worker, job.id, account);
   }
-  giveTerminal(world, worker, account);
+  giveTerminal(world, users, worker, account);
   // The engine is root's, and told to run the container as that user; its command is no business of theirs.
   if (launch.container !== undefined) return { ...launch, limits };
   return { ...launch, env: { ...environmentOf(account), ...launch.env }, runAs, limits };
 }
 
-function limitsOf({ limits }: World, { lane: { spec } }: Worker): Limits {
+/** One that can sleep is allowed what its sleep is expected to take, too: else the kernel would end it as it falls asleep. */
+function limitsOf({ limits }: World, worker: Worker): Limits {
+  const { spec } = worker.lane;
   return {
-    ramBytes: spec.ramBytes > 0 ? spec.ramBytes : null,
+    ramBytes: spec.ramBytes > 0 ? spec.ramBytes + sleepRamBytes(worker) : null,
     cpuCores: limits.cpus && spec.cpuCores > 0 ? spec.cpuCores : null,
     maxProcesses: limits.maxProcesses,
   };
@@ -65,7 +68,11 @@ function giveExecFiles({ places, ...world }: World, worker: Worker, jobId: numbe
   openOutput({ places, ...world }, jobId);
 }
 
-function giveTerminal({ places }: World, worker: Worker, account: Account): void {
-  const dir = places.terminalDir(worker.id);
-  if (fs.existsSync(dir)) giveTo(dir, account);
+/** What is made in it, the socket, gets the folder's group: so admins can attach, whom its user could not name. */
+function giveTerminal(world: World, users: Users, worker: Worker, account: Account): void {
+  const dir = world.places.terminalDir(worker.id);
+  if (!fs.existsSync(dir)) return;
+  const { adminsGid } = users;
+  giveTo(dir, { uid: account.uid, gid: adminsGid ?? account.gid });
+  if (adminsGid !== null) fs.chmodSync(dir, 0o2710);
 }

@@ -19,6 +19,8 @@ export interface Users {
   readonly admit: Admit;
   /** Of the group that is served: the socket is its. */
   readonly gid: number;
+  /** Of the group whose members are admins; null = root alone is one. */
+  readonly adminsGid: number | null;
   readonly accounts: Accounts;
   /** Who runs the workers of runtimes; null = nobody does. */
   readonly worker: UserToBe | null;
@@ -54,7 +56,7 @@ export async function openUsers(
   const setpriv = findSetpriv();
   const accounts = createAccounts(host.clock);
   const gid = await findGroup("group", group);
-  if (admins !== null) await findGroup("admins", admins);
+  const adminsGid = admins === null ? null : await findGroup("admins", admins);
   const toBe = (account: Account): UserToBe => ({
     account,
     runAs: { setpriv, uid: account.uid, gid: account.gid },
@@ -63,12 +65,14 @@ export async function openUsers(
   const admit = admitMembers({ accounts, group, admins });
   return {
     gid,
+    adminsGid,
     accounts,
     worker,
     admit,
     rule: {
       allowRootJobs,
       workerUser,
+      uidOf,
       know: async (uid) => void (await admit({ uid, user: `uid ${uid}`, pid: 0 })),
       mayReadFile: (uid, file) => mayRead(accounts.known(uid), file),
     },

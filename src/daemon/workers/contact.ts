@@ -64,11 +64,13 @@ export async function makeContact(
   return { ...keep(world, worker.id, contact), port };
 }
 
-function serviceOf({ params }: Runtime, server: NonNullable<Runtime["server"]>): ServiceSpec {
-  const { port: _port, ...spec } = server;
+function serviceOf({ name, params }: Runtime, server: NonNullable<Runtime["server"]>): ServiceSpec {
+  const { port: _port, keySecret, ...spec } = server;
   const names = Object.keys(params);
   return {
     ...spec,
+    // By its name: what is written down holds no secret.
+    key: keySecret === null ? null : { runtime: name, secret: keySecret },
     fileParams: fileParamsOf({ params }),
     loadParams: names.filter((name) => params[name]?.load === true),
   };

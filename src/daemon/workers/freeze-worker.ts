@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
+import { readCgroup } from "../../engine/cgroup.ts";
 import type { FreezeStep } from "../../gpu/freeze/freeze-wire.ts";
 import { type FreezeFacts, whyNotFreeze } from "../../gpu/freeze/why-not-freeze.ts";
 import { errnoOf, Failure } from "../../std/failure.ts";
@@ -58,7 +59,11 @@ async function factsOf(world: World, { worker, hand }: Mover): Promise<FreezeFac
     isPermitted: uid === 0 || (first?.uid ?? uid) === uid,
     mpsSocket: pid === undefined ? null : mpsSocketOf(pid),
     vramBytes: first?.vramBytes ?? lease?.vramBytes ?? 0,
-    availableBytes: Math.min(availableBytes(), pid === undefined ? Infinity : cgroupRoomBytes(pid)),
+    availableBytes: Math.min(
+      availableBytes(),
+      pid === undefined ? Infinity : cgroupRoomBytes(pid),
+      readCgroup(world.places.workerDir(worker.id))?.roomBytes() ?? Infinity,
+    ),
   };
 }
 
@@ -82,7 +87,7 @@ function mpsSocketOf(pid: number): string | null {
 }
 
 /** MemAvailable of proc_meminfo(5). Bytes; 0 where the kernel does not tell. */
-function availableBytes(): number {
+export function availableBytes(): number {
   return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readText("/proc/meminfo"))?.[1] ?? 0) * 1024;
 }
 

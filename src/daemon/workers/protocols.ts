@@ -11,17 +11,21 @@ export type ProtocolOf = (contact: Contact) => WorkerProtocol;
 
 const makers = { openai: createOpenaiProtocol, cog: createCogProtocol, http: createHttpProtocol };
 
-/** All protocols; see `ProtocolOf`. */
-export function createProtocols(): ProtocolOf {
+/**
+ * All protocols; see `ProtocolOf`.
+ * @param readSecret the value of a runtime's secret, as it is now; it may throw
+ */
+export function createProtocols(readSecret: (runtime: string, name: string) => string): ProtocolOf {
   const orch = createOrchProtocol();
   // A contact is one object for the life of its worker; a later worker on the same port has another one.
   const services = new WeakMap<Contact, WorkerProtocol>();
   return (contact) => {
     const { protocol, endpoint, service } = contact;
     if (protocol === "orch") return orch;
-    const known =
-      services.get(contact) ??
-      makers[protocol](endpoint, must(service, `protocol ${protocol} has a service`));
+    const spec = must(service, `protocol ${protocol} has a service`);
+    const { key } = spec;
+    const readKey = key ? () => readSecret(key.runtime, key.secret) : null;
+    const known = services.get(contact) ?? makers[protocol](endpoint, spec, readKey);
     services.set(contact, known);
     return known;
   };

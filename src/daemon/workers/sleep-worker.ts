@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { readResidentBytes } from "../../engine/resident-bytes.ts";
 import { residueBytesOf } from "../../scheduler/capacity.ts";
 import type { Worker } from "../../scheduler/model.ts";
 import type { SleepSpec } from "../../scheduler/worker-phase.ts";
@@ -6,7 +7,7 @@ import { Failure, toFailure } from "../../std/failure.ts";
 import type { Hand } from "../hands.ts";
 import type { World } from "../world.ts";
 import { type Contact, contactOf } from "./contact.ts";
-import { freezerOf } from "./freeze-worker.ts";
+import { availableBytes, freezerOf } from "./freeze-worker.ts";
 
 /** The driver may take its time to give the memory back; what is still held after this counts as residue. */
 const RESIDUE_DEADLINE_MS = 5_000;
@@ -40,12 +41,38 @@ export async function sleepWorker(world: World, workerId: number): Promise<void>
   if (mover === null) return;
   const { hand, fence } = mover;
   try {
+    const before = await lookAtRam(world, mover);
     await bedOf(world, mover).sleep();
     const residueBytes = await measureResidue(world, mover);
-    if (!hand.isGone) world.report({ type: "worker-asleep", workerId, fence, residueBytes });
+    const ramBytes = growthOf(before, await lookAtRam(world, mover), mover.worker);
+    if (!hand.isGone) world.report({ type: "worker-asleep", workerId, fence, residueBytes, ramBytes });
   } catch (error) {
     reportSleepFailure(world, mover, toFailure(error));
   }
+}
+
+/** Memory of the host: what a worker's processes have in use, and what is left for all. Bytes. */
+interface RamLook {
+  readonly usedBytes: number;
+  readonly availableBytes: number;
+}
+
+/** Null for a worker whose processes cannot be told, as in a container. */
+async function lookAtRam(world: World, { worker, hand }: Mover): Promise<RamLook | null> {
+  if (hand.identity === null) return null;
+  const pids = await world.engine.members(world.places.workerDir(worker.id), hand.identity);
+  return pids === null ? null : { usedBytes: readResidentBytes(pids), availableBytes: availableBytes() };
+}
+
+/**
+ * What a worker takes of the host's memory in its sleep. What is left for all tells of page-locked memory, too, which drivers
+ * may keep out of a process's own count; others change it meanwhile, so it counts only up to what was moved.
+ */
+function growthOf(before: RamLook | null, after: RamLook | null, { leases }: Worker): number | null {
+  if (before === null || after === null) return null;
+  const movedBytes = leases.reduce((sum, { vramBytes }) => sum + vramBytes, 0);
+  const missingBytes = Math.min(before.availableBytes - after.availableBytes, movedBytes);
+  return Math.max(0, after.usedBytes - before.usedBytes, missingBytes);
 }
 
 /** The worker as it was ordered; null = the order does not stand any more, or its program is gone. */

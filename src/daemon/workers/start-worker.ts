@@ -7,7 +7,7 @@ import type { StartStep } from "../../scheduler/worker-phase.ts";
 import { type Failure, toFailure } from "../../std/failure.ts";
 import { saysOutOfMemory } from "../../worker/out-of-memory.ts";
 import { verifyContainerGpus } from "../containers/container-gpus.ts";
-import { ranOutOfMemory } from "../gpus/memory-trouble.ts";
+import { KILLED_EXIT_CODE, ranOutOfMemory } from "../gpus/memory-trouble.ts";
 import type { Hand } from "../hands.ts";
 import { type EventTail, followOneShot, oneShotResult } from "../jobs/one-shot.ts";
 import { prepareLaunch } from "../jobs/prepare-launch.ts";
@@ -209,7 +209,10 @@ function forget(world: World, worker: Worker): void {
 
 /** SIGKILL that we did not send may come from the kernel: the exit code alone would be a riddle. */
 function withHostMemory(world: World, hand: Hand, exit: Exit): Exit {
-  if (hand.abort.signal.aborted || !world.hostMemory.wasKilled(exit.exitCode)) return exit;
+  if (hand.abort.signal.aborted) return exit;
+  // What was killed at its own limit is counted by the kernel, too, and is no sign of trouble for others.
+  const isCounted = world.hostMemory.wasKilled(exit.isOverLimit === true ? KILLED_EXIT_CODE : exit.exitCode);
+  if (!isCounted || exit.isOverLimit === true) return exit;
   return { ...exit, detail: "killed by the kernel for host memory" };
 }
 

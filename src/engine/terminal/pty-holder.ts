@@ -39,7 +39,7 @@ function main(): void {
   server.on("error", (error) => giveUp(error));
   server.listen(order.socket, () => {
     try {
-      chmodSync(order.socket, 0o600);
+      chmodSync(order.socket, order.forGroup ? 0o660 : 0o600);
       hold(server, order, argv, env);
     } catch (error) {
       giveUp(error);

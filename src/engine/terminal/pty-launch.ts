@@ -5,6 +5,8 @@ import type { Launch } from "../engine.ts";
 /** What the holder is told. It goes by the environment, so that none of it shows in a list of processes. */
 export interface HolderOrder extends Terminal {
   readonly socket: string;
+  /** The socket's group may attach, too. */
+  readonly forGroup: boolean;
   /** NODE_OPTIONS of the program: they are not meant for the holder. */
   readonly nodeOptions: string | null;
 }
@@ -15,14 +17,19 @@ const ORDER = "ORCH_TERMINAL";
  * The launch of a program inside a terminal: its holder is started instead, and starts it.
  * @param holderPath the built holder program, dist/pty-holder.js
  * @param socket where viewers will find it; its folder exists and is closed to others
+ * @param forGroup whether the folder's group may attach, too
  */
 export function inTerminal(
   launch: Launch,
-  terminal: Terminal & { readonly holderPath: string; readonly socket: string },
+  terminal: Terminal & {
+    readonly holderPath: string;
+    readonly socket: string;
+    readonly forGroup?: boolean;
+  },
 ): Launch {
   const { NODE_OPTIONS: nodeOptions = null, ...env } = launch.env;
-  const { columns, rows, leaveAfterMs, socket, holderPath } = terminal;
-  const order: HolderOrder = { columns, rows, leaveAfterMs, socket, nodeOptions };
+  const { columns, rows, leaveAfterMs, socket, holderPath, forGroup = false } = terminal;
+  const order: HolderOrder = { columns, rows, leaveAfterMs, socket, forGroup, nodeOptions };
   return {
     ...launch,
     argv: [process.execPath, holderPath, ...launch.argv],

@@ -7,6 +7,10 @@ import { terminals } from "./0006-terminals.ts";
 import { correlation } from "./0007-correlation.ts";
 import { sleep } from "./0008-sleep.ts";
 import { gpuKinds } from "./0009-gpu-kinds.ts";
+import { labels } from "./0010-labels.ts";
+import { past } from "./0011-past.ts";
+import { gpuHistory } from "./0012-gpu-history.ts";
+import { apiKeys } from "./0013-api-keys.ts";
 
 export interface Migration {
   readonly name: string;
@@ -24,4 +28,8 @@ export const migrations: readonly Migration[] = [
   { name: "0007-correlation", sql: correlation },
   { name: "0008-sleep", sql: sleep },
   { name: "0009-gpu-kinds", sql: gpuKinds },
+  { name: "0010-labels", sql: labels },
+  { name: "0011-past", sql: past },
+  { name: "0012-gpu-history", sql: gpuHistory },
+  { name: "0013-api-keys", sql: apiKeys },
 ];

@@ -51,8 +51,12 @@ const Prediction = z.object({
  * The protocol `cog`, for one server: containers made for Replicate. A job is one PUT that answers when it is done. The
  * server cancels it when the connection closes and keeps no result, so it cannot be attached to again.
  */
-export function createCogProtocol(endpoint: string, spec: ServiceSpec): WorkerProtocol {
-  const connection = createServiceConnection(endpoint);
+export function createCogProtocol(
+  endpoint: string,
+  spec: ServiceSpec,
+  readKey: (() => string) | null = null,
+): WorkerProtocol {
+  const connection = createServiceConnection(endpoint, readKey);
   const run = (job: ServiceJob): Promise<Json> => predict(connection, spec, job);
   const warmUp = createWarmUp(run);
   return createServiceProtocol(connection, {

@@ -1,7 +1,8 @@
+import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../../std/assert.ts";
 import type { Json } from "../../std/json.ts";
-import { readPointer } from "../../std/json-pointer.ts";
+import { placeholdersIn } from "../../std/placeholders.ts";
 import type { WorkerProtocol } from "../protocol.ts";
 import type { HttpTemplate, ServiceSpec } from "../service.ts";
 import {
@@ -9,6 +10,7 @@ import {
   isSuccess,
   parseJson,
   probe,
+  readJson,
   refusalOf,
   type ServiceConnection,
   sendJob,
@@ -17,22 +19,29 @@ import { isGood, probeReadyPath } from "../service-health.ts";
 import { createServiceProtocol, type ServiceJob } from "../service-protocol.ts";
 import { createWarmUp } from "../warm-up.ts";
 import { readHttpAnswer } from "./http-answer.ts";
+import { type Poll, polledJob, pollUntilDone, tellProgress } from "./http-poll.ts";
 import { fillPath, fillTemplate } from "./http-template.ts";
 
 const STOP_MS = 5_000;
 const PROGRESS_MS = 5_000;
 
 /** The protocol `http`, for one server: anything that does a job for one request, by the template of its runtime. */
-export function createHttpProtocol(endpoint: string, spec: ServiceSpec): WorkerProtocol {
-  const connection = createServiceConnection(endpoint);
+export function createHttpProtocol(
+  endpoint: string,
+  spec: ServiceSpec,
+  readKey: (() => string) | null = null,
+): WorkerProtocol {
+  const connection = createServiceConnection(endpoint, readKey);
   const readyPath = must(spec.readyPath, "a service of protocol http has a ready path");
   const template = must(spec.template, "a service of protocol http has a template");
-  const run = (job: ServiceJob): Promise<Json> => runHttp(connection, template, spec.fileParams, job);
+  // What the server calls the jobs that it is asked for.
+  const ids = new Map<string, string>();
+  const run = (job: ServiceJob): Promise<Json> => runHttp(connection, template, spec.fileParams, job, ids);
   const warmUp = createWarmUp(run);
   return createServiceProtocol(connection, {
     name: "http",
     run,
-    stop: () => stop(connection, template.cancel),
+    stop: (key) => stop(connection, template.cancel, ids.get(key) ?? null),
     async health(signal) {
       const health = await probeReadyPath(connection, readyPath, signal);
       return health?.status === "ready" && spec.warmUp !== null ? warmUp.check(spec.warmUp) : health;
@@ -45,6 +54,7 @@ async function runHttp(
   template: HttpTemplate,
   fileParams: readonly string[],
   job: ServiceJob,
+  ids: Map<string, string>,
 ): Promise<Json> {
   const request = fillTemplate(template.request, fileParams, job.params);
   const headers = { ...job.headers, ...request.headers };
@@ -53,17 +63,37 @@ async function runHttp(
   try {
     const answer = await sendJob(connection, { ...request, headers, signal: job.signal });
     if (!isSuccess(answer)) throw await refusalOf(answer, `${request.method} ${request.path}`);
-    return await readHttpAnswer(template.response, answer, job, connection);
+    const poll = template.poll ?? null;
+    const result = poll === null ? answer : await follow(connection, poll, job, { answer, ids });
+    return await readHttpAnswer(template.response, result, job, connection);
   } finally {
+    ids.delete(job.key);
     done.abort();
     await watching;
   }
 }
 
-async function stop(connection: ServiceConnection, cancel: HttpTemplate["cancel"]): Promise<boolean> {
-  if (cancel === null) return false;
+async function follow(
+  connection: ServiceConnection,
+  poll: Poll,
+  job: ServiceJob,
+  { answer, ids }: { readonly answer: IncomingMessage; readonly ids: Map<string, string> },
+): Promise<IncomingMessage> {
+  const polled = polledJob(poll, await readJson(answer));
+  if (polled.id !== null) ids.set(job.key, polled.id);
+  return pollUntilDone(connection, poll, polled, job);
+}
+
+/** @param id what the server calls the job; null = it is not known, so only a path without it can be asked */
+async function stop(
+  connection: ServiceConnection,
+  cancel: HttpTemplate["cancel"],
+  id: string | null,
+): Promise<boolean> {
+  if (cancel === null || (id === null && placeholdersIn(cancel.path).length > 0)) return false;
+  const path = id === null ? cancel.path : fillPath(cancel.path, {}, { id });
   const signal = AbortSignal.timeout(STOP_MS);
-  const answer = await connection.ask({ ...cancel, body: null, signal });
+  const answer = await connection.ask({ ...cancel, path, body: null, signal });
   if (answer instanceof Error) return false;
   answer.destroy();
   return isSuccess(answer);
@@ -83,23 +113,8 @@ async function watch(
     if (done.aborted) return;
     const answer = await probe(connection, path, AbortSignal.any([done, AbortSignal.timeout(PROGRESS_MS)]));
     if (done.aborted) return;
-    if (isGood(answer)) tell(progress, answer.text, job);
+    if (isGood(answer)) tellProgress(progress, parsed(answer.text), job);
   }
-}
-
-function tell(
-  { fraction, text }: NonNullable<HttpTemplate["progress"]>,
-  body: string,
-  job: ServiceJob,
-): void {
-  const document = parsed(body);
-  const far = fraction === null ? 0 : Number(readPointer(document, fraction));
-  const words = text === null ? null : readPointer(document, text);
-  job.onEvent({
-    type: "progress",
-    fraction: Number.isFinite(far) ? Math.min(1, Math.max(0, far)) : 0,
-    text: typeof words === "string" ? words.slice(0, 200) : null,
-  });
 }
 
 function parsed(body: string): Json {

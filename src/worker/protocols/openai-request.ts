@@ -27,7 +27,7 @@ export const OPENAI_PATHS: Readonly<Record<OpenaiApi, string>> = {
 /** Params that are text; where a runtime declares one of them as a file, its content is meant. */
 const TEXTS: ReadonlySet<string> = new Set(["prompt", "system", "messages", "input", "query", "documents"]);
 
-/** What the API takes as lists or maps: params have no such type, so a JSON text stands for one. */
+/** What the API takes as lists or maps: where such a param is declared as text, JSON text stands for one. */
 const STRUCTURED: ReadonlySet<string> = new Set([
   "messages",
   "input",

@@ -39,8 +39,12 @@ type Models =
  * The protocol `openai`, for one server: vLLM, llama.cpp, and whatever else speaks this API. A job is one request;
  * closing its connection is how these servers are told to stop.
  */
-export function createOpenaiProtocol(endpoint: string, spec: ServiceSpec): WorkerProtocol {
-  const connection = createServiceConnection(endpoint);
+export function createOpenaiProtocol(
+  endpoint: string,
+  spec: ServiceSpec,
+  readKey: (() => string) | null = null,
+): WorkerProtocol {
+  const connection = createServiceConnection(endpoint, readKey);
   const run = (job: ServiceJob): Promise<Json> => runOpenai(connection, spec, job);
   const warmUp = createWarmUp(run);
   return createServiceProtocol(connection, {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { layOut } from "../../../src/cli/text/table.ts";
 import { oneLine, truncate, widthOf } from "../../../src/cli/text/width.ts";
+import { createRng } from "../../../src/std/rng.ts";
 
 describe("widthOf", () => {
   it.each([
@@ -61,5 +62,36 @@ describe("layOut", () => {
         expect(widthOf(line)).toBeLessThanOrEqual(limit);
       }
     }
+  });
+
+  it("never breaks a line, keeps the most important column, and cuts texts before it drops columns", () => {
+    const rng = createRng(11);
+    const words = ["a", "漢字漢字漢字", "a long text with 🦊 in it", "x".repeat(70), "e\u0301e\u0301", ""];
+    for (let round = 0; round < 400; round++) {
+      const made = Array.from({ length: 1 + rng.below(9) }, (_, index) => ({
+        title: `C${index}`,
+        value: () => rng.pick(words),
+        align: rng.pick(["left", "right"] as const),
+        shrinks: rng.chance(0.5),
+        rank: index === 0 ? 9 : rng.below(5),
+      }));
+      const limit = 1 + rng.below(120);
+      const lines = layOut([1, 2, 3], made, limit, plain);
+      expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(limit);
+      if (limit >= 2) expect(lines[0]).toContain("C0");
+    }
+    const text = { title: "TEXT", value: () => "0123456789abcdef", shrinks: true, rank: 2 };
+    const id = { title: "ID", value: () => 7, rank: 3 };
+    const by = { title: "BY", value: () => "ada", rank: 1 };
+    const at = (limit: number): string | undefined => layOut([1], [id, text, by], limit, plain)[1];
+    expect([at(40), at(22), at(19), at(18), at(14), at(13), at(1)]).toEqual([
+      "7   0123456789abcdef  ada",
+      "7   0123456789ab…  ada",
+      "7   012345678…  ada",
+      "7   0123456789abc…",
+      "7   012345678…",
+      "7",
+      "7",
+    ]);
   });
 });

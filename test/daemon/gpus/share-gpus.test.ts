@@ -64,6 +64,14 @@ test("AMD, MIG instances, GPUs on paper, several users and a config without it: 
   expect(mps().pid()).toBeNull();
 });
 
+test("a worker that can sleep goes without, since its limit would stay that of its start", async () => {
+  const sleep = { level: 1, residueBytes: GIB, ramBytes: null, timeoutMs: 1000 } as const;
+  const bench = new Bench({ gpus: [{ totalBytes: 24 * GIB, vendor: "nvidia" }] });
+  bench.submit(sharer("sleepy", 3, { sleep }));
+  expect(await createOn(bench).envFor(bench.worker(1))).toEqual({});
+  expect(mps().pid()).toBeNull();
+});
+
 test("on several GPUs there is a limit for each, in the order in which they are shown", async () => {
   const bench = new Bench({ gpus: [{ vendor: "nvidia" }, { vendor: "nvidia" }] });
   bench.submit(command("pair", { gpuCount: 2, mode: "shared", vramBytes: 6 * GIB }));

@@ -33,9 +33,10 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-function keep(path = dir, maxBytes = 100_000): LogKeeper {
+function keep(path = dir, maxBytes = 100_000, rotateEveryMs: number | null = null): LogKeeper {
   const keeper = createLogKeeper({
     live: () => live,
+    rotateEveryMs,
     limits: { maxBytes, keepParts: 9 },
     dir: path,
     clock: systemClock,
@@ -67,6 +68,22 @@ describe("the keeper of logs", () => {
     appendFileSync(file, "two\n");
     await until("the growth is noted", () => times().length === 2);
     expect(times().map((line) => line.split(" ")[1])).toEqual(["4", "8"]);
+  });
+
+  test("packs what has become old, however little it is, also where nothing more is written", async () => {
+    const parts = (): string[] => readdirSync(dir).filter((name) => name.endsWith(".gz"));
+    writeFileSync(file, "old\nhalf");
+    // An earlier daemon has noted when: an hour ago.
+    writeFileSync(`${file}.times`, `${Date.now() - 3_600_000} 8\n`);
+    const keeper = keep(dir, 100_000, 1_800_000);
+    await until("it is packed", () => parts().length === 1);
+    expect(parts()).toEqual(["log.0-4.gz"]);
+    appendFileSync(file, " and the rest\n");
+    await until("the growth is noted", () => times().length === 2);
+    expect(await readAll()).toBe("old\nhalf and the rest\n");
+    // What is young stays in the file.
+    expect(parts()).toHaveLength(1);
+    expect(keeper.liveBytes()).toBeGreaterThan(0);
   });
 
   test("hides secrets that are on disk already, and the last ones before the end is told", async () => {

@@ -48,7 +48,7 @@ test("what is too old goes with its parts and times, but never what is live or n
   put("workers/3.log.times", 40);
   put("workers/8.log", 40);
   put("workers/9.params.json", 40);
-  expect(await sweep({ maxAgeMs: 30 * DAY_MS })).toMatchObject({ files: 5 });
+  expect(await sweep({ maxAgeMs: 30 * DAY_MS })).toMatchObject({ files: 5, leftBytes: 5 * 4096 });
   const kept = [
     "jobs/0/1/output/image.png",
     "jobs/0/2/attempt-1.log",
@@ -64,13 +64,17 @@ test("what is too old goes with its parts and times, but never what is live or n
 test("the oldest jobs' logs go until the rest is small enough", async () => {
   const logs = [1, 2, 3, 7, 1001].map((id) => `jobs/${Math.floor(id / 1000)}/${id}/attempt-1.log`);
   for (const log of logs) put(log, 1, 65_536);
-  expect(await sweep({ totalBytes: 5 * 65_536 })).toEqual({ files: 0, bytes: 0 });
-  expect(await sweep({ totalBytes: 3 * 65_536 })).toEqual({ files: 2, bytes: 2 * 65_536 });
+  expect(await sweep({ totalBytes: 5 * 65_536 })).toMatchObject({ files: 0, bytes: 0 });
+  expect(await sweep({ totalBytes: 3 * 65_536 })).toEqual({
+    leftBytes: 3 * 65_536,
+    files: 2,
+    bytes: 2 * 65_536,
+  });
   expect(left(...logs)).toEqual(logs.slice(2));
   await sweep({ totalBytes: 0 });
   expect(left(...logs), "what is live stays").toEqual(["jobs/0/7/attempt-1.log"]);
 });
 
 test("folders that are not there hold nothing", async () => {
-  expect(await sweep({ maxAgeMs: 1, totalBytes: 0 })).toEqual({ files: 0, bytes: 0 });
+  expect(await sweep({ maxAgeMs: 1, totalBytes: 0 })).toMatchObject({ files: 0, bytes: 0 });
 });

@@ -1,0 +1,111 @@
+import type { operations } from "../operations/index.ts";
+import type { ApiScope } from "../std/api-key.ts";
+import { Failure } from "../std/failure.ts";
+
+type Route = (typeof operations)[number]["route"];
+
+/** The scope that an operation needs; `never` = it is served on the socket alone. */
+export type Access = ApiScope | "never";
+
+/**
+ * Who reaches which operation through the gateway. What is not here is not served: a test says so of a new operation.
+ * `run` is what makes commands run: it is as good as a shell, so no other scope stands for it.
+ */
+const table: Readonly<Partial<Record<Route, Access>>> = {
+  "GET /hello": "read",
+  "GET /openapi.json": "read",
+  "GET /status": "read",
+  "GET /gpus": "read",
+  "GET /gpus/history": "read",
+  "GET /workers": "read",
+  "GET /runtimes": "read",
+  "GET /runtimes/:runtime": "read",
+  "GET /jobs": "read",
+  "GET /jobs/:job": "read",
+  "GET /jobs/:job/logs": "read",
+  "GET /jobs/:job/why": "read",
+  "GET /follow": "read",
+  "GET /events": "read",
+  "GET /plan": "read",
+  "GET /quotas": "read",
+  "GET /stats": "read",
+  "GET /history": "read",
+  "GET /schedules": "read",
+  "GET /schedules/:schedule": "read",
+  "GET /cron-fires": "read",
+  "GET /reservations": "read",
+
+  "POST /jobs": "submit",
+  "POST /jobs/batch": "submit",
+  "POST /jobs/array": "submit",
+  "POST /jobs/dry-run": "submit",
+  "POST /jobs/:job/cancel": "submit",
+  "POST /jobs/:job/hold": "submit",
+  "POST /jobs/:job/release": "submit",
+  "POST /jobs/:job/retry": "submit",
+  "POST /jobs/:job/update": "submit",
+  "POST /arrays/:array/cancel": "submit",
+  "POST /arrays/:array/hold": "submit",
+  "POST /arrays/:array/release": "submit",
+
+  "POST /jobs/run": "run",
+  "POST /jobs/run-array": "run",
+  "POST /jobs/run/dry-run": "run",
+  // What a schedule submits may be a command, and it goes on when the key has been revoked.
+  "POST /schedules": "run",
+  "POST /schedules/:schedule/pause": "run",
+  "POST /schedules/:schedule/remove": "run",
+  "POST /schedules/:schedule/run-now": "run",
+
+  // Of workers and the daemon, too.
+  "GET /logs": "admin",
+  "GET /history/trace": "admin",
+  "POST /jobs/prune": "admin",
+  "POST /gpus/:gpu/clear": "admin",
+  "POST /workers/start": "admin",
+  "POST /workers/switch": "admin",
+  "POST /workers/preload": "admin",
+  "POST /workers/:worker/stop": "admin",
+  "POST /workers/:worker/pin": "admin",
+  "POST /workers/:worker/sleep": "admin",
+  "POST /workers/:worker/wake": "admin",
+  "POST /runtimes/:runtime/build": "admin",
+  "POST /runtimes/:runtime/forget": "admin",
+  "POST /runtimes/:runtime/reset": "admin",
+  "POST /reservations": "admin",
+  "POST /reservations/:reservation/remove": "admin",
+  "POST /shutdown": "admin",
+
+  // A terminal, a program beside a worker, paths of the host, keys; and commands once more, whoever submitted them.
+  "GET /jobs/:job/terminal": "never",
+  "POST /workers/:worker/exec": "never",
+  "POST /runtimes/validate": "never",
+  "POST /jobs/retry-failed": "never",
+  "POST /keys": "never",
+  "GET /keys": "never",
+  "POST /keys/:key/remove": "never",
+};
+
+/** What an operation needs: `never` for one that nobody has thought about. */
+export function accessTo(route: string): Access {
+  return Object.hasOwn(table, route) ? (table[route as Route] ?? "never") : "never";
+}
+
+/** Whether somebody has thought about an operation. */
+export function isKnownRoute(route: string): boolean {
+  return Object.hasOwn(table, route);
+}
+
+/** @throws Failure permission/denied */
+export function refuseUnlessInScope(access: Access, route: string, scopes: readonly ApiScope[]): void {
+  if (access === "never")
+    throw new Failure("permission/denied", `${route} is not served through the gateway`, {
+      why: "it is for the Unix socket alone",
+      hint: "use the orch command on the host",
+    });
+  if (scopes.includes(access) || (access !== "run" && scopes.includes("admin"))) return;
+  throw new Failure("permission/denied", `${route} needs a key of the scope ${access}`, {
+    why: `this one has ${scopes.join(", ")}`,
+    hint: `orch keys add --scope ${access}`,
+  });
+}

@@ -1,0 +1,60 @@
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { Failure } from "../std/failure.ts";
+
+const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"];
+
+/**
+ * Refuses what a page of somebody else's could make a browser send: a request for another name than this server's (a name that
+ * was made to mean this address), one from a page of another origin, and a body that a form could have sent.
+ * @param hosts names that the config allows beside the server's own addresses
+ * @throws Failure permission/denied, request/malformed
+ */
+export function refuseForeignPage(request: IncomingMessage, hosts: readonly string[]): void {
+  const { host, origin } = request.headers;
+  const name = hostNameOf(host);
+  if (name === null || !isOwnName(name, request.socket.localAddress, hosts))
+    throw new Failure("permission/denied", `this is not ${(host ?? "named").slice(0, 200)}`, {
+      why: "the gateway answers to its own addresses and the names of gateway.hosts alone",
+      hint: "add the name to gateway.hosts in config.yaml",
+    });
+  // A browser says where a request comes from; other programs say nothing.
+  const isSame = origin === undefined || originHost(origin) === host?.toLowerCase();
+  const site = request.headers["sec-fetch-site"];
+  if (!isSame || (site !== undefined && site !== "same-origin" && site !== "none"))
+    throw new Failure("permission/denied", "a page of another origin may not ask the gateway", {
+      hint: "send it from a program, not from a page",
+    });
+}
+
+/**
+ * Refuses a body that is not JSON, such as a form of another page could send, and one that is packed.
+ * @throws Failure request/malformed
+ */
+export function refuseOtherBody({ headers }: IncomingMessage): void {
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+  const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+  if (hasBody && type !== "application/json")
+    throw new Failure("request/malformed", "the body of the request is not said to be JSON", {
+      hint: "add the header content-type: application/json",
+    });
+  if ((headers["content-encoding"] ?? "identity") !== "identity")
+    throw new Failure("request/malformed", "the body of the request is packed", { hint: "send it as it is" });
+}
+
+/** The name in a Host header, without its port and brackets; null when it is none. */
+function hostNameOf(host: string | undefined): string | null {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::\d{1,5})?$/i.exec(host ?? "");
+  return match === null ? null : (match[1] ?? match[2] ?? "").toLowerCase();
+}
+
+/** An address cannot be made to mean another one, so that of the connection itself is good. */
+function isOwnName(name: string, localAddress: string | undefined, hosts: readonly string[]): boolean {
+  const address = (localAddress ?? "").replace(/^::ffff:/, "");
+  if (hosts.includes(name) || (isIP(name) !== 0 && name === address)) return true;
+  return LOCAL_NAMES.includes(name) && (address.startsWith("127.") || address === "::1");
+}
+
+function originHost(origin: string): string | null {
+  return /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase() ?? null;
+}

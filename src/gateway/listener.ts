@@ -1,0 +1,114 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { ListenAddress } from "../std/listen-address.ts";
+
+/** What a stranger may hold of the daemon. */
+const limits = {
+  headerBytes: 16 * 1024,
+  headersMs: 5_000,
+  requestMs: 30_000,
+  idleMs: 5_000,
+  checkMs: 1_000,
+  /** Nothing of what was written has been read for so long. */
+  unreadMs: 30_000,
+  connections: 1_024,
+  connectionsPerAddress: 256,
+};
+
+/** Certificate and key, as PEM. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** A server that listens. */
+export interface Listener {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Listens. @throws Node's error when the address cannot be had */
+export async function listen(
+  address: ListenAddress,
+  tls: TlsFiles | null,
+  handle: RequestListener,
+): Promise<Listener> {
+  const options = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: limits.checkMs,
+  };
+  const server =
+    tls === null
+      ? createServer(options, handle)
+      : createTlsServer(
+          { ...options, ...tls, handshakeTimeout: limits.headersMs, minVersion: "TLSv1.2" },
+          handle,
+        );
+  server.maxConnections = limits.connections;
+  const stopWatch = watchConnections(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: address.host, port: address.port, ipv6Only: true }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    stopWatch();
+    throw error;
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return {
+    url: `${tls === null ? "http" : "https"}://${host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        stopWatch();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Watched {
+  readonly address: string;
+  readBytes: number;
+  sinceMs: number;
+}
+
+/** No address may have too many connections, and nobody may leave what they asked for unread. Gives what ends it. */
+function watchConnections(server: Server): () => void {
+  const open = new Map<Socket, Watched>();
+  const perAddress = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    const count = (perAddress.get(address) ?? 0) + 1;
+    if (count > limits.connectionsPerAddress) return void socket.destroy();
+    perAddress.set(address, count);
+    open.set(socket, { address, readBytes: 0, sinceMs: 0 });
+    socket.once("close", () => {
+      open.delete(socket);
+      const left = (perAddress.get(address) ?? 1) - 1;
+      if (left === 0) perAddress.delete(address);
+      else perAddress.set(address, left);
+    });
+  });
+  const timer = setInterval(() => {
+    for (const [socket, seen] of open) {
+      const readBytes = socket.bytesWritten - socket.writableLength;
+      const isStuck = socket.writableLength > 0 && readBytes === seen.readBytes;
+      seen.sinceMs = isStuck ? seen.sinceMs + limits.checkMs : 0;
+      seen.readBytes = readBytes;
+      if (seen.sinceMs >= limits.unreadMs) socket.destroy();
+    }
+  }, limits.checkMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    // A TLS handshake that is under way is no connection of HTTP's yet.
+    for (const socket of open.keys()) socket.destroy();
+  };
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { CORRELATION_PATTERN } from "../std/correlation.ts";
+import { Failure, toFailure } from "../std/failure.ts";
+import { refuseUnlessInScope } from "./access.ts";
+import { type AuditLine, createAudit } from "./audit.ts";
+import { refuseForeignPage } from "./check-origin.ts";
+import type { Doorkeeper } from "./doorkeeper.ts";
+import type { FindRoute, GatewayPort, GatewayRoute } from "./port.ts";
+import { sendProblem } from "./problem.ts";
+
+/** Nothing here is a page: a browser that shows it all the same runs nothing, frames nothing and keeps nothing. */
+const HEADERS = {
+  "cache-control": "no-store",
+  "content-security-policy":
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+export interface ResponderParts {
+  readonly port: GatewayPort;
+  readonly doorkeeper: Doorkeeper;
+  /** Names by which the gateway may be called. */
+  readonly hosts: readonly string[];
+  readonly routes: readonly FindRoute[];
+}
+
+export interface Responder {
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Ends what is still being answered to keys that are valid no more. */
+  cutOff(): void;
+}
+
+/** Answers the requests of the gateway. */
+export function createResponder(parts: ResponderParts): Responder {
+  const { port, doorkeeper } = parts;
+  const note = createAudit(port);
+  /** What is being answered, by the id of its key. */
+  const open = new Map<ServerResponse, string>();
+  return {
+    handle(request, response) {
+      const startMs = port.clock.monotonicMs();
+      const line: AuditLine = { route: "none", keyId: null, user: null };
+      const controller = new AbortController();
+      for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+      const correlation = correlationOf(request);
+      if (correlation !== null) response.setHeader("x-correlation-id", correlation);
+      response.once("close", () => {
+        controller.abort();
+        open.delete(response);
+        note(line, { request, response, correlation, startMs });
+      });
+      const exchange = { request, response, ...splitUrl(request.url ?? ""), signal: controller.signal };
+      const work = async (): Promise<void> => {
+        refuseForeignPage(request, parts.hosts);
+        if (answerHealth(port, exchange, line)) return;
+        const { caller, scopes, keyId } = await doorkeeper.admit(request);
+        Object.assign(line, { keyId, user: caller.user });
+        if (correlation === null) throw badCorrelation();
+        const found = findRoute(parts.routes, request.method ?? "", exchange.path);
+        line.route = found.route;
+        refuseUnlessInScope(found.access, found.route, scopes);
+        if (response.destroyed) return;
+        open.set(response, keyId);
+        await found.serve({ ...exchange, caller: { ...caller, correlation } });
+      };
+      work().catch((error: unknown) => {
+        if (toFailure(error).code === "bug")
+          port.log.error({ err: error, route: line.route }, "a request to the gateway failed by a bug");
+        sendProblem(response, error);
+      });
+    },
+    cutOff() {
+      for (const [response, keyId] of open) if (!doorkeeper.isValid(keyId)) response.destroy();
+    },
+  };
+}
+
+function findRoute(routes: readonly FindRoute[], method: string, path: string): GatewayRoute {
+  for (const find of routes) {
+    const found = find(method, path);
+    if (found !== null) return found;
+  }
+  throw new Failure("request/unknown-route", `there is no ${method} ${path.slice(0, 200)}`, {
+    hint: "GET /api/v1/openapi.json lists them",
+  });
+}
+
+/** For whoever watches over the daemon: nothing but whether it is there, and takes work. */
+function answerHealth(
+  port: GatewayPort,
+  { request, response, path }: { request: IncomingMessage; response: ServerResponse; path: string },
+  line: AuditLine,
+): boolean {
+  if (request.method !== "GET" || (path !== "/healthz" && path !== "/readyz")) return false;
+  line.route = `GET ${path}`;
+  const isGood = path === "/healthz" || port.isReady();
+  response.writeHead(isGood ? 200 : 503, { "content-type": "text/plain" });
+  response.end(isGood ? "ok\n" : "stopping\n");
+  return true;
+}
+
+/** As the caller gave it, or one of our own; null = what was given is none. */
+function correlationOf({ headers }: IncomingMessage): string | null {
+  const given = headers["x-correlation-id"];
+  if (given === undefined) return `gw-${randomUUID()}`;
+  return typeof given === "string" && CORRELATION_PATTERN.test(given) ? given : null;
+}
+
+function badCorrelation(): Failure {
+  return new Failure("request/malformed", "the header x-correlation-id is not valid", {
+    why: "expected 1 to 128 letters, digits or . _ : / @ + = -, a letter or digit first",
+  });
+}
+
+function splitUrl(url: string): { path: string; query: string } {
+  const at = url.indexOf("?");
+  return at < 0 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
+}
