@@ -46,12 +46,17 @@ for (const [name, spanMs] of [
   ["2 days", KEPT_MS[1]],
   ["all hours", KEPT_MS[2]],
 ] as const)
-  for (const gpu of ["", "&gpu=0"])
+  for (const gpu of ["", `&gpu=${uuidOf(0)}`])
     await watch(`GET /gpus/history, ${name}, ${gpu === "" ? `${GPUS} GPUs` : "one GPU"}`, () =>
       ask("GET", `/gpus/history?since=${since(spanMs ?? 0)}${gpu}`),
     );
 await stop();
 fs.rmSync(home, { recursive: true, force: true });
+
+/** As long as those of boards. */
+function uuidOf(gpu: number): string {
+  return `GPU-0a1b2c3d-0000-0000-0000-00000000000${gpu}`;
+}
 
 /** Without pages that are free. */
 function usedBytes(target: Database): number {
@@ -64,7 +69,7 @@ function fill(target: Database): void {
   const writer = createGpuHistoryWriter(target);
   const putGpu = target.prepare("INSERT INTO gpus (uuid, idx, total_bytes) VALUES (?, ?, ?)");
   target.transaction(() => {
-    for (let gpu = 0; gpu < GPUS; gpu++) putGpu.run(`GPU-virtual-${gpu}`, gpu, 80 * GIB);
+    for (let gpu = 0; gpu < GPUS; gpu++) putGpu.run(uuidOf(gpu), gpu, 80 * GIB);
   })();
   const steps = gpuHistorySteps
     .map((stepMs, index) => ({ stepMs, keptMs: KEPT_MS[index] ?? 0 }))
@@ -91,7 +96,7 @@ function seen(gpu: number, atMs: number, seenMs: number): GpuSeen {
     return { mean, max: mean * 1.05 };
   };
   return {
-    gpu: `GPU-virtual-${gpu}`,
+    gpu: uuidOf(gpu),
     atMs,
     seenMs,
     metrics: {
@@ -110,7 +115,7 @@ function seen(gpu: number, atMs: number, seenMs: number): GpuSeen {
 function measureTicks(target: Database): void {
   const { look } = record(target, { isSlow: true });
   const said = Array.from({ length: GPUS }, (_, gpu) => ({
-    ...{ gpu: `GPU-virtual-${gpu}`, load: 50, used: 60 * GIB, foreign: GIB, watts: 300 },
+    ...{ gpu: uuidOf(gpu), load: 50, used: 60 * GIB, foreign: GIB, watts: 300 },
   }));
   const timesMs: number[] = [];
   const cpuBefore = process.cpuUsage();

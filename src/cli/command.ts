@@ -1,4 +1,4 @@
-import { CommanderError, Command as Parser } from "commander";
+import { CommanderError, Option, Command as Parser } from "commander";
 import { Failure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 import type { Context } from "./context.ts";
@@ -13,10 +13,20 @@ export interface Command {
   readonly examples: readonly string[];
   /** The commands of a group. */
   readonly members?: readonly Command[];
+  /** Why it has no --json, where it has none. */
+  readonly withoutJson?: WithoutJson;
   /** What it takes, declared; of a group: what it takes without a second word. */
   declare(context: Context): Parser;
   /** Runs it with the arguments after its name; resolves with the exit code. */
   execute(context: Context, argv: readonly string[]): Promise<number>;
+}
+
+/** Of a command that prints no document of its own: --json is refused with it, for that would be a promise. */
+export interface WithoutJson {
+  /** What is on its stdout instead. */
+  readonly why: string;
+  /** What to type instead. */
+  readonly hint: string;
 }
 
 /** A command as its file writes it down. */
@@ -26,6 +36,7 @@ export interface CommandSpec<Options extends object> {
   readonly examples: readonly string[];
   /** Declares arguments and flags; --json, -q and --no-color are there already. */
   readonly describe?: (parser: Parser) => void;
+  readonly withoutJson?: WithoutJson;
   /** Resolves with the exit code, or with nothing for 0. */
   readonly run: (context: Context, args: readonly string[], options: Options) => Promise<number | undefined>;
 }
@@ -36,6 +47,7 @@ export function command<Options extends object>(spec: CommandSpec<Options>): Com
     name: spec.name,
     summary: spec.summary,
     examples: spec.examples,
+    ...(spec.withoutJson === undefined ? {} : { withoutJson: spec.withoutJson }),
     declare: (context) => createParser(spec, context),
     async execute(context, argv) {
       const parser = createParser(spec, context);
@@ -43,6 +55,8 @@ export function command<Options extends object>(spec: CommandSpec<Options>): Com
       const options = parser.opts<Options & { json?: boolean; quiet?: boolean }>();
       context.out.format.json = options.json === true;
       context.out.format.quiet = options.quiet === true;
+      if (options.json === true && spec.withoutJson !== undefined)
+        throw new Failure("usage/invalid", `orch ${spec.name} has no --json`, spec.withoutJson);
       return (await spec.run(context, parser.args, options)) ?? 0;
     },
   };
@@ -82,7 +96,7 @@ export function commandGroup(
 
 /** A parser with the flags that all commands share, writing to our output and never exiting. */
 export function createParser(
-  spec: Pick<CommandSpec<object>, "name" | "summary" | "examples" | "describe">,
+  spec: Pick<CommandSpec<object>, "name" | "summary" | "examples" | "describe" | "withoutJson">,
   context: Context,
 ): Parser {
   const parser = new Parser(`orch ${spec.name}`);
@@ -97,7 +111,8 @@ export function createParser(
   parser.description(introduction(spec.summary, spec.examples, helpWidth(context.io.stdout)));
   spec.describe?.(parser);
   parser.optionsGroup("Output:");
-  parser.option("--json", "print JSON: one document, or one object a line for streams");
+  const json = new Option("--json", "print JSON: one document, or one object a line for streams");
+  parser.addOption(spec.withoutJson === undefined ? json : json.hideHelp());
   parser.option("-q, --quiet", "print ids only");
   parser.option("--no-color", "no colours");
   parser.option("--no-autostart", "fail instead of starting the daemon");
@@ -134,6 +149,14 @@ function usageFailure(error: CommanderError, name: string): Failure {
   const message = error.message.replace(/^error: /, "");
   const guess = /^(?<what>[\s\S]*)\n\(Did you mean (?<near>.*)\?\)$/.exec(message);
   const near = guess?.groups?.["near"];
+  const choice =
+    /^command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/.exec(
+      message,
+    );
+  if (choice !== null) {
+    const [, value, argument, choices] = choice;
+    return new Failure("usage/invalid", `${argument}: unknown value "${value}"`, { hint: `use ${choices}` });
+  }
   return new Failure("usage/invalid", (guess?.groups?.["what"] ?? message).trim(), {
     hint: near === undefined ? `${name} --help` : `did you mean ${near}?`,
   });

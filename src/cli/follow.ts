@@ -34,7 +34,7 @@ export async function followJobs(
     read: (heard) => followOnce(client, options, watch, heard),
     isDone: () => watch.done,
     mayWait: () => watch.seen.size > 0,
-    notice: "orch: lost the daemon; its jobs go on; waiting for it to return",
+    notice: "orch: lost the daemon; its jobs go on",
   });
   if (signal.aborted) return [...watch.seen.values()];
   return Promise.all(options.jobs.map((job) => lastView(client, job, watch)));

@@ -26,7 +26,7 @@ export interface Io {
   readonly uid: number;
   readonly clock: Clock;
   /** Calls `handler` on each such signal until the returned function is called; the default action is off meanwhile. */
-  onSignal(signal: InterruptSignal | "SIGCONT", handler: () => void): () => void;
+  onSignal(signal: InterruptSignal | "SIGCONT" | "SIGTSTP", handler: () => void): () => void;
   /** Program and arguments that start the daemon, when it is not this package's own. */
   readonly daemonCommand?: readonly string[] | undefined;
 }

@@ -1,3 +1,4 @@
+import { formatDurationMs } from "../std/duration.ts";
 import { flagReader } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { readPastTime } from "./submit/past-time.ts";
@@ -54,6 +55,7 @@ export async function printGpuHistory(context: Context, { since, until, gpu }: A
     },
   });
   if (out.format.json || out.format.quiet) return 0;
+  if (history.gpus.length > 0) out.hint(`a column is ${formatDurationMs(history.stepMs)}`);
   if (history.keptMs === null) out.note("nothing is kept yet: the first step is written after 5 s");
   for (const each of history.gpus) {
     const more = countUnlisted(each);

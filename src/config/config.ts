@@ -179,7 +179,7 @@ export const ConfigSchema = z.object({
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")
-    .describe("of the daemon's log"),
+    .describe("how much the daemon logs: trace, debug, info, warn or error"),
 });
 
 export type Config = z.infer<typeof ConfigSchema>;

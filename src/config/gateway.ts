@@ -39,8 +39,6 @@ export const GatewaySchema = z
     "TCP listener: listen (e.g. 127.0.0.1:7707), tls (cert and key: files), hosts (names it is called by), insecureLoopback (no keys)",
   );
 
-export type GatewayConfig = NonNullable<z.infer<typeof GatewaySchema>>;
-
 function addressOf(text: string): ListenAddress | null {
   try {
     return parseListenAddress(text);

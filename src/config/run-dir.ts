@@ -1,4 +1,5 @@
-import { chmodSync, lstatSync, mkdirSync, type Stats } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, type Stats } from "node:fs";
+import { dirname } from "node:path";
 import { errnoOf, Failure } from "../std/failure.ts";
 import type { Paths } from "./paths.ts";
 
@@ -47,13 +48,32 @@ export function ensureRunDir(paths: Paths, uid: number): void {
 export function makePrivateDir(dir: string): void {
   try {
     // The mode of mkdir is cut by the umask, so an odd umask must not leave the new folder unusable.
-    if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(dir, 0o700);
+    const first = makeFirstMissing(dir);
+    if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined || first === dir)
+      chmodSync(dir, 0o700);
   } catch (error) {
     throw new Failure("state/unwritable", `cannot make the folder ${dir}`, {
       why: reasonOf(dir, error),
       hint: "set ORCH_HOME to a folder you can write to",
       cause: error,
     });
+  }
+}
+
+/**
+ * Makes the topmost folder that is missing, and gives its path if it was this call that made it. Where the folder above
+ * answers ENOENT, as /proc does and homes that are mounted on demand, a recursive mkdir of Node tries for ever.
+ */
+function makeFirstMissing(dir: string): string | undefined {
+  if (existsSync(dir)) return undefined;
+  const above = dirname(dir);
+  if (!existsSync(above)) return makeFirstMissing(above);
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+    return dir;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return undefined;
+    throw error;
   }
 }
 

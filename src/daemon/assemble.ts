@@ -8,7 +8,8 @@ import { createContainerEngine } from "../engine/container/container.ts";
 import { createProcessEngine } from "../engine/process.ts";
 import { createFreezer } from "../gpu/freeze/freezer.ts";
 import type { GpuProbe, GpuReading } from "../gpu/probe.ts";
-import { createSampler } from "../gpu/sampler.ts";
+import type { GpuSample } from "../gpu/sample.ts";
+import { createSampler, type Sampler } from "../gpu/sampler.ts";
 import type { Context, Progress } from "../operations/context.ts";
 import { createRegistry } from "../runtime/discover.ts";
 import type { GpuFault, Report } from "../scheduler/events.ts";
@@ -77,17 +78,12 @@ export function assemble(parts: Parts) {
   const reserve = createReserve(path.join(paths.stateDir, "reserve"));
   const state = (): State => loop.state();
   const report = (news: Report): void => loop.report(news);
-  const sampler = createSampler({
-    probe,
-    clock,
-    onChange: (sample) => report(gpusSeen(sample)),
+  const sampler = openSampler(parts, {
+    ...{ state, report, world: () => world },
     onSample(sample) {
       energy.note(sample);
       parts.watch.run("the GPU history", () => history.note(sample));
     },
-    isHelp: (pid) => world.sharedGpus.isPart(pid),
-    isOurs: (pid) => workerIdOf(pid, world),
-    workersOn: (uuid) => [...(state().gpus.get(uuid)?.leases ?? [])].map((lease) => lease.worker.id),
   });
   const measure = createMeasurer(sampler, { probeKind: probe.kind, clock });
   const progress = createProgressBoard(feed);
@@ -136,17 +132,30 @@ export function assemble(parts: Parts) {
   });
   end.onSignals(() => void ctx.shutDown("leave").catch(() => end.begin("leave")));
   return {
-    loop,
-    sampler,
-    ctx,
-    predictor,
-    history,
-    world,
+    ...{ loop, sampler, ctx, predictor, history, world },
     places: world.places,
     engine: world.engine,
     crash: end.crash,
     end: end.reached,
   };
+}
+
+interface Watchers {
+  readonly state: () => State;
+  readonly report: (news: Report) => void;
+  readonly world: () => World;
+  readonly onSample: (sample: GpuSample) => void;
+}
+
+/** Reads the GPUs, once it is started. */
+function openSampler({ probe, clock }: Parts, { state, report, world, onSample }: Watchers): Sampler {
+  return createSampler({
+    ...{ probe, clock, onSample },
+    onChange: (sample) => report(gpusSeen(sample)),
+    isHelp: (pid) => world().sharedGpus.isPart(pid),
+    isOurs: (pid) => workerIdOf(pid, world()),
+    workersOn: (uuid) => [...(state().gpus.get(uuid)?.leases ?? [])].map((lease) => lease.worker.id),
+  });
 }
 
 type WorldParts = Pick<
@@ -231,7 +240,7 @@ function createProgressBoard(feed: NoticeFeed) {
   };
 }
 
-function gpusSeen(sample: ReturnType<ReturnType<typeof createSampler>["latest"]>): Report {
+function gpusSeen(sample: GpuSample): Report {
   return {
     type: "gpus-seen",
     gpus: sample.gpus.map(({ reading, foreignBytes }) => ({

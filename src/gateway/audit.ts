@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { GatewayPort } from "./port.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
@@ -11,7 +11,9 @@ export interface AuditLine {
 }
 
 interface Answered {
-  readonly request: IncomingMessage;
+  readonly method: string | undefined;
+  /** Address of the caller: asked at first, since a request that was broken off has no socket any more. */
+  readonly from: string | undefined;
   readonly response: ServerResponse;
   readonly correlation: string | null;
   readonly startMs: number;
@@ -24,18 +26,18 @@ const STRANGERS = { count: 300, perMs: 60_000 };
 export function createAudit({ clock, log }: GatewayPort): (line: AuditLine, answered: Answered) => void {
   const strangers = new TokenBucket(STRANGERS, clock.nowMs());
   let unlogged = 0;
-  return (line, { request, response, correlation, startMs }) => {
+  return (line, { method, from, response, correlation, startMs }) => {
     if (line.keyId === null && strangers.take(1, clock.nowMs()) > 0) {
       unlogged += 1;
       return;
     }
     log.audit({
       ...line,
-      method: request.method,
+      method,
       status: response.headersSent ? response.statusCode : null,
       ms: Math.round(clock.monotonicMs() - startMs),
       correlation,
-      from: request.socket.remoteAddress,
+      from,
       ...(unlogged === 0 ? {} : { unlogged }),
     });
     unlogged = 0;

@@ -75,7 +75,9 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
   };
   let last = Promise.resolve();
   const settle = (): Promise<void> => {
-    last = last.then(settleNow);
+    last = last.then(settleNow).catch((error: unknown) => {
+      port.log.error({ err: error }, "the gateway could not be opened or closed");
+    });
     return last;
   };
   const flush = (): Promise<void> =>

@@ -4,13 +4,27 @@ import type { AddressInfo, Socket } from "node:net";
 import type { ListenAddress } from "../std/listen-address.ts";
 
 /** What a stranger may hold of the daemon. */
-const limits = {
+export interface Limits {
+  readonly headerBytes: number;
+  /** Until the head of a request is there, from the connection or the last request on. */
+  readonly headersMs: number;
+  /** Until all of it is there. */
+  readonly requestMs: number;
+  readonly idleMs: number;
+  /** How often these are looked after. */
+  readonly checkMs: number;
+  /** Nothing of what was written has been read for so long. */
+  readonly unreadMs: number;
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+}
+
+const usualLimits: Limits = {
   headerBytes: 16 * 1024,
   headersMs: 5_000,
   requestMs: 30_000,
   idleMs: 5_000,
   checkMs: 1_000,
-  /** Nothing of what was written has been read for so long. */
   unreadMs: 30_000,
   connections: 1_024,
   connectionsPerAddress: 256,
@@ -33,6 +47,7 @@ export async function listen(
   address: ListenAddress,
   tls: TlsFiles | null,
   handle: RequestListener,
+  limits: Limits = usualLimits,
 ): Promise<Listener> {
   const options = {
     maxHeaderSize: limits.headerBytes,
@@ -49,7 +64,7 @@ export async function listen(
           handle,
         );
   server.maxConnections = limits.connections;
-  const stopWatch = watchConnections(server);
+  const stopWatch = watchConnections(server, tls !== null, limits);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address.host, port: address.port, ipv6Only: true }, () => {
@@ -74,21 +89,20 @@ export async function listen(
 }
 
 interface Watched {
-  readonly address: string;
   readBytes: number;
   sinceMs: number;
 }
 
 /** No address may have too many connections, and nobody may leave what they asked for unread. Gives what ends it. */
-function watchConnections(server: Server): () => void {
-  const open = new Map<Socket, Watched>();
+function watchConnections(server: Server, isTls: boolean, limits: Limits): () => void {
+  const open = new Set<Socket>();
   const perAddress = new Map<string, number>();
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
     const count = (perAddress.get(address) ?? 0) + 1;
     if (count > limits.connectionsPerAddress) return void socket.destroy();
     perAddress.set(address, count);
-    open.set(socket, { address, readBytes: 0, sinceMs: 0 });
+    open.add(socket);
     socket.once("close", () => {
       open.delete(socket);
       const left = (perAddress.get(address) ?? 1) - 1;
@@ -96,8 +110,13 @@ function watchConnections(server: Server): () => void {
       else perAddress.set(address, left);
     });
   });
+  const watched = new Map<Socket, Watched>();
+  server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => {
+    watched.set(socket, { readBytes: 0, sinceMs: 0 });
+    socket.once("close", () => watched.delete(socket));
+  });
   const timer = setInterval(() => {
-    for (const [socket, seen] of open) {
+    for (const [socket, seen] of watched) {
       const readBytes = socket.bytesWritten - socket.writableLength;
       const isStuck = socket.writableLength > 0 && readBytes === seen.readBytes;
       seen.sinceMs = isStuck ? seen.sinceMs + limits.checkMs : 0;
@@ -109,6 +128,6 @@ function watchConnections(server: Server): () => void {
   return () => {
     clearInterval(timer);
     // A TLS handshake that is under way is no connection of HTTP's yet.
-    for (const socket of open.keys()) socket.destroy();
+    for (const socket of open) socket.destroy();
   };
 }

@@ -42,6 +42,8 @@ export function createResponder(parts: ResponderParts): Responder {
   return {
     handle(request, response) {
       const startMs = port.clock.monotonicMs();
+      const { method } = request;
+      const from = request.socket.remoteAddress;
       const line: AuditLine = { route: "none", keyId: null, user: null };
       const controller = new AbortController();
       for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
@@ -50,7 +52,7 @@ export function createResponder(parts: ResponderParts): Responder {
       response.once("close", () => {
         controller.abort();
         open.delete(response);
-        note(line, { request, response, correlation, startMs });
+        note(line, { method, from, response, correlation, startMs });
       });
       const exchange = { request, response, ...splitUrl(request.url ?? ""), signal: controller.signal };
       const work = async (): Promise<void> => {
@@ -59,7 +61,7 @@ export function createResponder(parts: ResponderParts): Responder {
         const { caller, scopes, keyId } = await doorkeeper.admit(request);
         Object.assign(line, { keyId, user: caller.user });
         if (correlation === null) throw badCorrelation();
-        const found = findRoute(parts.routes, request.method ?? "", exchange.path);
+        const found = findRoute(parts.routes, method ?? "", exchange.path);
         line.route = found.route;
         refuseUnlessInScope(found.access, found.route, scopes);
         if (response.destroyed) return;

@@ -56,7 +56,7 @@ export const gpuHistory = operation({
       throw new Failure("usage/invalid", "the history would end before it begins", {
         why: `since ${toTimestamp(sinceMs)}, until ${toTimestamp(untilMs)}`,
       });
-    const uuid = gpu === undefined ? null : gpuUuidOf(ctx, gpu);
+    const uuid = gpu === undefined ? null : gpuOf(ctx, gpu);
     const stepMs = step === "auto" ? chooseStep(ctx, sinceMs, untilMs, points) : readStep(step);
     const firstMs = Math.floor(sinceMs / stepMs) * stepMs;
     const steps = Math.ceil((untilMs - firstMs) / stepMs);
@@ -75,6 +75,14 @@ export const gpuHistory = operation({
     };
   },
 });
+
+/** Of those with that index the one that is there now, then one that was. @throws Failure gpu/unknown */
+function gpuOf(ctx: Context, asked: string): string {
+  const present = ctx.latestSample().gpus.map(({ reading }) => reading);
+  const known = [...present, ...ctx.queries.knownGpus()];
+  const found = known.find(({ uuid, index }) => uuid === asked || String(index) === asked);
+  return found?.uuid ?? gpuUuidOf(ctx, asked);
+}
 
 interface Span {
   readonly firstMs: number;

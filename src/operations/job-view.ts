@@ -90,5 +90,5 @@ export function toTimestampOrNull(atMs: number | null): string | null {
 /** A job that is over cannot be cancelled, held or released. @throws Failure job/state */
 export function refuseFinished(row: JobRow): void {
   if (row.finishedAtMs === null) return;
-  throw new Failure("job/state", `job ${row.id} is ${row.state} already`, { hint: `orch retry ${row.id}` });
+  throw new Failure("job/state", `job ${row.id} has ended (${row.state})`, { hint: `orch retry ${row.id}` });
 }

@@ -21,8 +21,8 @@ export function tooLarge(state: State, spec: LaneSpec): Reply | undefined {
   if (spec.gpuCount > gpus.length) {
     return refuse(
       "gpu/too-many",
-      `${spec.title} needs ${spec.gpuCount} GPU(s); ${inventory(gpus)}`,
-      "orch gpus",
+      `${spec.title} needs ${gpusText(spec.gpuCount)}; ${inventory(gpus)}`,
+      gpus.length === 0 ? "orch doctor gpus" : "orch gpus",
     );
   }
   const kind = wrongKind(spec, gpus);
@@ -44,7 +44,7 @@ function wrongKind(spec: LaneSpec, gpus: readonly Gpu[]): Reply | undefined {
   const why = isSplit && gpuCount > 1 ? "; a program uses one MIG instance at most" : "";
   return refuse(
     "gpu/too-many",
-    `${title} needs ${gpuCount} GPU(s) ${whose}${why}; ${inventory(gpus)}`,
+    `${title} needs ${gpusText(gpuCount)} ${whose}${why}; ${inventory(gpus)}`,
     "orch gpus",
   );
 }
@@ -55,6 +55,10 @@ function mostOfOneVendor(gpus: readonly Gpu[]): number {
   const counts = new Map<Gpu["vendor"], number>();
   for (const { vendor } of gpus) counts.set(vendor, (counts.get(vendor) ?? 0) + 1);
   return Math.max(0, ...counts.values());
+}
+
+function gpusText(count: number): string {
+  return count === 1 ? "a GPU" : `${count} GPUs`;
 }
 
 function inventory(gpus: readonly Gpu[]): string {

@@ -67,7 +67,7 @@ function checkAttemptStart(committed: Committed, jobId: number, attempt: number)
   const counted = countedAttempts(committed, job, outcomes);
   for (const [index, [number, outcome]] of counted.entries()) {
     const wasSick = memory.sickEnds.has(`${jobId}/${number}`);
-    const allowed = retriesAfter(job, outcome, wasSick);
+    const allowed = retriesAfter(job, outcome, wasSick, ranResident(committed, job, number));
     assert(
       index < allowed,
       `job ${jobId} runs again after attempt ${number} ${outcome}; ${allowed} retries are allowed`,
@@ -143,10 +143,17 @@ function checkRetry(committed: Committed, end: AttemptEnd): void {
   );
 }
 
+/** Whether the attempt was on a resident worker: the job may have been given other work since. */
+function ranResident({ before, state }: Committed, job: Job, attempt: number): boolean {
+  const workerId = before.jobs.get(job.id)?.attempts.get(attempt)?.workerId ?? -1;
+  const lane = state.lanes.get(before.workers.get(workerId)?.live.laneKey ?? "") ?? job.lane;
+  return lane.spec.residency === "resident";
+}
+
 /** @param wasSick the GPU needed a person when the attempt ended */
-function retriesAfter(job: Job, outcome: string, wasSick: boolean): number {
+function retriesAfter(job: Job, outcome: string, wasSick: boolean, isResident: boolean): number {
   if (outcome === "succeeded" || outcome === "running") return 0;
-  const isForgiven = (outcome === "lost" || wasSick) && job.lane.spec.residency === "resident";
+  const isForgiven = (outcome === "lost" || wasSick) && isResident;
   return isForgiven ? Math.max(1, job.terms.retries) : job.terms.retries;
 }
 
@@ -170,7 +177,10 @@ function checkEnd(committed: Committed, end: JobEnd): void {
       assert(end.state === "failed" && last !== "succeeded" && last !== "none", `${name} after ${last}`);
       assert(!committed.memory.mustCancel.has(job.id), `${name}, but it was cancelled`);
       const { length } = countedAttempts(committed, job, outcomes);
-      return assert(length > retriesAfter(job, last, wasSick), `${name} with retries left`);
+      return assert(
+        length > retriesAfter(job, last, wasSick, ranResident(committed, job, number)),
+        `${name} with retries left`,
+      );
     }
     case "time-limit":
       return checkTimeLimit(committed, end, name);

@@ -11,10 +11,6 @@ export interface Checkpointer {
   look(): void;
 }
 
-/** SQLite keeps so much of a transaction back until its commit: with more of it a commit takes 50 ms. KiB. */
-const USUAL_CACHE = 16_000;
-const LARGE_CACHE = 4_000;
-
 /** SQLite copies after so many pages by itself: 4 MB, a few milliseconds. */
 const USUAL_PAGES = 1_000;
 /** From this size on it is done aside. SQLite cuts the log down to half of it once all is copied (store/database.ts). */
@@ -37,11 +33,6 @@ export function createCheckpointer(db: Database): Checkpointer {
   const sqlite = createRequire(import.meta.url).resolve("better-sqlite3");
   let isAside = false;
   let commits = 0;
-  let isLarge = false;
-  const setCache = (kib: number): void => {
-    isLarge = kib === LARGE_CACHE;
-    db.pragma(`cache_size = ${-kib}`);
-  };
   const setPages = (pages: number): void => void db.pragma(`wal_autocheckpoint = ${pages}`);
   const copy = (): void => {
     let isWhole = false;
@@ -64,12 +55,8 @@ export function createCheckpointer(db: Database): Checkpointer {
     copy();
   };
   return {
-    expectMuch() {
-      setPages(0);
-      setCache(LARGE_CACHE);
-    },
+    expectMuch: () => setPages(0),
     look() {
-      if (isLarge) setCache(USUAL_CACHE);
       commits += 1;
       if (isAside || commits % LOOK_EVERY !== 0) return;
       const size = fs.statSync(`${db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import type { SubmissionKey } from "../scheduler/events.ts";
 import type { Job, JobPhase } from "../scheduler/job-model.ts";
 import type { Worker } from "../scheduler/model.ts";
@@ -7,11 +6,11 @@ import { rowOfExtras, rowOfHold } from "../scheduler/rows.ts";
 import { rowOfTerms } from "../scheduler/terms.ts";
 import type { Changes, JobEnd, LogEntry } from "../scheduler/transition.ts";
 import { KEY_LIFE_MS } from "./array-queries.ts";
-import { createCheckpointer } from "./checkpoint.ts";
 import { type Database, translate } from "./database.ts";
 import { type KnownLabels, labelSetId } from "./label-sets.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
 import { writeTimetable } from "./timetable.ts";
+import { createTransaction } from "./transaction.ts";
 import { writeLeases } from "./write-leases.ts";
 import { createPastWriter } from "./write-past.ts";
 
@@ -19,6 +18,8 @@ import { createPastWriter } from "./write-past.ts";
 export interface Journal {
   /** Opens the transaction. @throws Failure store/busy, at once, while another program writes; and others */
   begin(): void;
+  /** From `begin` to `commit` or `undo`, also if SQLite itself has rolled back meanwhile. */
+  isOpen(): boolean;
   /** The transaction becomes a large one: its log is copied into the database beside the event loop, not within `commit`. */
   expectMuch(): void;
   /**
@@ -26,7 +27,7 @@ export interface Journal {
    * @throws Failure store/full and others; `undo` is to be called then.
    */
   write(changes: Changes): readonly number[];
-  /** Writes out most of what the open transaction holds, beside the event loop, so that `commit` is short. */
+  /** Writes out what the open transaction holds, giving way to the event loop, so that `commit` is short. */
   flush(): Promise<void>;
   /** Makes it durable. @throws Failure as `write` */
   commit(): void;
@@ -45,8 +46,6 @@ export function createJournal(
   const sql = prepareStatements(db);
   const past = createPastWriter(db, energyOf);
   const known: KnownIds = { environments: new Map(), accountSets: new Map(), labels: null };
-  const begin = db.prepare("BEGIN IMMEDIATE");
-  const commit = db.prepare("COMMIT");
   const write = (changes: Changes): number[] => {
     const counts = new Map<string, number>();
     for (const lane of changes.lanes)
@@ -82,32 +81,17 @@ export function createJournal(
     for (const [state, change] of counts) if (change !== 0) sql.count.run(state, change);
     return changes.log.map((entry) => writeLog(sql, entry));
   };
-  const checkpointer = createCheckpointer(db);
+  const transaction = createTransaction(db);
   return {
-    begin() {
-      translate(db.name, () => begin.run());
-    },
-    expectMuch: () => checkpointer.expectMuch(),
+    ...transaction,
     write: (changes) => (isEmpty(changes) ? [] : translate(db.name, () => write(changes))),
-    flush: () => syncFile(`${db.name}-wal`),
-    commit() {
-      translate(db.name, () => commit.run());
-      checkpointer.look();
-    },
     undo() {
       known.environments.clear(); // Ids learned in a transaction that was rolled back do not exist.
       known.accountSets.clear();
       known.labels = null;
-      if (db.inTransaction) db.exec("ROLLBACK");
+      transaction.undo();
     },
   };
-}
-
-/** Trouble shows at the commit, which syncs again. */
-async function syncFile(file: string): Promise<void> {
-  const handle = await open(file).catch(() => null);
-  await handle?.datasync().catch(() => undefined);
-  await handle?.close();
 }
 
 /** Rows that many jobs share, by their content. */

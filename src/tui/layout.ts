@@ -26,8 +26,8 @@ const TWO_COLUMNS = 160;
 const DISPENSABLE: readonly PaneId[] = ["events", "running", "workers", "gpus"];
 /** A title and four rows: what is less goes. */
 const LEAST_ROWS = 5;
-/** Below this many rows only the pane in use has a heading. */
-const HEADINGS_FROM = 34;
+/** With fewer rows for each pane only the one in use has a heading. */
+const HEADING_ROWS = 7;
 /** A pane that shows nothing still says so. */
 const EMPTY_ROWS = 1;
 
@@ -50,7 +50,9 @@ function stack(ids: readonly PaneId[], { rows, focus, needs }: LayoutInput): Slo
   }
   const want = kept.map((id) => Math.max(EMPTY_ROWS, needs[id] ?? 0));
   const got = kept.map(() => 0);
-  const chrome = kept.map((id) => (rows >= HEADINGS_FROM || (id === focus && rows > LEAST_ROWS) ? 2 : 1));
+  const chrome = kept.map((id) =>
+    rows >= kept.length * HEADING_ROWS || (id === focus && rows > LEAST_ROWS) ? 2 : 1,
+  );
   let left = rows - chrome.reduce((sum, each) => sum + each, 0);
   // Row by row to whoever has the least of what it wants; the pane in use, and GPUs, count half.
   while (left > 0) {

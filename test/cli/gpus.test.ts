@@ -89,7 +89,7 @@ it("shows links and NUMA nodes where they make a difference", async () => {
 });
 
 it("says that there are none", async () => {
-  expect(await print([])).toMatchObject({ stdout: "", stderr: "no GPUs\n" });
+  expect(await print([])).toMatchObject({ stdout: "", stderr: "no GPUs; orch doctor gpus says why\n" });
 });
 
 it("names the boards of MIG instances", async () => {

@@ -69,6 +69,14 @@ describe("orch ls", () => {
     expect((await orch(["ls"], server)).stderr).toBe("3 of 120 jobs; -n 120 lists more\n");
   });
 
+  it("does not promise more of an array or a runtime than it was told", async () => {
+    await using server = await serveAnswers({ "GET /jobs": () => ({ jobs, total: 120 }) });
+    expect((await orch(["ls", "--array", "9"], server)).stderr).toBe("");
+    expect((await orch(["ls", "--runtime", "sdxl", "-n", "3"], server)).stderr).toBe(
+      "3 jobs; -n 6 lists more, if there are\n",
+    );
+  });
+
   it("-q prints ids, --json one document", async () => {
     await using server = await serveAnswers({ "GET /jobs": () => ({ jobs, total: 3 }) });
     expect((await orch(["ls", "-q"], server)).stdout).toBe("43\n42\n9\n");

@@ -1,9 +1,10 @@
+import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { EventView } from "../../src/protocol/views.ts";
 import { Failure } from "../../src/std/failure.ts";
 import { type Answers, serveAnswers } from "../client/socket-server.ts";
 import { orch } from "./captured-io.ts";
-import { workerView } from "./sample-views.ts";
+import { sdxl, workerView } from "./sample-views.ts";
 
 /** Events of a switch, each so many milliseconds after its beginning. */
 const story: readonly (readonly [atMs: number, type: string, worker: string | null, text: string])[] = [
@@ -104,6 +105,16 @@ ready           22 s  sdxl-1
       stdout: "",
       stderr: 'error: there is no GPU "7"\n',
     });
+  });
+
+  it.each(["start", "preload", "switch"])("workers %s takes a file as submit does", async (verb) => {
+    await using server = await serveAnswers({ "GET /runtimes/:runtime": () => sdxl });
+    const param = ["--param", `image=${basename(import.meta.filename)}`];
+    const run = await orch(["workers", verb, "sdxl", ...param], { ...server, cwd: import.meta.dirname });console.log(run, server.seen);
+    const asked = server.seen.find(({ route }) => route === `POST /workers/${verb}`);
+    expect(asked?.input).toMatchObject({ params: { image: import.meta.filename } });
+    const gone = await orch(["workers", verb, "sdxl", "--param", "image=gone.png"], server);
+    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no such file") });
   });
 
   it("says that one is there already", async () => {

@@ -77,7 +77,7 @@ describe("--watch on a terminal", () => {
       expect(text).not.toContain(clearing);
     expect(text.startsWith("\u001b[?25l")).toBe(true);
     expect(text.endsWith("\u001b[?25h")).toBe(true);
-    expect(text).toContain("\u001b[3A\rno workers\u001b[K\n\u001b[J");
+    expect(text).toContain("\u001b[3A\r\u001b[?7l\u001b[Kno workers\r\u001bD\u001b[J\u001b[?7h");
   });
 
   it("cuts what is longer than the screen", async () => {
@@ -87,7 +87,7 @@ describe("--watch on a terminal", () => {
     watched.captured.signal("SIGINT");
     await watched.code;
     const last = watched.captured.stdout().split("\u001b[J").at(-2) ?? "";
-    expect(last.split("\n")).toHaveLength(24);
+    expect(last.split("\u001bD")).toHaveLength(24);
     expect(last).toContain("… 19 more lines");
     expect(last).not.toContain("w-21");
   });

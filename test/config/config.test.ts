@@ -48,7 +48,12 @@ describe("loadConfig", () => {
       logKeepParts: 16,
       logMaxAge: 30 * 86_400_000,
       logTotal: 20 * 2 ** 30,
+      gpuHistoryFine: 2 * 3_600_000,
+      gpuHistoryMinutes: 2 * 86_400_000,
+      gpuHistoryHours: 365 * 86_400_000,
+      energyPrice: null,
       logLevel: "info",
+      gateway: null,
     });
     expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(["default"]));
   });

@@ -85,7 +85,7 @@ test("units that were changed, and a program of theirs that is gone", async () =
   await using orch = home();
   const env = { XDG_CONFIG_HOME: join(orch.dir, "config"), XDG_RUNTIME_DIR: orch.dir };
   const { stdout } = await orch.orch(["service", "install", "--user", "--print", "--json"], { env });
-  const files = JSON.parse(stdout) as { name: string; text: string }[];
+  const { units: files } = JSON.parse(stdout) as { units: { name: string; text: string }[] };
   const install = (change: (text: string) => string): void => {
     for (const { name, text } of files) orch.write(`config/systemd/user/${name}`, change(text));
   };

@@ -61,8 +61,14 @@ test("no container engine: a warning, and broken where the config asks for one",
   const gone = { podman: "#!/bin/sh\nexit 127\n" };
   const missing = await diagnose(orch, "containers", gone);
   expect(missing.code).toBe(0);
-  expect(missing.of("containers")).toMatchObject({ level: "warn", fix: "start docker, or install podman" });
+  expect(missing.of("containers")).toMatchObject({
+    level: "warn",
+    fix: "start docker, or mend podman: podman info",
+  });
   expect(missing.of("containers")?.why).toContain("Cannot connect to the Docker daemon");
+  const rootless = { podman: '#!/bin/sh\necho "exec: newuidmap: not found" >&2\nexit 125\n' };
+  const unmapped = await diagnose(orch, "containers", rootless);
+  expect(unmapped.of("containers")?.fix).toContain("install uidmap");
   orch.write("config.yaml", "containerEngine: podman\n");
   const asked = await diagnose(orch, "containers", gone);
   expect([asked.code, asked.of("containers")?.level]).toEqual([1, "bad"]);

@@ -47,7 +47,7 @@ describe("a daemon on AMD GPUs", () => {
     const yaml = "name: cuda\nprotocol: exec\ncommand: [nvcc]\ngpu: { vendor: nvidia }\n";
     host.addRuntime("cuda", yaml);
     const refused = await host.cli("submit", "cuda");
-    expect(refused.stderr).toMatch(/needs 1 GPU\(s\) of NVIDIA; this host has GPU 0 with 64 GiB/);
+    expect(refused.stderr).toMatch(/needs a GPU of NVIDIA; this host has GPU 0 with 64 GiB/);
     sysfs.write("class/drm/card0/device/mem_info_vram_used", "-\n");
     const { gpus } = await host.client.call("GET /gpus", { processes: true });
     expect(gpus[0]).toMatchObject({ healthy: false, detail: 'mem_info_vram_used says "-"' });

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -60,6 +60,8 @@ describe("orch up", () => {
     expect(second.code).toBe(0);
     expect(JSON.parse(second.stdout)).toMatchObject({ started: false, pid });
     expect((await home.orch(["up"])).stdout).toContain(`running already (pid ${pid}`);
+    const wished = await home.orch(["up", "--gpus", "virtual:2x1GiB"]);
+    expect(wished.stderr).toContain("orch down && orch up --gpus virtual:2x1GiB");
   });
 
   it("tells why the daemon does not start", async () => {
@@ -68,6 +70,29 @@ describe("orch up", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("lots");
     expect(stderr).toMatch(/^error: /);
+  });
+});
+
+describe("orch down", () => {
+  it("does not wait for a daemon that has ended and whose parent has not noticed", async () => {
+    await using home = createHome();
+    // sleep knows of no child, so the daemon stays a zombie.
+    const script = '"$0" "$1" daemon & exec sleep 60';
+    const parent = spawn("sh", ["-c", script, process.execPath, home.bin], {
+      env: home.env,
+      stdio: "ignore",
+    });
+    try {
+      const pid = await until("the daemon serves", async () => {
+        const status = await home.orch(["status", "--json"]);
+        return status.code === 0 ? (JSON.parse(status.stdout) as { pid: number }).pid : null;
+      });
+      const down = await home.orch(["down"]);
+      expect(down).toMatchObject({ code: 0, stdout: `the daemon (pid ${pid}) has stopped\n` });
+      expect(readFileSync(`/proc/${pid}/stat`, "latin1")).toContain(") Z ");
+    } finally {
+      parent.kill("SIGKILL");
+    }
   });
 });
 
@@ -95,6 +120,19 @@ describe("two daemons of one state folder", () => {
 });
 
 describe("a place that cannot be used", () => {
+  it("is named at once where its parent denies that there is such a place", async () => {
+    await using home = createHome();
+    const up = spawnSync(process.execPath, [home.bin, "up"], {
+      env: { ...home.env, ORCH_HOME: "/proc/orch" },
+      encoding: "utf8",
+      timeout: 10_000,
+    });
+    expect([up.status, up.stderr]).toEqual([
+      125,
+      expect.stringMatching(/^error: cannot make the folder \/proc/),
+    ]);
+  });
+
   it.skipIf(process.getuid?.() !== 0)(
     "is named when the state folder cannot be written (needs root to become another user)",
     async () => {

@@ -134,7 +134,7 @@ params:  # without its line, a param gets its default
     home.write("started", "");
     const { code, stderr } = await editing.ended;
     expect(code).toBe(6);
-    expect(stderr).toMatch(/^error: job 2 is succeeded already\n/);
+    expect(stderr).toMatch(/^error: job 2 has ended \(succeeded\)\n/);
     expect(shown(home).match(/^# job 2/gm), "the editor does not come again").toHaveLength(1);
     const over = await home.orch(["edit", String(home.blocker)], { env: { EDITOR: "true" } });
     expect(over).toMatchObject({

@@ -114,7 +114,7 @@ describe("orch cancel", () => {
     await untilOver(home, job);
     const over = await home.orch(["cancel", String(job)]);
     expect(over.code).not.toBe(0);
-    expect(over.stderr).toContain(`job ${job} is succeeded already`);
+    expect(over.stderr).toContain(`job ${job} has ended (succeeded)`);
     const unknown = await home.orch(["cancel", "999"]);
     expect(unknown.code).toBe(5);
     expect(unknown.stderr).toContain("there is no job 999");

@@ -50,7 +50,11 @@ describe("a log that is rotated while it is written and followed, and the daemon
   it("is counted in orch status", async () => {
     await using home = createHome();
     await home.daemon();
-    await untilState(home, await runDetached(home, "--", "sh", "-c", "seq 200000; exec sleep 1000"), "running");
+    await untilState(
+      home,
+      await runDetached(home, "--", "sh", "-c", "seq 200000; exec sleep 1000"),
+      "running",
+    );
     const { limitBytes } = await until("it is counted", async () => {
       const { logs } = await home.client.call("GET /status", {});
       return logs.liveBytes > 1_200_000 ? logs : null;

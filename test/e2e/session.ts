@@ -23,7 +23,7 @@ export function untilState(home: OrchHome, job: number, ...states: JobView["stat
       const detail = await home.client.call("GET /jobs/:job", { job });
       return states.includes(detail.state) ? detail : null;
     },
-    20_000,
+    40_000,
   );
 }
 

@@ -59,7 +59,7 @@ describe.skipIf(why !== null)(`on a terminal${why === null ? "" : ` (${why})`}`,
     await using home = await createHost();
     const screen = await openScreen(home, 120);
     screen.enter("orch submit steps --wait; echo code=$?");
-    await screen.shows(/^job 1 \[######-{14}\] {2}30% step 3\/10, \d\.\d\/s, \d\.\d s left$/m);
+    await screen.shows(/^job 1 \[######-{14}\] {2}30% step 3\/10, [\d.]+\/s, [\d.]+ (s|min) left$/m);
     home.write("runtimes/steps/half", "");
     await screen.shows("50% step 5/10");
     home.write("runtimes/steps/go", "");

@@ -66,6 +66,19 @@ describe("fsync that fails", () => {
   );
 });
 
+describe("fsync that fails while nothing is asked", () => {
+  it.skipIf(!mayTrace)("ends the daemon at the next step of the GPU history (needs strace)", async () => {
+    await using home = createHome();
+    const daemon = await home.daemon();
+    const tracer = await failCalls(home, daemon.pid, "fsync,fdatasync", "EIO");
+    expect(await daemon.ended).toBe(125);
+    await tracer.stop();
+    expect(readFileSync(join(home.dir, "state", "daemon.log"), "utf8")).toContain(
+      "does not keep what is written",
+    );
+  });
+});
+
 /** A home whose daemon was killed with `count` held jobs in its write-ahead log. */
 async function killedWith(home: OrchHome, count: number): Promise<void> {
   const daemon = await home.daemon();

@@ -152,6 +152,29 @@ describe("keys of the gateway", () => {
     expect((await home.orch(["keys"])).stderr).toContain("the gateway is off");
   });
 
+  it("are made and removed while the scheduler writes something large", async () => {
+    await using home = createHome();
+    home.write("runtimes/note/runtime.yaml", "name: note\nprotocol: exec\ncommand: ['true']\n");
+    await home.daemon();
+    const jobs = Array.from({ length: 10_000 }, () => ({ runtime: "note", options: { hold: true } }));
+    let isOver = false;
+    const batch = home.client.call("POST /jobs/batch", { jobs }).finally(() => {
+      isOver = true;
+    });
+    let made = 0;
+    while (!isOver) {
+      await home.client.call("POST /keys", { name: `k${made}` });
+      if (made % 2 === 1) await home.client.call("POST /keys/:key/remove", { key: `k${made}` });
+      made += 1;
+    }
+    expect((await batch).ids).toHaveLength(10_000);
+    expect(made, "both went on").toBeGreaterThan(1);
+    const kept = query<{ name: string }>(home, "SELECT name FROM api_keys ORDER BY created_at, id");
+    expect(kept.map(({ name }) => name).toSorted()).toEqual(
+      Array.from({ length: Math.ceil(made / 2) }, (_, index) => `k${2 * index}`).toSorted(),
+    );
+  });
+
   it("note their last use, and what is left of their quota, over a restart", async () => {
     await using home = createHome();
     writeConfig(home);

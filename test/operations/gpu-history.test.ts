@@ -125,6 +125,20 @@ describe("the history of GPUs", () => {
     ]);
   });
 
+  it("is there of a GPU that was taken out, whose index another has now", async () => {
+    const db = new Sqlite(host.paths.database, { timeout: 5_000 });
+    db.exec("INSERT INTO gpus (uuid, idx, total_bytes) VALUES ('GPU-old', 0, 1000)");
+    db.close();
+    write([seen("GPU-old", NOW - 9 * DAY_MS, 33, 100)]);
+    const span = { since: at(NOW - 9 * DAY_MS), until: at(NOW - 9 * DAY_MS + HOUR_MS), step: "1h" };
+    expect(only(await ask({ ...span, gpu: "0" })).uuid).toBe("GPU-virtual-0");
+    const old = only(await ask({ ...span, gpu: "GPU-old" }));
+    expect(old).toMatchObject({ index: 0, name: null, utilizationPercent: { mean: [33] } });
+    // Where it has nothing to tell it is left out.
+    const later = await ask({ since: at(NOW), until: at(NOW + MINUTE_MS) });
+    expect(later.gpus.map(({ uuid }) => uuid)).not.toContain("GPU-old");
+  });
+
   it("says what is wrong with a question", async () => {
     const code = (input: Parameters<typeof ask>[0], expected: Parameters<typeof refusal>[0]) =>
       refusal(expected, ask(input));

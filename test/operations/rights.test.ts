@@ -45,6 +45,15 @@ describe("a job", () => {
     expect(failure.sentence).toBe("job 7 belongs to ada: the caller is bob");
   });
 
+  it("is no affair of a key of root or of the daemon's user, unless it is an admin's", () => {
+    const key = { id: "0123456789", runtimes: null, mayRun: true, charge: () => {} };
+    for (const uid of [0, 500]) {
+      expect(() => refuseStranger(500, job, { uid, user: "x", key })).toThrow("belongs to ada");
+      expect(() => refuseStranger(500, job, { uid, user: "x", key, isAdmin: true })).not.toThrow();
+    }
+    expect(() => refuseStranger(500, job, { uid: 1000, user: "ada", key })).not.toThrow();
+  });
+
   it("may be changed by admins", async () => {
     expect(() => refuseStranger(500, job, { uid: 1002, user: "carol", isAdmin: true })).not.toThrow();
     expect(() => refuseStranger(500, job, { uid: 1002, user: "carol", isAdmin: false })).toThrow();
@@ -65,7 +74,8 @@ describe("an operation for admins", () => {
   );
 
   it("is every one that is about workers, runtimes, reservations or the daemon and changes something", () => {
-    const isOwned = /^POST \/(jobs|arrays|schedules)\b|^POST \/reservations\/:/;
+    const isOwned =
+      /^POST \/(jobs|arrays|schedules)\b|^POST \/reservations\/:|^POST \/workers\/:worker\/exec$/;
     const changing = operations.filter(({ route }) => route.startsWith("POST") && !isOwned.test(route));
     expect(changing.filter(({ who }) => who !== "admins").map(({ route }) => route)).toEqual([]);
   });

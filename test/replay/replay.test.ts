@@ -114,7 +114,7 @@ describe("a job that the host could never run", () => {
     expect(() => replayOn(many)).toThrow(
       expect.objectContaining({
         code: "gpu/too-many",
-        message: expect.stringContaining("line 3 of the trace: a needs 4 GPU(s)"),
+        message: expect.stringContaining("line 3 of the trace: a needs 4 GPUs"),
         hint: "orch sim TRACE.csv --gpus 4",
       }),
     );

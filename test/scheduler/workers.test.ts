@@ -216,7 +216,7 @@ describe("refusals", () => {
     {
       request: submission(model("wide", { gpuCount: 2 })),
       code: "gpu/too-many",
-      message: `wide needs 2 GPU(s); ${has}`,
+      message: `wide needs 2 GPUs; ${has}`,
     },
     {
       request: submission(sharer("big", 30)),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { OrchHome } from "../kit/orch-home.ts";
 
 /** A systemctl that keeps its state in files: what was called, and which units are up and enabled. */
-const SCRIPT = `#!/bin/sh
+export const FAKE_SYSTEMCTL = `#!/bin/sh
 dir=\${0%/*}
 [ "$1" = --user ] && shift
 [ "$1" = --no-ask-password ] && shift
@@ -30,7 +30,7 @@ export function fakeSystemctl(
   home: OrchHome,
   programs: Readonly<Record<string, string>> = {},
 ): { readonly env: Readonly<Record<string, string>>; calls(): string[] } {
-  for (const [name, text] of Object.entries({ systemctl: SCRIPT, ...programs }))
+  for (const [name, text] of Object.entries({ systemctl: FAKE_SYSTEMCTL, ...programs }))
     home.write(`fake/${name}`, text, 0o755);
   const calls = join(home.dir, "fake/calls");
   return {

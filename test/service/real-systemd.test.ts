@@ -1,5 +1,5 @@
-import { chmodSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { sharedOrch } from "../kit/built-orch.ts";
 import { type Inside, type PrivateSystemd, startSystemd } from "../kit/private-systemd.ts";
@@ -7,7 +7,9 @@ import { until } from "../kit/until.ts";
 
 const built = dirname(dirname(await sharedOrch()));
 chmodSync(built, 0o755);
-const systemd = await startSystemd({ "/opt/orch": built });
+// Its node_modules is a link to those of the checkout, which may lie in a folder that the container has one of its own of.
+const modules = realpathSync(join(built, "node_modules"));
+const systemd = await startSystemd({ "/opt/orch": built, [modules]: modules });
 const why = typeof systemd === "string" ? systemd : null;
 afterAll(async () => {
   if (typeof systemd !== "string") await systemd[Symbol.asyncDispose]();

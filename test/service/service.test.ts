@@ -21,7 +21,7 @@ test.skipIf(!canVerify).each([
   await using orch = home();
   const env = { ...extra, XDG_RUNTIME_DIR: orch.dir, ORCH_SOCKET: "/run/orch/orch.sock" };
   const { stdout } = await orch.orch(["service", "install", "--print", `--${kind}`, "--json"], { env });
-  const files = JSON.parse(stdout) as { name: string; text: string }[];
+  const { units: files } = JSON.parse(stdout) as { units: { name: string; text: string }[] };
   const paths = files.map(({ name, text }) => orch.write(`units/${name}`, text));
   const verified = spawnSync("systemd-analyze", ["verify", "--man=no", ...paths], { encoding: "utf8" });
   expect([verified.stderr, verified.status]).toEqual(["", 0]);

@@ -56,6 +56,7 @@ describe("the scheduler in the simulator", () => {
       "add-reservation",
       "cancel",
       "change-job",
+      "clear-gpu",
       "declare-home",
       "effect cancel-job",
       "effect prepare-lane",
@@ -72,6 +73,7 @@ describe("the scheduler in the simulator", () => {
       "fault driver-hangs",
       "fault foreign-memory",
       "fault gpu-lost",
+      "fault gpu-sick",
       "forget-learned",
       "gpus-seen",
       "hold",
@@ -96,6 +98,7 @@ describe("the scheduler in the simulator", () => {
       "worker-spawned",
       "worker-start-failed",
       "worker-step",
+      "worker-stuck",
       "worker-woken",
     ]);
     const jobs = Number(/(\d+) jobs\n$/.exec(stdout)?.[1]);

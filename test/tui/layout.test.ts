@@ -23,6 +23,16 @@ describe("the layout", () => {
     expect(heights).toMatchObject({ gpus: 3, workers: 3, running: 3, events: 3, queue: 28 });
   });
 
+  it("heads the columns of each pane where there are rows for it", () => {
+    const headed = (view: "main" | "history", rows: number): boolean[] =>
+      layOut({ ...input, view, rows, focus: "queue" }).flatMap((slots) =>
+        slots.map(({ hasHeading }) => hasHeading),
+      );
+    expect(headed("history", 22)).toEqual([true, true]);
+    expect(headed("main", 35)).toEqual([true, true, true, true, true]);
+    expect(headed("main", 30)).toEqual([false, false, false, true, false]);
+  });
+
   it("has two columns where there is room, and one pane alone when zoomed", () => {
     expect(layOut({ ...input, columns: 200 })).toHaveLength(2);
     expect(layOut({ ...input, isZoomed: true })).toEqual([[{ id: "queue", height: 21, hasHeading: true }]]);

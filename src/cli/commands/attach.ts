@@ -12,6 +12,7 @@ export const attach = command<Options>({
   name: "attach",
   summary: "Come to the terminal of a job that was run with --pty",
   examples: ["orch attach 42", "orch attach 42 --read-only", "orch attach 42 --detach-keys 'ctrl-\\'"],
+  withoutJson: { why: "on its stdout is the terminal of the job", hint: "orch logs JOB --jsonl" },
   describe: (parser) =>
     parser
       .argument("<job>", "job id")

@@ -21,6 +21,12 @@ export const bugReport = command<Options>({
       .argument("[file]", 'where to write it, "-" for stdout (default: orch-bug-report-TIME.txt)')
       .option("--job <ids>", "also the params and the log of these jobs", collectJobIds),
   async run({ io, out, paths }, [file], options) {
+    if (file === "-" && out.format.json) {
+      throw new Failure("usage/invalid", "--json does not go with - as the file", {
+        why: "on stdout is the report then",
+        hint: "orch bug-report report.txt --json",
+      });
+    }
     const { collectReport } = await import("../../host/main.ts");
     const report = await collectReport({
       ...{ paths: paths(), env: io.env, uid: io.uid, cwd: io.cwd },

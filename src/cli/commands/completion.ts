@@ -10,6 +10,7 @@ export const completion = command({
     'eval "$(orch completion zsh)"                              # in ~/.zshrc, after compinit',
     "orch completion fish > ~/.config/fish/completions/orch.fish",
   ],
+  withoutJson: { why: "on its stdout is a script for the shell", hint: "orch completion bash" },
   describe: (parser) => parser.addArgument(new Argument("<shell>", "bash, zsh or fish").choices([...shells])),
   async run({ out }, [shell]) {
     out.write(completionScript(shell as Shell));

@@ -21,14 +21,17 @@ const list = command<{ readonly set?: boolean }>({
   examples: [
     "orch config",
     "orch config ls --set",
-    "orch config --json | jq '.[] | select(.origin.kind == \"env\")'",
+    "orch config --json | jq '.settings[] | select(.origin.kind == \"env\")'",
   ],
   describe: (parser) => parser.option("--set", "only those that somebody set"),
   async run(context, _args, options) {
     const { out } = context;
     const all = await settingsOf(context);
     const shown = options.set === true ? all.filter(({ origin }) => origin.kind !== "default") : all;
-    out.result(shown, { ids: shown.map(({ key }) => key), text: () => out.table(shown, columns) });
+    out.result(
+      { settings: shown },
+      { ids: shown.map(({ key }) => key), text: () => out.table(shown, columns) },
+    );
     return 0;
   },
 });
@@ -89,7 +92,7 @@ async function settingsOf({ io, paths }: Context): Promise<Setting[]> {
 }
 
 const columns: readonly Column<Setting>[] = [
-  { title: "KEY", value: ({ key }) => key },
-  { title: "VALUE", value: ({ value }) => JSON.stringify(value) },
-  { title: "FROM", value: ({ origin }) => origin.where },
+  { title: "KEY", value: ({ key }) => key, rank: 9 },
+  { title: "VALUE", value: ({ value }) => JSON.stringify(value), shrinks: true, rank: 8 },
+  { title: "FROM", value: ({ origin }) => origin.where, shrinks: true, rank: 7 },
 ];

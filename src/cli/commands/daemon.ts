@@ -24,6 +24,10 @@ export const daemon = command<DaemonFlags>({
   name: "daemon",
   summary: "Run the daemon in the foreground",
   examples: ["orch daemon", "orch daemon --gpus virtual:2x24GiB --log-level debug"],
+  withoutJson: {
+    why: "it prints nothing; what it does is on stderr and in its log",
+    hint: "orch up --json, orch logs --daemon --jsonl",
+  },
   describe: describeDaemonFlags,
   async run(context, _args, flags) {
     try {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { errnoOf, Failure, toFailure } from "../../std/failure.ts";
 import { command } from "../command.ts";
@@ -69,8 +70,19 @@ async function untilGone(context: Context, pid: number, patient: boolean): Promi
 
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
-    return errnoOf(error) === "EPERM";
+    return errnoOf(error) === "EPERM" && !isZombie(pid);
+  }
+  return !isZombie(pid);
+}
+
+/** It has ended, and only its parent has not asked for its exit code yet: in a container PID 1 may never do so. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return /^\) [ZX]/.test(stat.slice(stat.lastIndexOf(")")));
+  } catch {
+    return false;
   }
 }

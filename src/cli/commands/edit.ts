@@ -33,11 +33,9 @@ export const edit = command({
     const runtime =
       job.command === null ? await client.call("GET /runtimes/:runtime", { runtime: job.runtime }) : null;
     const changed = await editUntilDone(context, client, job, runtime);
-    if (changed === null) {
-      out.note(`nothing changed: job ${id} is as it was`);
-      return 0;
-    }
-    out.result(changed, { ids: [id], text: () => out.print(jobSentence(changed)) });
+    if (changed === null) out.note(`nothing changed: job ${id} is as it was`);
+    if (changed === null && !out.format.json) return 0;
+    out.result(changed ?? job, { ids: [id], text: () => out.print(jobSentence(changed ?? job)) });
     return 0;
   },
 });

@@ -15,6 +15,7 @@ export const exec = command({
     "orch exec run-42 -- bash",
     "orch exec sdxl-1 -- env | grep CUDA",
   ],
+  withoutJson: { why: "on its stdout is what the command writes", hint: "orch exec WORKER -- COMMAND" },
   describe: (parser) =>
     parser
       .usage("[flags] WORKER -- COMMAND [arguments]")

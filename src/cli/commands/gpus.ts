@@ -51,7 +51,7 @@ const list = listCommand({
     refuseWithoutHistory(options);
     return client.call("GET /gpus", options.processes === true ? { processes: true } : {});
   },
-  empty: "no GPUs",
+  empty: "no GPUs; orch doctor gpus says why",
   below: (gpus, context, options) => belowGpus(gpus, context, options.processes === true),
   notes: ({ gpus }) => notesOn(gpus),
 });

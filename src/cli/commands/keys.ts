@@ -164,8 +164,11 @@ function columnsOf(nowMs: number): Column<ApiKeyView>[] {
   ];
 }
 
+const units: Readonly<Record<number, string>> = { 1000: "s", 60000: "m", 3600000: "h", 86400000: "d" };
+
+/** As it is typed: "10/s". */
 function limitText({ count, perMs }: ApiLimit): string {
-  return `${count} in ${formatDurationMs(perMs)}`;
+  return `${count}/${units[perMs] ?? formatDurationMs(perMs).replaceAll(" ", "")}`;
 }
 
 function whenText(at: string | null, nowMs: number): string | null {

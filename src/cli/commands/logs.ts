@@ -78,7 +78,7 @@ export const logs = command<Options>({
       },
       isDone: () => isDone,
       mayWait: () => options.follow === true && cursors.size > 0,
-      notice: "orch: lost the daemon; waiting for it to return",
+      notice: "orch: lost the daemon",
     });
     return 0;
   },

@@ -12,6 +12,9 @@ import type { ListFlags } from "../list/list-flags.ts";
 import { filterInput } from "../list/read-filter.ts";
 import { type JobState, jobColumns, jobStates, unfinishedStates } from "../text/job-text.ts";
 
+/** As the daemon's own. */
+const DEFAULT_LIMIT = 50;
+
 interface Options {
   readonly all?: boolean;
   readonly state?: JobState[];
@@ -56,7 +59,11 @@ export const ls = listCommand({
         flagReader("--since", checkSince),
       )
       .option("--array <id>", "only jobs of this array", flagReader("--array", parseJobId))
-      .option("-n, --limit <count>", "at most this many (default: 50)", integerFlag("--limit", 1, 10_000)),
+      .option(
+        "-n, --limit <count>",
+        `at most this many (default: ${DEFAULT_LIMIT})`,
+        integerFlag("--limit", 1, 10_000),
+      ),
   rows: "jobs",
   fields: jobFields,
   id: (job: JobView) => job.id,
@@ -78,8 +85,13 @@ export const ls = listCommand({
     statesOf(options) === undefined ? "no jobs" : "no such jobs; orch ls -a lists the finished ones, too",
   notes({ jobs, total }, options) {
     if (total <= jobs.length) return [];
-    const isCounted = options.sort === undefined && !isFiltered(options);
-    if (isCounted) return [`${jobs.length} of ${total} jobs; -n ${Math.min(total, 10_000)} lists more`];
+    const isWhole = options.sort === undefined && !isFiltered(options);
+    // Of an array or a runtime alone the daemon does not say how many there are.
+    const isPart = isWhole && (options.array !== undefined || options.runtime !== undefined);
+    if (isPart && jobs.length < (options.limit ?? DEFAULT_LIMIT)) return [];
+    if (isPart)
+      return [`${jobs.length} jobs; -n ${Math.min(2 * jobs.length, 10_000)} lists more, if there are`];
+    if (isWhole) return [`${jobs.length} of ${total} jobs; -n ${Math.min(total, 10_000)} lists more`];
     return [`${jobs.length} jobs, and there are more; -n ${Math.min(2 * jobs.length, 10_000)} lists more`];
   },
 });

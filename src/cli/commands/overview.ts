@@ -75,9 +75,11 @@ async function jobsIn(client: Client, states: JobView["state"][], limit: number)
 
 function summaryOf(view: StatusView): [string, string][] {
   const free = view.gpus.reduce((sum, gpu) => sum + gpu.memory.freeBytes, 0);
+  const leased = view.gpus.filter(({ leases }) => leases.length > 0).length;
+  const leasedText = leased === 0 ? "" : `${leased} leased; `;
   return [
     ["daemon", `running (pid ${view.pid})`],
-    ["gpus", view.gpus.length === 0 ? "none" : `${view.gpus.length}, ${formatBytes(free)} free`],
+    ["gpus", view.gpus.length === 0 ? "none" : `${view.gpus.length}, ${leasedText}${formatBytes(free)} free`],
     ["workers", String(view.workers.length)],
     ["jobs", jobCounts(view)],
   ];
@@ -102,7 +104,9 @@ function nextSteps({ status, jobs, runtimes }: State, nowMs: number): Step[] {
 function waitingStep({ jobs: counts }: StatusView, jobs: readonly JobView[]): Step | null {
   const count = (counts.queued ?? 0) + (counts.held ?? 0);
   if (count === 0) return null;
-  const waiting = jobs.findLast(({ state }) => state === "queued" || state === "held");
+  // Why a job is held it says itself, mostly.
+  const waiting =
+    jobs.findLast(({ state }) => state === "queued") ?? jobs.findLast(({ state }) => state === "held");
   const words = count === 1 ? "1 job waits" : `${count} jobs wait`;
   return waiting === undefined
     ? ["orch ls", `${words}, and for what`]

@@ -16,7 +16,7 @@ import { describePlace, type PlaceFlags, placeOf } from "../submit/run-place.ts"
 import { withScript } from "../submit/script-directives/with-script.ts";
 import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
 import { sizeOf } from "../terminal/terminal-size.ts";
-import { arraySentence, idsOf, noteRepeat } from "../text/array-text.ts";
+import { arraySentence, hintArray, idsOf, noteRepeat } from "../text/array-text.ts";
 import { isFinished, jobExitCode, jobSentence } from "../text/job-text.ts";
 
 /** The flags of `orch run`. */
@@ -73,6 +73,7 @@ export const run = command<RunFlags>({
       const queued = await client.call("POST /jobs/run-array", { ...submission, ...array });
       noteRepeat(out, queued);
       out.result(queued, { ids: idsOf(queued), text: () => out.print(arraySentence(queued)) });
+      hintArray(out, queued);
       return 0;
     }
     const job = await client.call("POST /jobs/run", submission);

@@ -189,8 +189,8 @@ function printRuntime(out: Output, runtime: RuntimeDetail): void {
   if (runtime.params.length > 0) {
     out.print("");
     out.table(runtime.params, [
-      { title: "PARAMETER", value: (param) => `--${flagName(param.name)}` },
-      { title: "MEANING", value: paramHelp },
+      { title: "PARAMETER", value: (param) => `--${flagName(param.name)}`, rank: 1 },
+      { title: "MEANING", value: paramHelp, shrinks: true },
     ]);
   }
   for (const lane of runtime.lanes) {
@@ -201,7 +201,7 @@ function printRuntime(out: Output, runtime: RuntimeDetail): void {
     out.print("");
     out.table(groupFields(runtime.groups), [
       { title: "JOBS LIKE", value: ([group]) => group },
-      { title: "RUN", value: ([, run]) => run },
+      { title: "RUN", value: ([, run]) => run, shrinks: true },
     ]);
   }
 }

@@ -62,7 +62,7 @@ const install = command<InstallFlags>({
     if (flags.print === true) {
       const files = await plannedUnits({ ...work, group });
       out.result(
-        files.map((file) => ({ ...file, dir: work.scope.unitDir })),
+        { units: files.map((file) => ({ ...file, dir: work.scope.unitDir })) },
         {
           ids: files.map(({ name }) => `${work.scope.unitDir}/${name}`),
           text: () =>
@@ -101,6 +101,7 @@ const logs = command<WhoseFlags & { readonly follow?: boolean; readonly lines?: 
   name: "service logs",
   summary: "Print what the service wrote into the journal",
   examples: ["orch service logs", "orch service logs -f", "orch service logs --user -n 500"],
+  withoutJson: { why: "on its stdout is what journalctl prints", hint: "journalctl -u orch -o json" },
   describe: (parser) =>
     whose(parser)
       .option("-f, --follow", "go on as more comes")
@@ -113,7 +114,6 @@ const logs = command<WhoseFlags & { readonly follow?: boolean; readonly lines?: 
     const { scope } = await workOf(context, flags);
     const args = [...scope.flags, "-u", "orch", "-n", String(flags.lines ?? 100), "--no-pager"];
     if (flags.follow === true) args.push("-f");
-    if (context.out.format.json) args.push("-o", "json");
     return runJournal(context, args);
   },
 });

@@ -25,6 +25,7 @@ export const shell = command<Options>({
     "orch shell --vram 8GiB --shared -- python",
     "orch shell --keep   # stays when the connection is lost",
   ],
+  withoutJson: { why: "on its stdout is a terminal", hint: "orch run --pty -d --json, then orch attach" },
   describe: describeShell,
   async run(context, args, options) {
     const { io, out } = context;

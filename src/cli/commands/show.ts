@@ -5,6 +5,7 @@ import { onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { arrayName, isFinished, labelsText } from "../text/job-text.ts";
+import { laneName } from "../text/lane-text.ts";
 import { lifeColumns } from "../text/life-text.ts";
 
 export const show = command({
@@ -35,7 +36,7 @@ function printDetail(out: Context["out"], io: Context["io"], job: JobDetail): vo
     ["params", Object.keys(job.params).length === 0 ? null : JSON.stringify(job.params)],
     ["user", job.user],
     ["array", arrayName(job)],
-    ["lane", job.lane],
+    ["lane", laneName(job.lane)],
     ["priority", job.priority],
     ["after", job.after.length === 0 ? null : job.after.join(", ")],
     ["schedule", job.schedule],
@@ -65,9 +66,9 @@ function printLists(out: Context["out"], io: Context["io"], job: JobDetail): voi
   if (job.artifacts.length > 0) {
     out.print("");
     out.table(job.artifacts, [
-      { title: "ARTIFACT", value: (artifact) => artifact.name },
+      { title: "ARTIFACT", value: (artifact) => artifact.name, shrinks: true, rank: 2 },
       { title: "SIZE", value: (artifact) => formatBytes(artifact.bytes), align: "right" },
-      { title: "PATH", value: (artifact) => artifact.path },
+      { title: "PATH", value: (artifact) => artifact.path, rank: 1 },
     ]);
   }
   if (job.life.length > 0) {
@@ -77,9 +78,9 @@ function printLists(out: Context["out"], io: Context["io"], job: JobDetail): voi
   if (job.history.length > 0) {
     out.print("");
     out.table(job.history, [
-      { title: "ATTEMPT", value: (attempt) => attempt.attempt, align: "right" },
-      { title: "WORKER", value: (attempt) => attempt.worker },
-      { title: "OUTCOME", value: (attempt) => attempt.outcome },
+      { title: "ATTEMPT", value: (attempt) => attempt.attempt, align: "right", rank: 4 },
+      { title: "WORKER", value: (attempt) => attempt.worker, rank: 2 },
+      { title: "OUTCOME", value: (attempt) => attempt.outcome, rank: 3 },
       { title: "EXIT", value: (attempt) => attempt.exitCode, align: "right" },
       { title: "STARTED", value: (attempt) => attempt.startedAt },
       { title: "FINISHED", value: (attempt) => attempt.finishedAt },
@@ -88,9 +89,9 @@ function printLists(out: Context["out"], io: Context["io"], job: JobDetail): voi
   if (job.timeline.length > 0) {
     out.print("");
     out.table(job.timeline, [
-      { title: "AT", value: (event) => event.at },
-      { title: "EVENT", value: (event) => event.type },
-      { title: "TEXT", value: (event) => event.text },
+      { title: "AT", value: (event) => event.at, rank: 1 },
+      { title: "EVENT", value: (event) => event.type, rank: 2 },
+      { title: "TEXT", value: (event) => event.text, shrinks: true, rank: 3 },
     ]);
   }
 }

@@ -104,10 +104,11 @@ function totalOf({ total, energyPrice }: Stats): string {
   return `${total.jobs} jobs, ${figure(total.gpuHours)} GPU-hours${energy}`;
 }
 
-/** Three digits that count. */
+/** Three digits that count, of what is not next to nothing. */
 function figure(value: number): string;
 function figure(value: number | null): string | null;
 function figure(value: number | null): string | null {
   if (value === null) return null;
+  if (value > 0 && value < 0.001) return "<0.001";
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }

@@ -24,6 +24,11 @@ export const up = command<DaemonFlags>({
           text: () => out.print(`the daemon is running already (pid ${pid}, version ${version})`),
         },
       );
+      const unused = daemonArguments(options, io.cwd);
+      if (unused.length > 0)
+        out.note(
+          `it goes on as it was started; for ${unused.join(" ")}: orch down && orch up ${unused.join(" ")}`,
+        );
       return 0;
     }
     const { startDaemon } = await import("../../client/start-daemon.ts");

@@ -3,6 +3,7 @@ import { onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import { describeDecision } from "../text/decision-text.ts";
 import { describeEta } from "../text/eta-text.ts";
+import { laneName } from "../text/lane-text.ts";
 
 export const why = command({
   name: "why",
@@ -28,7 +29,7 @@ function linesOf(answer: Answer, nowMs: number): [string, string | number | null
     ["job", `${job.id} ${job.state}`],
     ["reason", reason.code],
     ["why", reason.text],
-    ["lane", lane],
+    ["lane", laneName(lane)],
     ["position", position],
     ["behind", ahead.length === 0 ? null : `jobs ${ahead.join(", ")}`],
     [

@@ -2,9 +2,10 @@ import type { Client } from "../../client/client.ts";
 import type { WorkerView } from "../../protocol/views.ts";
 import type { Json } from "../../std/json.ts";
 import { command, commandGroup, type Parser } from "../command.ts";
+import type { Context } from "../context.ts";
 import { listCommand } from "../list/list-command.ts";
 import type { Output } from "../output.ts";
-import { paramsFromPairs } from "../submit/params.ts";
+import { gatherParams } from "../submit/gather-params.ts";
 import { workerColumns, workerFields, workerSentence } from "../text/worker-text.ts";
 
 interface RuntimeFlags {
@@ -30,9 +31,10 @@ const start = command<RuntimeFlags>({
   summary: "Start a worker of a runtime ahead of its first job",
   examples: ["orch workers start sdxl", "orch workers start llm --param model=small"],
   describe: describeRuntime,
-  async run({ out, connect }, [runtime = ""], options) {
-    const client = await connect();
-    const params = await loadParams(client, runtime, options);
+  async run(context, [runtime = ""], options) {
+    const { out } = context;
+    const client = await context.connect();
+    const params = await loadParams(context, client, runtime, options);
     tell(out, await client.call("POST /workers/start", { runtime, params }));
     return 0;
   },
@@ -62,7 +64,7 @@ const switchTo = command<RuntimeFlags & { gpu?: string; detach?: boolean }>({
       .option("-d, --detach", "return once it has its GPU"),
   async run(context, [runtime = ""], options) {
     const client = await context.connect();
-    const params = await loadParams(client, runtime, options);
+    const params = await loadParams(context, client, runtime, options);
     const input = { runtime, params, ...(options.gpu === undefined ? {} : { gpu: options.gpu }) };
     if (options.detach === true) {
       tell(context.out, await client.call("POST /workers/switch", input));
@@ -78,9 +80,10 @@ const preload = command<RuntimeFlags>({
   summary: "Say that a runtime will be wanted soon: it is loaded once nobody waits for a GPU",
   examples: ["orch workers preload sdxl", "orch workers preload llm --param model=small"],
   describe: describeRuntime,
-  async run({ out, connect }, [runtime = ""], options) {
-    const client = await connect();
-    const params = await loadParams(client, runtime, options);
+  async run(context, [runtime = ""], options) {
+    const { out } = context;
+    const client = await context.connect();
+    const params = await loadParams(context, client, runtime, options);
     const hint = await client.call("POST /workers/preload", { runtime, params });
     const { worker, lane } = hint;
     const noted = `${lane} is loaded once nobody waits for a GPU; the hint is forgotten at ${hint.until ?? ""}`;
@@ -158,12 +161,14 @@ function describeRuntime(parser: Parser): Parser {
 
 /** The runtime is asked for only when there are parameters to read by its declaration. */
 async function loadParams(
+  context: Context,
   client: Client,
   runtime: string,
   flags: RuntimeFlags,
 ): Promise<Record<string, Json>> {
   if (flags.param === undefined) return {};
-  return paramsFromPairs(await client.call("GET /runtimes/:runtime", { runtime }), flags.param);
+  const declared = await client.call("GET /runtimes/:runtime", { runtime });
+  return gatherParams(context, declared, { param: flags.param, keepsAddresses: false }, {});
 }
 
 function tell(out: Output, worker: WorkerView): void {

@@ -174,7 +174,8 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
   },
   "key/refused": {
     cause: "A request to the gateway has no API key, or one that is unknown, revoked or expired.",
-    remedy: "Send it as `authorization: Bearer KEY`; `orch keys ls` lists the keys, `orch keys add` makes one.",
+    remedy:
+      "Send it as `authorization: Bearer KEY`; `orch keys ls` lists the keys, `orch keys add` makes one.",
   },
   "key/unknown": {
     cause: "There is no API key of this name or id.",

@@ -63,6 +63,7 @@ function commandPage(
       members.length > 1 ? [`.SS orch ${text(member.name)}`, ...paragraphs(member.summary)] : [];
     return [...heading, ...optionLines(declare(member), members.length > 1)];
   });
+  const hasJson = members.some(({ withoutJson }) => withoutJson === undefined);
   const about = members.length > 1 ? command.summary : (members[0]?.summary ?? summary);
   const examples = members.flatMap((member) => member.examples);
   return page(`orch-${name}`, summary, [
@@ -72,7 +73,7 @@ function commandPage(
     ...paragraphs(about),
     ...(body.length === 0 ? [] : [`.SH ${members.length > 1 ? "COMMANDS" : "OPTIONS"}`, ...body]),
     ".SH SHARED FLAGS",
-    ".BR \\-\\-json , \\-\\-quiet , \\-\\-no\\-color , \\-\\-no\\-autostart",
+    `.BR ${hasJson ? "\\-\\-json , " : ""}\\-\\-quiet , \\-\\-no\\-color , \\-\\-no\\-autostart`,
     "and their meaning are in",
     ".BR orch (1).",
     ...(examples.length === 0 ? [] : [".SH EXAMPLES", ".nf", ...examples.map(line), ".fi"]),

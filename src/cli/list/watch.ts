@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.ts";
-import { truncate, widthOf } from "../text/width.ts";
+import { truncate } from "../text/width.ts";
 import type { Look } from "./list-command.ts";
 
 const INTERRUPTED = 130;
@@ -23,6 +23,7 @@ export async function watch(context: Context, everyMs: number, look: () => Promi
   const ended = aborted(over);
   const isTerminal = io.stdout.isTTY === true && io.env["TERM"] !== "dumb";
   const screen = isTerminal ? drawInPlace(context) : printBlocks(context);
+  if (isTerminal) release.push(obeySuspension(context, screen));
   try {
     while (!over.aborted) {
       const next = await Promise.race([look(), ended]);
@@ -65,53 +66,69 @@ function printBlocks({ out }: Context): Screen {
 
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
+const WRAP_OFF = "\x1b[?7l";
+const WRAP_ON = "\x1b[?7h";
+/** Down, and at the bottom the screen scrolls. The kernel hands a line feed on by itself; this it leaves in one piece. */
+const NEXT_LINE = "\r\x1bD";
 const TO_LINE_END = "\x1b[K";
 const TO_SCREEN_END = "\x1b[J";
-/** What the terminal shows of a Ctrl-C goes. */
-const CLEAN_LINE = `\r${TO_LINE_END}`;
 
-/** Each frame is one write over the last one, line by line: nothing is cleared first, and what scrolled away stays. */
+/**
+ * Each frame is one write over the last one, line by line: the screen is not cleared, and what scrolled away stays. A line is
+ * cleared before it is written, since behind one as wide as the terminal the cursor stands on its last character.
+ *
+ * Between frames the cursor stands at the beginning of the first line. A terminal that gets narrower breaks the lines
+ * below it, and takes it along with its own; it tells of its new size a moment later, so to count the broken lines from
+ * below is to be wrong now and then. For the same reason lines are not to be broken while they are drawn, and a
+ * frame has to arrive as a whole.
+ */
 function drawInPlace({ io, out }: Context): Screen {
   let drawn: readonly string[] = [];
   let drawnColumns = 0;
-  let isFirst = true;
+  let isShown = false;
+  const over = (lines: readonly string[]): string =>
+    `\r${WRAP_OFF}${lines.map((line) => `${TO_LINE_END}${line}${NEXT_LINE}`).join("")}${TO_SCREEN_END}${WRAP_ON}`;
   return {
     show({ lines, notes }) {
       const [columns, rows] = io.stdout.getWindowSize?.() ?? [io.stdout.columns ?? 80, io.stdout.rows ?? 24];
-      // A terminal that got narrower has broken the old lines.
-      const height = drawn.reduce(
-        (sum, line) => sum + Math.max(1, Math.ceil(visibleWidth(line) / columns)),
-        0,
-      );
-      const up = Math.min(height, rows - 1);
-      const all = [...lines, ...notes.map((note) => truncate(note, columns))];
-      const fits = Math.max(1, rows - 1);
-      const isTooLong = all.length > fits;
-      const shown = isTooLong
-        ? [...all.slice(0, fits - 1), truncate(moreText(all.length - fits + 1), columns)]
-        : all;
-      const text = shown.map((line) => `${line}${TO_LINE_END}\n`).join("");
-      const back = up > 0 ? `\x1b[${up}A\r` : "";
+      drawn = fitted([...lines, ...notes.map((note) => truncate(note, columns))], columns, rows);
       // Lines that were broken stay joined to the next until they are empty.
-      const clear = columns === drawnColumns ? "" : TO_SCREEN_END;
-      out.write(`${isFirst ? HIDE_CURSOR : ""}${back}${clear}${text}${TO_SCREEN_END}`);
-      drawn = shown;
+      const clear = isShown && columns !== drawnColumns ? `\r${TO_SCREEN_END}` : "";
+      const back = drawn.length > 0 ? `\x1b[${drawn.length}A` : "";
+      out.write(`${isShown ? "" : HIDE_CURSOR}${clear}${over(drawn)}${back}`);
       drawnColumns = columns;
-      isFirst = false;
+      isShown = true;
     },
-    leave: () => {
-      if (!isFirst) out.write(`${CLEAN_LINE}${SHOW_CURSOR}`);
+    leave() {
+      // Once more: what the terminal shows of a Ctrl-C stands in it.
+      if (isShown) out.write(`${over(drawn)}${SHOW_CURSOR}`);
+      isShown = false;
     },
   };
+}
+
+/** What there is room for above an empty line. */
+function fitted(all: readonly string[], columns: number, rows: number): readonly string[] {
+  const fits = Math.max(1, rows - 1);
+  if (all.length <= fits) return all;
+  return [...all.slice(0, fits - 1), truncate(moreText(all.length - fits + 1), columns)];
 }
 
 function moreText(count: number): string {
   return `… ${count} more line${count === 1 ? "" : "s"}`;
 }
 
-function visibleWidth(line: string): number {
-  return widthOf(line.replaceAll(COLOUR, ""));
+/** Ctrl-Z: the shell goes on below the table, and the table goes on where the shell has come to. */
+function obeySuspension({ io }: Context, screen: Screen): () => void {
+  const suspend = (): void => {
+    screen.leave();
+    release();
+    process.kill(process.pid, "SIGTSTP");
+    // Here again once the shell has continued it.
+    setImmediate(() => {
+      release = io.onSignal("SIGTSTP", suspend);
+    });
+  };
+  let release = io.onSignal("SIGTSTP", suspend);
+  return () => release();
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
-const COLOUR = /\x1b\[[0-9;]*m/g;

@@ -3,13 +3,14 @@ import { formatBytes } from "../../std/bytes.ts";
 import type { Output } from "../output.ts";
 import { describeDecision } from "../text/decision-text.ts";
 import { describeEta } from "../text/eta-text.ts";
+import { laneName } from "../text/lane-text.ts";
 
 /** Prints what a job would be, for people. Values of the environment are what orch itself sets: no secrets. */
 export function printDryRun(out: Output, view: DryRunView, nowMs: number): void {
   const { gpus, mode, vramBytes } = view.lease;
   out.fields([
     ["runtime", view.runtime],
-    ["lane", view.lane],
+    ["lane", laneName(view.lane)],
     ["params", JSON.stringify(view.params)],
     [
       "gpus",

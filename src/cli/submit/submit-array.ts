@@ -4,7 +4,7 @@ import type { Client } from "../../client/client.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { readSweepValues } from "../../std/sweep-values.ts";
 import type { Context } from "../context.ts";
-import { arraySentence, idsOf, noteRepeat } from "../text/array-text.ts";
+import { arraySentence, hintArray, idsOf, noteRepeat } from "../text/array-text.ts";
 import { fetchInto } from "./gather-params.ts";
 import { keyOf } from "./job-options.ts";
 import { isAddress } from "./params.ts";
@@ -38,7 +38,7 @@ export async function submitArray(context: Context, client: Client, asked: Asked
     return waitForResult(context, client, { jobs: idsOf(queued), many: true, ...resultOptionsOf(flags) });
   }
   out.result(queued, { ids: idsOf(queued), text: () => out.print(arraySentence(queued)) });
-  out.hint(`list: orch ls --array ${queued.array}    cancel: orch cancel --array ${queued.array}`);
+  hintArray(out, queued);
   return 0;
 }
 

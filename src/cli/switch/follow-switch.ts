@@ -86,7 +86,7 @@ async function watch(context: Context, client: Client, { since, signal, story }:
     },
     isDone: () => story.account().end !== null,
     mayWait: () => story.worker() !== null,
-    notice: "orch: lost the daemon; the switch goes on; waiting for it to return",
+    notice: "orch: lost the daemon; the switch goes on",
   });
 }
 

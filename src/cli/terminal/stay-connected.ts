@@ -13,6 +13,7 @@ export interface Connecting {
   readonly isDone: () => boolean;
   /** Whether to wait for the daemon at all: before anything was heard, a loss is an answer. */
   readonly mayWait: () => boolean;
+  /** Says that the daemon is lost; that it is waited for follows. */
   readonly notice: string;
 }
 
@@ -32,7 +33,8 @@ export async function stayConnected(context: Context, connecting: Connecting): P
     } catch (error) {
       if (!(error instanceof Failure) || !isLoss(error) || !connecting.mayWait()) throw error;
       const nowMs = context.io.clock.monotonicMs();
-      if (lostAtMs === undefined) context.out.note(connecting.notice);
+      if (lostAtMs === undefined)
+        context.out.note(`${connecting.notice}; waiting a minute for it to return (orch up starts it)`);
       lostAtMs ??= nowMs;
       if (nowMs - lostAtMs > RECONNECT_FOR_MS) throw error;
       await delay(RECONNECT_EVERY_MS, undefined, { signal }).catch(() => undefined);

@@ -8,6 +8,11 @@ export function arraySentence({ array, first, last, jobs, atOnce }: ArrayView): 
   return `${ids} (array ${array}, ${jobs} job${jobs === 1 ? "" : "s"}${limit})`;
 }
 
+/** Says what to type next about an array that was queued. */
+export function hintArray(out: Output, { array }: ArrayView): void {
+  out.hint(`list: orch ls --array ${array}    cancel: orch cancel --array ${array}`);
+}
+
 /** The ids of an array's jobs: they follow each other. */
 export function idsOf({ first, jobs }: ArrayView): number[] {
   return Array.from({ length: jobs }, (_, index) => first + index);

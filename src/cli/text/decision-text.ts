@@ -22,9 +22,14 @@ export function describeDecision({ kind, worker, job }: DecisionView): string {
 
 /** Columns of a plan. */
 export const decisionColumns: readonly Column<DecisionView>[] = [
-  { title: "IN", value: ({ inMs }) => (inMs === 0 ? "now" : formatDurationMs(inMs)), align: "right" },
-  { title: "WHAT", value: describeDecision },
-  { title: "LANE", value: ({ lane }) => lane },
-  { title: "GPUS", value: ({ gpus }) => gpuNames(gpus) },
-  { title: "WHY", value: ({ why }) => why },
+  {
+    title: "IN",
+    value: ({ inMs }) => (inMs === 0 ? "now" : formatDurationMs(inMs)),
+    align: "right",
+    rank: 4,
+  },
+  { title: "WHAT", value: describeDecision, shrinks: true, rank: 5 },
+  { title: "LANE", value: ({ lane }) => lane, shrinks: true, rank: 1 },
+  { title: "GPUS", value: ({ gpus }) => gpuNames(gpus), shrinks: true, rank: 2 },
+  { title: "WHY", value: ({ why }) => why, shrinks: true, rank: 3 },
 ];

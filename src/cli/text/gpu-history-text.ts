@@ -34,12 +34,13 @@ export interface CurveStyle {
 }
 
 /** Columns of the table that are not the curve. */
-const FIGURES_WIDTH = 56;
-const CURVE_LEAST = 20;
+const FIGURES_WIDTH = 53;
+const CURVE_LEAST = 10;
 const CURVE_MOST = 240;
 /** Holders that get a letter, of each GPU the newest. */
 const LETTERS = "abcdefghij";
-const JOULES_PER_KWH = 3_600_000;
+const JOULES_PER_WH = 3_600;
+const DAY_MS = 86_400_000;
 
 /** How many steps a curve can have on a line of so many columns. */
 export function curveWidth(columns: number): number {
@@ -66,14 +67,13 @@ export function curveRows(history: History, style: CurveStyle): CurveRow[] {
     });
     const watts = gpu.powerWatts.max.filter((value) => value !== null);
     const joules = gpu.energyJoules.filter((value) => value !== null);
-    const kwh = joules.reduce((sum, each) => sum + each, 0) / JOULES_PER_KWH;
     const held = { gpu: gpu.index, what: "held", curve: heldCurve(history, gpu, style, gap) };
     return [
       row("load", gpu.utilizationPercent, 100, (value) => `${Math.round(value)}%`),
       row("memory", gpu.usedBytes, gpu.totalBytes, (value) => formatBytes(Math.round(value))),
       {
         ...row("power", gpu.powerWatts, Math.max(0, ...watts), (value) => `${Math.round(value)} W`),
-        energy: joules.length === 0 ? null : `${Number(kwh.toPrecision(3))} kWh`,
+        energy: joules.length === 0 ? null : energyText(joules.reduce((sum, each) => sum + each, 0)),
       },
       { ...held, least: null, mean: null, most: null, energy: null },
     ];
@@ -96,6 +96,13 @@ function figures(
     mean: show(weigh((value) => value) / weigh(() => 1)),
     most: show(Math.max(...most)),
   };
+}
+
+/** "4.2 Wh", "355 Wh", "12.3 kWh" */
+function energyText(joules: number): string {
+  const wh = joules / JOULES_PER_WH;
+  if (wh >= 1000) return `${Number((wh / 1000).toPrecision(3))} kWh`;
+  return `${wh.toFixed(wh < 10 ? 1 : 0)} Wh`;
 }
 
 /** In each step the letter of who held it longest. */
@@ -128,17 +135,14 @@ function endOf({ to }: Gpu["holders"][number], nowMs: number): number {
 
 /** Columns of the curves; the time that they span is the heading. */
 export function curveColumns(
-  { since, until, stepMs }: History,
+  { since, until }: History,
   { timeZone }: CurveStyle,
 ): readonly Column<CurveRow>[] {
-  const from = wallTime(since, timeZone);
-  const to = wallTime(until, timeZone);
-  const isOneDay = from.slice(0, 10) === to.slice(0, 10);
-  const span = `${isOneDay ? from.slice(11) : from} to ${isOneDay ? to.slice(11) : to}, ${formatDurationMs(stepMs)} each`;
+  const title = spanText(wallTime(since, timeZone), wallTime(until, timeZone));
   return [
     { title: "GPU", value: ({ gpu }) => gpu, align: "right", rank: 9 },
     { title: "WHAT", value: ({ what }) => what, rank: 8 },
-    { title: span, name: "curve", value: ({ curve }) => curve, colour: () => "cyan", shrinks: true, rank: 7 },
+    { title, name: "curve", value: ({ curve }) => curve, colour: () => "cyan", shrinks: true, rank: 7 },
     { title: "MIN", value: ({ least }) => least, align: "right", rank: 3 },
     { title: "MEAN", value: ({ mean }) => mean, align: "right", rank: 6 },
     { title: "MAX", value: ({ most }) => most, align: "right", rank: 5 },
@@ -173,6 +177,13 @@ export function holderColumns({ nowMs, timeZone }: CurveStyle): readonly Column<
       rank: 5,
     },
   ];
+}
+
+/** Not longer than a curve of 80 columns: times of one day, days and times, or days. */
+function spanText(from: string, to: string): string {
+  if (from.slice(0, 10) === to.slice(0, 10)) return `${from.slice(11)} to ${to.slice(11)}`;
+  const isLong = Date.parse(to.slice(0, 10)) - Date.parse(from.slice(0, 10)) > 2 * DAY_MS;
+  return isLong ? `${from.slice(0, 10)} to ${to.slice(0, 10)}` : `${from.slice(5)} to ${to.slice(5)}`;
 }
 
 /** "2026-12-01 09:00", on the clocks of a zone. */

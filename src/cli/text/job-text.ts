@@ -44,9 +44,12 @@ export function jobSentence(job: JobView): string {
 export function jobFailure(job: JobView): Failure {
   const code = job.exitCode === null ? "" : ` with exit code ${job.exitCode}`;
   const what = job.state === "cancelled" ? "was cancelled" : `failed${code}`;
+  // What never began has no log.
+  const look =
+    job.reason?.code === "start-failed" ? `orch doctor; orch show ${job.id}` : `orch logs ${job.id}`;
   return new Failure("job/failed", `job ${job.id} ${what}`, {
     why: job.reason?.text,
-    hint: job.state === "cancelled" ? `orch retry ${job.id}` : `orch logs ${job.id}`,
+    hint: job.state === "cancelled" ? `orch retry ${job.id}` : look,
   });
 }
 

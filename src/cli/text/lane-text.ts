@@ -2,6 +2,11 @@ import type { LaneView, RuntimeDetail } from "../../protocol/learned-view.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 
+/** A lane for people: without the inode, size and time behind the path of a file, which tell its versions apart. */
+export function laneName(lane: string): string {
+  return lane.replaceAll(/@\d+-\d+-\d+(?=$|[&#])/g, "");
+}
+
 /** What was learned of a lane, as aligned lines for people; what was not measured yet is left out. */
 export function laneFields(view: LaneView): [string, string | number | null][] {
   const isMeasured = view.startMs !== null;

@@ -5,12 +5,16 @@ import { giveWay } from "../../std/give-way.ts";
 const PIECE = 64 * 1024;
 /** A body of nothing but brackets would become a heap of a gigabyte. */
 const MOST_VALUES = 1_000_000;
-/** A single text cannot be parsed by halves: this takes 30 ms. Bytes. */
+/** What is asked of the whole of a text takes 30 ms then. Bytes. */
 const LONGEST_TEXT = 16 * 2 ** 20;
+/** From here on a text is parsed in pieces of its own. Bytes. */
+const LONG_TEXT = 2 ** 19;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const U = 0x75;
 const ARRAY = 0x5b;
 const ARRAY_END = 0x5d;
 const OBJECT = 0x7b;
@@ -79,8 +83,12 @@ class Parser {
         pauseAt = at + PIECE;
       }
       const byte = bytes[at];
-      if (byte === QUOTE) at = this.endOfText(at);
-      else if (byte === COMMA) this.separate(at);
+      if (byte === QUOTE) {
+        const end = this.endOfText(at);
+        if (end - at > LONG_TEXT) await this.takeText(at, end);
+        at = end;
+      }
+      if (byte === COMMA) this.separate(at);
       else if (byte === ARRAY || byte === OBJECT) this.begin(at, byte === ARRAY);
       else if (byte === ARRAY_END || byte === OBJECT_END) {
         const whole = this.end(at, byte === ARRAY_END);
@@ -96,10 +104,52 @@ class Parser {
       end = this.bytes.indexOf(QUOTE, end);
       if (end === -1) throw new SyntaxError("Unterminated string in JSON");
       if (end - start > LONGEST_TEXT) throw refusal(`a text is longer than ${LONGEST_TEXT} bytes`);
-      let escapes = 0;
-      while (this.bytes[end - 1 - escapes] === BACKSLASH) escapes += 1;
-      if (escapes % 2 === 0) return end;
+      if (!this.isEscaped(end)) return end;
     }
+  }
+
+  /** Whether a backslash belongs to what is there. */
+  private isEscaped(at: number): boolean {
+    let escapes = 0;
+    while (this.bytes[at - 1 - escapes] === BACKSLASH) escapes += 1;
+    return escapes % 2 === 1;
+  }
+
+  /** Puts a long text, unless it is a key, into the container it lies in. */
+  private async takeText(start: number, end: number): Promise<void> {
+    const depth = this.open.length - 1;
+    const outer = this.open[depth];
+    if (outer === undefined || this.isKey(end)) return;
+    const parts: unknown[] = [];
+    for (let from = start + 1; from < end; ) {
+      const to = this.textCut(Math.min(end, from + PIECE), end);
+      parts.push(parseText(this.bytes.subarray(from, to), '"', '"'));
+      from = to;
+      await giveWay();
+    }
+    const text = parts.join("");
+    const name = this.put(text, { depth, outer, start });
+    this.look(outer.isArray ? [text] : { [name]: text }, depth, outer.isArray ? Number(name) : 0);
+    outer.from = end + 1;
+  }
+
+  private isKey(end: number): boolean {
+    let at = end + 1;
+    while (at < this.bytes.length && this.isBlank(at, at + 1)) at += 1;
+    return this.bytes[at] === COLON;
+  }
+
+  /** Where a text can be cut, at `at` or a little later: neither within a character nor within an escape. */
+  private textCut(at: number, end: number): number {
+    let cut = at;
+    for (let back = 0; back <= 4; back += 1) {
+      if (!this.isEscaped(at - back)) continue;
+      const length = this.bytes[at - back] === U ? 5 : 1;
+      if (back < length) cut = at - back + length;
+      break;
+    }
+    while (((this.bytes[cut] ?? 0) & 0xc0) === 0x80) cut += 1;
+    return Math.min(cut, end);
   }
 
   private count(): void {

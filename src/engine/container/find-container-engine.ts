@@ -70,11 +70,18 @@ async function findEngine(choice: EngineChoice): Promise<FoundEngine> {
   }
   throw new Failure("engine/unavailable", "no container engine answers", {
     why: reasons.join("; "),
-    hint:
-      choice.engine === "auto"
-        ? "start docker, or install podman"
-        : `check containerEngine, then: ${choice.engine} info`,
+    hint: hintFor(choice, reasons),
   });
+}
+
+function hintFor({ engine }: EngineChoice, reasons: readonly string[]): string {
+  if (reasons.some((reason) => reason.includes("newuidmap")))
+    return "sudo apt-get install uidmap, which podman needs for users other than root";
+  if (engine !== "auto") return `check containerEngine, then: ${engine} info`;
+  const podman = reasons.find((reason) => reason.startsWith("podman: "));
+  return podman === undefined || podman === "podman: not installed"
+    ? "start docker, or install podman"
+    : "start docker, or mend podman: podman info";
 }
 
 /** What the program of this name is, or in words why it is of no use. */

@@ -1,8 +1,10 @@
-import { Failure, type FailureCode } from "../../../src/std/failure.ts";
-import type { Answers } from "../../client/socket-server.ts";
+import { gpuHistoryView, heldBy } from "../gpu-history-view.ts";
 import { gpuView, jobDetail, jobView, logLine, sdxl, statusView, workerView } from "../sample-views.ts";
+import { followCases } from "./follow-cases.ts";
+import { fails, type GoldenCase } from "./golden-case.ts";
 import {
   accounts,
+  apiKey,
   decision,
   eta,
   event,
@@ -13,17 +15,8 @@ import {
   stats,
   traceLine,
 } from "./golden-views.ts";
+import { hostCases } from "./host-cases.ts";
 
-/** A command as it is typed, with what the daemon answers to it, and a way in which it fails. */
-export interface GoldenCase {
-  readonly argv: readonly string[];
-  readonly answers: Answers;
-  readonly wrong: { readonly argv?: readonly string[]; readonly answers?: Answers };
-}
-
-const fails = (code: FailureCode, message: string, hint?: string) => (): never => {
-  throw new Failure(code, message, { hint });
-};
 const noJob = fails("job/unknown", "there is no job 42", "orch ls --all");
 const noWorker = fails("worker/unknown", "there is no worker sdxl-9", "orch workers");
 const noRuntime = fails("runtime/unknown", "there is no runtime sdx", "orch runtimes");
@@ -58,6 +51,8 @@ function changing(verb: "cancel" | "hold" | "release" | "retry"): GoldenCase {
 
 /** By the command's name. */
 export const goldenCases: Readonly<Record<string, GoldenCase>> = {
+  ...followCases,
+  ...hostCases,
   "": { argv: [], answers: { "GET /status": () => statusView() }, wrong: { argv: ["--jsn"] } },
   submit: {
     argv: ["submit", "sdxl", "--prompt", "a fox", "--label", "team=vision"],
@@ -233,6 +228,37 @@ export const goldenCases: Readonly<Record<string, GoldenCase>> = {
     answers: { "POST /reservations/:reservation/remove": () => reservation },
     wrong: { argv: ["reserve", "rm"] },
   },
+  "keys add": {
+    argv: ["keys", "add", "--name", "ci", "--runtime", "sdxl", "--rate", "10/s", "--quota", "100/d"],
+    answers: {
+      "POST /keys": () => ({
+        key: `orch_0a1b2c3d4e_${"x".repeat(43)}`,
+        about: apiKey,
+        gateway: { listen: "127.0.0.1:7707", url: "http://127.0.0.1:7707", detail: null },
+      }),
+    },
+    wrong: { argv: ["keys", "add"] },
+  },
+  "keys ls": {
+    argv: ["keys", "ls"],
+    answers: {
+      "GET /keys": () => ({
+        keys: [
+          apiKey,
+          { ...apiKey, id: "ffffffffff", name: "old", runtimes: null, rate: null, state: "expired" },
+        ],
+        gateway: null,
+      }),
+    },
+    wrong: { argv: ["keys", "ls", "--filter", "nme = ci"] },
+  },
+  "keys rm": {
+    argv: ["keys", "rm", "ci"],
+    answers: { "POST /keys/:key/remove": () => apiKey },
+    wrong: {
+      answers: { "POST /keys/:key/remove": fails("key/unknown", "there is no key of this name or id") },
+    },
+  },
   "gpus ls": {
     argv: ["gpus"],
     answers: {
@@ -251,6 +277,13 @@ export const goldenCases: Readonly<Record<string, GoldenCase>> = {
       }),
     },
     wrong: { argv: ["gpus", "--filter", "memory.freeBytes > 10 GOB"] },
+  },
+  "gpus --history": {
+    argv: ["gpus", "--history"],
+    answers: {
+      "GET /gpus/history": () => gpuHistoryView([3, 40, null, 97], { holders: [heldBy("sdxl-1", 7, null)] }),
+    },
+    wrong: { argv: ["gpus", "--history", "--since", "soonish"] },
   },
   "gpus clear": {
     argv: ["gpus", "clear", "0"],

@@ -1,3 +1,4 @@
+import type { ApiKeyView } from "../../../src/protocol/api-keys.ts";
 import type { QuotaView } from "../../../src/protocol/submission-views.ts";
 import type { ReservationView, ScheduleView } from "../../../src/protocol/timetable.ts";
 import type { DecisionView, EtaView, EventView } from "../../../src/protocol/views.ts";
@@ -73,6 +74,20 @@ export const reservation: ReservationView = {
   users: ["ada", "bob"],
   groups: ["students"],
   owner: "ada",
+};
+
+export const apiKey: ApiKeyView = {
+  id: "0a1b2c3d4e",
+  name: "ci",
+  user: "ada",
+  scopes: ["read", "submit"],
+  runtimes: ["sdxl"],
+  rate: { count: 10, perMs: 1000 },
+  quota: { count: 100, perMs: 86_400_000 },
+  createdAt: "2026-01-01T09:00:00.000Z",
+  expiresAt: "2026-03-02T09:00:00.000Z",
+  usedAt: null,
+  state: "valid",
 };
 
 export const accounts: QuotaView[] = [

@@ -75,7 +75,9 @@ const service = z.object({
 }) satisfies z.ZodType<ServiceShown>;
 
 const done = z.object({ done: z.array(z.string()), pid: count.nullable() }) satisfies z.ZodType<Done>;
-const planned = z.array(z.object({ name: z.string(), text: z.string(), dir: z.string() }));
+const planned = z.object({
+  units: z.array(z.object({ name: z.string(), text: z.string(), dir: z.string() })),
+});
 
 const origin = z.object({
   kind: z.enum(["flag", "env", "project", "user", "system", "default"]),
@@ -96,6 +98,6 @@ export const hostOutputs: Readonly<Record<string, JsonOutput>> = {
   "service status": { schema: service },
   "service install": { schema: z.union([done, planned]).describe("the second with --print") },
   "service uninstall": { schema: done },
-  "config ls": { schema: z.array(setting) },
+  "config ls": { schema: z.object({ settings: z.array(setting) }) },
   "config explain": { schema: setting },
 };

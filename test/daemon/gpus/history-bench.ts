@@ -4,7 +4,7 @@ import type { SampledGpu } from "../../../src/gpu/sample.ts";
 import type { State } from "../../../src/scheduler/model.ts";
 import { createState } from "../../../src/scheduler/state.ts";
 import type { Database } from "../../../src/store/database.ts";
-import { createJournal } from "../../../src/store/journal.ts";
+import { createJournal, type Journal } from "../../../src/store/journal.ts";
 import { testPolicy } from "../../kit/policy.ts";
 
 export const MINUTE_MS = 60_000;
@@ -45,6 +45,7 @@ export function sampled({
 
 export interface Recorded {
   readonly recorder: HistoryRecorder;
+  readonly journal: Journal;
   /** What the recorder told the daemon's log. */
   readonly logged: string[];
   readonly crashes: unknown[];
@@ -84,9 +85,10 @@ export function record(
     {},
     { write: (line: string) => void logged.push((JSON.parse(line) as { msg: string }).msg) },
   );
+  const journal = createJournal(db);
   const recorder = createHistoryRecorder({
-    ...{ db, log, isSlow, journal: createJournal(db), state: () => state },
-    reserve: { isThere: () => isThere },
+    ...{ db, log, isSlow, journal, state: () => state },
+    reserve: { isThere: () => isThere, refill: () => undefined },
     config: { gpuHistoryFine: fineMs, gpuHistoryMinutes: 48 * HOUR_MS, gpuHistoryHours: 365 * 24 * HOUR_MS },
     crash: (error) => crashes.push(error),
   });
@@ -96,7 +98,7 @@ export function record(
   );
   const look = (atMs: number, ...said: Said[]): void => recorder.note({ atMs, gpus: said.map(sampled) });
   return {
-    ...{ recorder, logged, crashes, look },
+    ...{ recorder, journal, logged, crashes, look },
     watch(fromMs, untilMs, ...said) {
       for (let atMs = fromMs; atMs <= untilMs; atMs += 1_000) look(atMs, ...said);
     },

@@ -37,6 +37,20 @@ describe("a large JSON text in pieces", () => {
     },
   );
 
+  test.each(["\\\\", '"', "é", "€", "😀", "\\ud83d", "\\u0041b", "\n", "plain", '\\"', "\\\\\\"])(
+    "long texts of %j, cut anywhere",
+    async (unit) => {
+      for (let shift = 0; shift < 5; shift += 1) {
+        const text = "x".repeat(shift) + unit.repeat(Math.ceil(550_000 / unit.length));
+        const value = { [shift === 0 ? text : "key"]: 1, list: [1, text, { inner: text }] };
+        const whole = JSON.stringify(value);
+        expect((await parse(whole)), `shift ${shift}`).toEqual(JSON.parse(whole));
+      }
+      const raw = `{"a":"${"\\u0041\\n\\\\".repeat(100_000)}"}`;
+      expect(await parse(raw)).toEqual(JSON.parse(raw));
+    },
+  );
+
   test("keeps the order of keys, and the last of two alike", async () => {
     const text = `{"b":${long},"a":1,"b":2,"a":${long}}`;
     expect(await parse(text)).toEqual({ b: 2, a: JSON.parse(long) });
@@ -62,6 +76,15 @@ describe("a large JSON text in pieces", () => {
     `[${filler.join(",,")}]`,
     `[${filler.join(" ")}]`,
     `["${"x".repeat(100_000)}]`,
+    `["${"x".repeat(700_000)}" 1]`,
+    `[1 "${"x".repeat(700_000)}"]`,
+    `{"a" "${"x".repeat(700_000)}"}`,
+    `{"a":1,"${"x".repeat(700_000)}"}`,
+    `{"a":"${"x".repeat(700_000)}",}`,
+    `{"a":"${"x".repeat(700_000)}\\x"}`,
+    `{"a":"${"x".repeat(700_000)}\\u00g0${"x".repeat(100_000)}"}`,
+    `{"a":"${"x\u0001".repeat(400_000)}"}`,
+    `"${"x".repeat(700_000)}" 1`,
     `[${filler.join(",")},"\u0001"]`,
   ])("is refused where JSON.parse refuses it: %#", async (text) => {
     expect(() => JSON.parse(text) as unknown).toThrow(SyntaxError);
@@ -95,5 +118,10 @@ describe("a large JSON text in pieces", () => {
       if (at >= 0) found.push([...path(), first + at].join("."));
     });
     expect(found).toEqual(["jobs.20000"]);
+    const odd = `{"a":["${"x".repeat(700_000)}\\u0000"]}`;
+    await parseJson(Buffer.from(odd), 64, ({ value, path, first }) => {
+      if (Array.isArray(value) && String(value[0]).includes("\0")) found.push([...path(), first].join("."));
+    });
+    expect(found).toEqual(["jobs.20000", "a.0"]);
   });
 });

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { GatewaySchema } from "../../src/config/gateway.ts";
+
+const tls = { cert: "/etc/orch/cert.pem", key: "/etc/orch/key.pem" };
+const wrong = (given: object): string | undefined => GatewaySchema.safeParse(given).error?.issues[0]?.message;
+
+describe("the gateway's config", () => {
+  it("is null unless somebody wants one, and has the safe choices then", () => {
+    expect(GatewaySchema.parse(undefined)).toBeNull();
+    const plain = { listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [] };
+    expect(GatewaySchema.parse({ listen: "127.0.0.1:7707" })).toEqual(plain);
+  });
+
+  it.each([
+    "gpu.example:7707",
+    "127.0.0.1",
+    "127.0.0.1:99999",
+    "::1:7707",
+    "127.1:80",
+    "0:80",
+    "[127.0.0.1]:1",
+    "",
+  ])("listens on no %j", (listen) =>
+    expect(wrong({ listen, tls })).toBe("listen: expected an address and a port, like 127.0.0.1:7707"),
+  );
+
+  it.each(["127.0.0.1:0", "127.9.9.9:7707", "localhost:7707", "[::1]:7707"])(
+    "takes %s without TLS",
+    (listen) => {
+      expect(wrong({ listen, insecureLoopback: true })).toBeUndefined();
+    },
+  );
+
+  it.each(["0.0.0.0:7707", "[::]:7707", "192.0.2.1:7707", "[::ffff:127.0.0.1]:7707"])(
+    "takes %s with TLS alone, and never without keys",
+    (listen) => {
+      expect(wrong({ listen })).toContain("it needs tls");
+      expect(wrong({ listen, tls })).toBeUndefined();
+      expect(wrong({ listen, tls, insecureLoopback: true })).toBe(
+        "insecureLoopback is for 127.0.0.1 and ::1 alone",
+      );
+    },
+  );
+
+  it("has no keys that nobody knows, names in capitals, or files that are meant from somewhere", () => {
+    const listen = "127.0.0.1:7707";
+    expect(wrong({ listen, keys: "none" })).toContain("keys");
+    expect(wrong({ listen, hosts: ["GPU.example"] })).toBe("hosts: expected names in small letters");
+    expect(wrong({ listen, hosts: ["*"] })).toBe("hosts: expected names in small letters");
+    expect(wrong({ listen, tls: { ...tls, key: "key.pem" } })).toBe(
+      "tls: expected absolute paths of cert and key",
+    );
+  });
+});
