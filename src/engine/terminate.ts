@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../std/clock.ts";
+import { giveWay } from "../std/give-way.ts";
 import type { ProcessIdentity } from "./engine.ts";
 import { identityOf, sendSignal } from "./identity.ts";
 import type { Belonging } from "./members.ts";
@@ -59,6 +60,9 @@ async function findMembers(
   order: Omit<KillOrder, "killAtMs">,
   table: ProcessTable,
 ): Promise<readonly ProcessIdentity[]> {
-  const members = membersOf(await table.read(order.sincePid), order.belonging);
+  const rows = await table.read(order.sincePid);
+  // A thousand may have waited for the same look.
+  await giveWay();
+  const members = membersOf(rows, order.belonging);
   return members.filter((member) => member.pid !== order.spare?.pid).map(identityOf);
 }

@@ -1,3 +1,4 @@
+import { IdMap } from "../std/id-map.ts";
 import { createDeadlineHeap } from "./deadlines.ts";
 import { createLaneQueue } from "./lane-queue.ts";
 import { type Learned, noRuns, nothingLearned } from "./learned.ts";
@@ -8,7 +9,7 @@ import type { SleepSpec } from "./worker-phase.ts";
 export function createState(policy: Policy): State {
   return {
     policy,
-    jobs: new Map(),
+    jobs: new IdMap(),
     lanes: new Map(),
     workers: new Map(),
     gpus: new Map(),

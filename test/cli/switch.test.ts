@@ -108,12 +108,21 @@ ready           22 s  sdxl-1
   });
 
   it.each(["start", "preload", "switch"])("workers %s takes a file as submit does", async (verb) => {
-    await using server = await serveAnswers({ "GET /runtimes/:runtime": () => sdxl });
-    const param = ["--param", `image=${basename(import.meta.filename)}`];
-    const run = await orch(["workers", verb, "sdxl", ...param], { ...server, cwd: import.meta.dirname });console.log(run, server.seen);
+    const refuse = () => {
+      throw new Failure("gpu/unavailable", "there is no GPU");
+    };
+    await using server = await serveAnswers({
+      "GET /runtimes/:runtime": () => sdxl,
+      "GET /events": () => [before],
+      "POST /workers/start": refuse,
+      "POST /workers/preload": refuse,
+      "POST /workers/switch": refuse,
+    });
+    const here = { ...server, cwd: import.meta.dirname };
+    await orch(["workers", verb, "sdxl", "--param", `image=${basename(import.meta.filename)}`], here);
     const asked = server.seen.find(({ route }) => route === `POST /workers/${verb}`);
     expect(asked?.input).toMatchObject({ params: { image: import.meta.filename } });
-    const gone = await orch(["workers", verb, "sdxl", "--param", "image=gone.png"], server);
+    const gone = await orch(["workers", verb, "sdxl", "--param", "image=gone.png"], here);
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no such file") });
   });
 

@@ -79,7 +79,7 @@ describe("submit", () => {
       "gpu/too-many",
       host.client.call("POST /jobs", { runtime: "wide", params: { text: "x" } }),
     );
-    expect(wide.message).toMatch(/needs 3 GPU\(s\); this host has GPU 0 with 24 GiB, GPU 1 with 24 GiB/);
+    expect(wide.message).toMatch(/needs 3 GPUs; this host has GPU 0 with 24 GiB, GPU 1 with 24 GiB/);
     const more = { text: "x" };
     await refusal(
       "gpu/too-large",

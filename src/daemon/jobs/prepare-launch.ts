@@ -5,6 +5,7 @@ import { type ExecJob, planLaunch } from "../../runtime/launch.ts";
 import type { Job } from "../../scheduler/job-model.ts";
 import type { Worker } from "../../scheduler/model.ts";
 import { must } from "../../std/assert.ts";
+import { giveWay } from "../../std/give-way.ts";
 import type { Json } from "../../std/json.ts";
 import type { JobRow } from "../../store/queries.ts";
 import { prepareContainer } from "../containers/prepare-container.ts";
@@ -30,8 +31,10 @@ export async function prepareLaunch(
     ...gpuEnvOf(world.sampler.latest(), uuidsOf(worker)),
     ...(await world.sharedGpus.envFor(worker)),
   };
-  if (worker.lane.spec.runtime === "run")
+  if (worker.lane.spec.runtime === "run") {
+    await giveWay(); // A thousand may start at once.
     return commandLaunch(world, worker, gpuEnv, must(job, "a command has its job"));
+  }
   const runtime = world.runtimes.get(worker.lane.spec.runtime);
   if (worker.lane.spec.needsPreparation !== null) onEnvironment();
   const python = await pythonOf(world, runtime);
