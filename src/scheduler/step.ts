@@ -6,7 +6,7 @@ import type { State } from "./model.ts";
 import { plan } from "./plan.ts";
 import { applyReport } from "./reports.ts";
 import { applyRequest } from "./requests.ts";
-import { beginTransition, type Changes, noChanges } from "./transition.ts";
+import { beginTransition, type Changes, noChanges, type Transition } from "./transition.ts";
 
 /** What came of a step: rows to commit, effects to perform after that, one reply per event (null for reports). */
 export interface Step {
@@ -51,9 +51,10 @@ const requestTypes: ReadonlySet<string> = new Set<Request["type"]>([
  * @param events at least one; their times may not decrease.
  */
 export function step(state: State, events: readonly Event[]): Step {
-  const { value, done } = stepInSlices(state, events, Number.POSITIVE_INFINITY).next();
-  assert(done === true, "a step without a limit is one slice");
-  return value;
+  const tx = beginTransition(state, events[0]?.atMs ?? 0, Number.POSITIVE_INFINITY);
+  const replies = applyEvents(tx, events);
+  assert(applyDue(tx), "a step without a limit is one slice");
+  return conclude(tx, replies);
 }
 
 /**
@@ -68,17 +69,25 @@ export function* stepInSlices(
   mostJobs: number,
 ): Generator<Step, Step, void> {
   const tx = beginTransition(state, events[0]?.atMs ?? 0, mostJobs);
-  const replies = events.map((event) => {
-    tx.nowMs = Math.max(tx.nowMs, event.atMs);
-    if (isRequest(event)) return applyRequest(tx, event);
-    applyReport(tx, event);
-    return null;
-  });
+  const replies = applyEvents(tx, events);
   while (!applyDue(tx)) {
     yield { changes: tx.changes, effects: [], fires: [], replies: [], wakeAtMs: undefined };
     tx.changes = noChanges();
     tx.left = mostJobs;
   }
+  return conclude(tx, replies);
+}
+
+function applyEvents(tx: Transition, events: readonly Event[]): (Reply | null)[] {
+  return events.map((event) => {
+    tx.nowMs = Math.max(tx.nowMs, event.atMs);
+    if (isRequest(event)) return applyRequest(tx, event);
+    applyReport(tx, event);
+    return null;
+  });
+}
+
+function conclude(tx: Transition, replies: Step["replies"]): Step {
   plan(tx);
   return { changes: tx.changes, effects: tx.effects, fires: tx.fires, replies, wakeAtMs: wakeAtMs(tx) };
 }

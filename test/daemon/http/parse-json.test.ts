@@ -44,7 +44,7 @@ describe("a large JSON text in pieces", () => {
         const text = "x".repeat(shift) + unit.repeat(Math.ceil(550_000 / unit.length));
         const value = { [shift === 0 ? text : "key"]: 1, list: [1, text, { inner: text }] };
         const whole = JSON.stringify(value);
-        expect((await parse(whole)), `shift ${shift}`).toEqual(JSON.parse(whole));
+        expect(await parse(whole), `shift ${shift}`).toEqual(JSON.parse(whole));
       }
       const raw = `{"a":"${"\\u0041\\n\\\\".repeat(100_000)}"}`;
       expect(await parse(raw)).toEqual(JSON.parse(raw));
