@@ -1,4 +1,4 @@
-import { jobFields } from "../../protocol/list-fields.ts";
+import { jobFields, jobStates } from "../../protocol/list-fields.ts";
 import type { JobView } from "../../protocol/views.ts";
 import { systemClock } from "../../std/clock.ts";
 import { Failure } from "../../std/failure.ts";
@@ -10,7 +10,7 @@ import type { Context } from "../context.ts";
 import { listCommand } from "../list/list-command.ts";
 import type { ListFlags } from "../list/list-flags.ts";
 import { filterInput } from "../list/read-filter.ts";
-import { type JobState, jobColumns, jobStates, unfinishedStates } from "../text/job-text.ts";
+import { type JobState, jobColumns, unfinishedStates } from "../text/job-text.ts";
 
 /** As the daemon's own. */
 const DEFAULT_LIMIT = 50;

@@ -1,9 +1,9 @@
+import { jobStates } from "../../protocol/list-fields.ts";
 import type { StatusView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { formatDurationMs } from "../../std/duration.ts";
 import { command } from "../command.ts";
 import { gpuColumns } from "../text/gpu-text.ts";
-import { jobStates } from "../text/job-text.ts";
 
 export const status = command({
   name: "status",

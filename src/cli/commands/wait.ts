@@ -1,3 +1,4 @@
+import { jobStates } from "../../protocol/list-fields.ts";
 import type { JobView } from "../../protocol/views.ts";
 import { parseDurationMs } from "../../std/duration.ts";
 import { Failure } from "../../std/failure.ts";
@@ -5,7 +6,7 @@ import { flagReader, parseJobId, wordsFlag } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { followJobs } from "../follow.ts";
-import { isFinished, type JobState, jobExitCode, jobSentence, jobStates } from "../text/job-text.ts";
+import { isFinished, type JobState, jobExitCode, jobSentence } from "../text/job-text.ts";
 
 interface Options {
   readonly timeout?: number;

@@ -1,8 +1,8 @@
 import type { Client } from "../../client/client.ts";
-import { eventFields, jobFields } from "../../protocol/list-fields.ts";
+import { eventFields, jobFields, jobStates } from "../../protocol/list-fields.ts";
 import type { JobView, ParamView, RuntimeView } from "../../protocol/views.ts";
 import { formatBytes } from "../../std/bytes.ts";
-import { type JobState, jobStates, unfinishedStates } from "../text/job-text.ts";
+import { type JobState, unfinishedStates } from "../text/job-text.ts";
 import { oneLine, truncate } from "../text/width.ts";
 import { type Candidate, leaveTo, type Offer, offerOf, plainWords, withHead } from "./candidate.ts";
 

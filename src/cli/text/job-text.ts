@@ -6,16 +6,6 @@ import type { Column } from "./table.ts";
 
 export type JobState = JobView["state"];
 
-export const jobStates = [
-  "held",
-  "queued",
-  "starting",
-  "running",
-  "succeeded",
-  "failed",
-  "cancelled",
-] as const satisfies readonly JobState[];
-
 export const unfinishedStates = [
   "held",
   "queued",

@@ -1,7 +1,8 @@
+import { jobStates } from "../../protocol/list-fields.ts";
 import type { ScheduleView } from "../../protocol/timetable.ts";
 import type { FieldsOf } from "../../std/filter/fields.ts";
 import { formatWhen } from "../../std/format-when.ts";
-import { jobStates, stateColour } from "./job-text.ts";
+import { stateColour } from "./job-text.ts";
 import type { Column } from "./table.ts";
 
 /** "schedule nightly (3) fires every day at 03:00 (Europe/Berlin); next tomorrow 03:00" */
