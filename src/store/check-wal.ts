@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import os from "node:os";
+import { sinceBootMs, systemClock } from "../std/clock.ts";
 
 // What SQLite's file format says of the write-ahead log (fileformat2, 4) and of its index (walformat, 2.1). SQLite itself
 // takes a log up to the first frame that does not fit and drops the rest in silence: right for the end of a commit that no
@@ -55,16 +56,23 @@ function readIfThere(file: string): Buffer | null {
   return fs.existsSync(file) ? fs.readFileSync(file) : null;
 }
 
-/** The index is memory of this machine: in its own byte order. */
+/**
+ * The index is memory of this machine, in its own byte order. Nobody syncs it: of an earlier boot it may be as it was long before
+ * the end, and know of commits that were moved into the database since.
+ */
 function readIndex(file: string): { frames: number; backfilled: number; salts: Buffer } | null {
   const bytes = readIfThere(file);
-  if (bytes === null || bytes.length < 2 * INDEX_HEADER_BYTES + 4) return null;
+  if (bytes === null || !isOfThisBoot(file) || bytes.length < 2 * INDEX_HEADER_BYTES + 4) return null;
   const number = (at: number): number =>
     os.endianness() === "LE" ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
   const [first, second] = [0, INDEX_HEADER_BYTES].map((at) => bytes.subarray(at, at + INDEX_HEADER_BYTES));
   const isWhole = number(0) === INDEX_VERSION && bytes[12] === 1 && first?.equals(second ?? bytes) === true;
   if (!isWhole) return null;
   return { frames: number(16), backfilled: number(2 * INDEX_HEADER_BYTES), salts: bytes.subarray(32, 40) };
+}
+
+function isOfThisBoot(file: string): boolean {
+  return fs.statSync(file).mtimeMs >= systemClock.nowMs() - sinceBootMs();
 }
 
 function openLog(bytes: Buffer): Log | null {

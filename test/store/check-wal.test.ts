@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Failure } from "../../src/std/failure.ts";
 import { createRng } from "../../src/std/rng.ts";
@@ -55,6 +63,14 @@ describe("the write-ahead log of a daemon that was killed", () => {
       expect(findWalDamage(left.file)).toBeNull();
       expect(startOn(left.file)).toBe(commits);
     }
+  });
+
+  test("is not judged by an index of an earlier boot, which nobody has synced", () => {
+    using left = crashed(COMMITS, { keepsIndex: true });
+    truncateSync(`${left.file}-wal`, 0);
+    expect(findWalDamage(left.file)).toContain("commits are missing");
+    utimesSync(`${left.file}-shm`, 0, 0);
+    expect(findWalDamage(left.file)).toBeNull();
   });
 
   test("cut anywhere is refused: acknowledged jobs would be gone [fault 10]", () => {
