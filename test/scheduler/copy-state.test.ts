@@ -51,7 +51,8 @@ function comparable(state: State): unknown {
   const heap = deadlines.copy(Number.POSITIVE_INFINITY);
   for (let next = heap.takeDue(Number.POSITIVE_INFINITY); next; next = heap.takeDue(Number.POSITIVE_INFINITY))
     due.push(next);
-  return { ...rest, due };
+  // Of another class, which only the live one needs.
+  return { ...rest, jobs: new Map(rest.jobs), due };
 }
 
 const withoutMarks = (text: string): string => text.replaceAll(/isBorrowed (true|false)/g, "");
