@@ -22,7 +22,7 @@ export const mutants: readonly Mutant[] = [
     found: forgotten,
     mutations: [
       {
-        file: "src/store/journal.ts",
+        file: "src/store/transaction.ts",
         find: "translate(db.name, () => begin.run());",
         replace: `if (!db.inTransaction) {
             db.exec("BEGIN IMMEDIATE");
@@ -30,9 +30,9 @@ export const mutants: readonly Mutant[] = [
           }`,
       },
       {
-        file: "src/store/journal.ts",
-        find: "translate(db.name, () => commit.run());",
-        replace: "commit;begin;",
+        file: "src/store/transaction.ts",
+        find: "        commit.run();",
+        replace: "        commit;begin;",
       },
       {
         file: "src/daemon/main.ts",

@@ -7,6 +7,8 @@ export interface EchoOptions {
   readonly slots?: number;
   readonly keepAlive?: string;
   readonly gpus?: number;
+  /** Its program leaves so much later than it could. */
+  readonly leavesAfterMs?: number;
   /** Params that run times are learned by. */
   readonly estimateBy?: readonly string[];
 }
@@ -46,14 +48,17 @@ export function addEchoRuntime(host: Host, name: string, options: EchoOptions = 
     slots = 1,
     keepAlive = "5m",
     gpus = 1,
+    leavesAfterMs = 0,
     estimateBy = [],
   } = options;
+  const lingering = `trap "" TERM; python3 handler.py; sleep ${leavesAfterMs / 1000}`;
+  const command = leavesAfterMs === 0 ? ["python3", "handler.py"] : ["sh", "-c", lingering];
   host.addRuntime(
     name,
     `name: ${name}
 summary: says what it was told
 protocol: orch
-command: [python3, handler.py]
+command: ${JSON.stringify(command)}
 gpu: { count: ${gpus}, vram: ${vram}, mode: ${mode} }
 slots: ${slots}
 keepAlive: ${keepAlive}

@@ -6,7 +6,7 @@ import { until } from "../kit/until.ts";
 let host: Host;
 beforeAll(async () => {
   host = await startHost({ gpus: "virtual:1x24GiB", config: "cpuCores: 1\n" });
-  addEchoRuntime(host, "red", { vram: "20GiB" });
+  addEchoRuntime(host, "red", { vram: "20GiB", leavesAfterMs: 200 });
   addEchoRuntime(host, "blue", { vram: "20GiB" });
 });
 afterAll(() => host[Symbol.asyncDispose]());
