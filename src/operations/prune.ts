@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { Flag, Moment } from "../protocol/inputs.ts";
+import { finishedStates } from "../protocol/list-fields.ts";
 import type { Context } from "./context.ts";
 import { operation } from "./operation.ts";
-
-const finishedStates = ["succeeded", "failed", "cancelled"] as const;
 
 /** Removed by one request; another one goes on. */
 const AT_ONCE = 2000;

@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { Count, Moment } from "../protocol/inputs.ts";
 import { UsageView } from "../protocol/usage-view.ts";
+import { giveWay } from "../std/give-way.ts";
 import { nearestRank } from "../std/percentile.ts";
 import type { UsageRow } from "../store/past-queries.ts";
 import type { Context } from "./context.ts";
@@ -63,7 +63,7 @@ async function readUsage({ queries }: Context, sinceMs: number, limit: number): 
     rows.push(...page);
     after = page.at(-1) ?? null;
     if (after === null) break;
-    await nextTurn();
+    await giveWay();
   }
   return rows;
 }

@@ -13,6 +13,9 @@ export const jobStates = [
   "cancelled",
 ] as const;
 
+/** Nothing more will happen to a job in one of these. */
+export const finishedStates = ["succeeded", "failed", "cancelled"] as const;
+
 /** What jobs are filtered and sorted by: the fields of their JSON view. */
 export const jobFields = {
   id: "number",

@@ -1,13 +1,12 @@
 import { createInterface } from "node:readline/promises";
 import type { Client, InputOf } from "../../client/client.ts";
+import { finishedStates } from "../../protocol/list-fields.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { Failure } from "../../std/failure.ts";
 import { flagReader, wordsFlag } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { readPastTime } from "../submit/past-time.ts";
-
-const finishedStates = ["succeeded", "failed", "cancelled"] as const;
 
 interface Options {
   readonly olderThan?: string;
