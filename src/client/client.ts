@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
+import type { Api, StreamApi } from "../operations/api.ts";
 import { Failure } from "../std/failure.ts";
-import type { Api, StreamApi } from "./api.ts";
 import { linesOf } from "./lines.ts";
 import {
   connectionFailure,

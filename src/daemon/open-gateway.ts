@@ -5,6 +5,7 @@ import type { Context } from "../operations/context.ts";
 import { Failure } from "../std/failure.ts";
 import { gatewayPort } from "./http/gateway-port.ts";
 import type { KeyBook } from "./key-book.ts";
+import { createDesk } from "./requests/desk.ts";
 import { admitOwner } from "./users/admit.ts";
 import { userNameOf } from "./users/user-name.ts";
 import type { Users } from "./users/users.ts";
@@ -38,7 +39,7 @@ export function openGateway({ config: { gateway: asked }, users, ctx, keys, log 
   }
   const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
   const admit = users?.admit ?? admitOwner(owner);
-  const gateway = createGateway(asked, gatewayPort({ ctx, keys, owner, admit, log }));
+  const gateway = createGateway(asked, gatewayPort({ ctx, keys, owner, admit, log, desk: createDesk(ctx) }));
   keys.attach(gateway);
   return {
     async open(say) {

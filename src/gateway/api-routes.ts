@@ -1,6 +1,6 @@
 import { accessTo } from "./access.ts";
 import { refuseOtherBody } from "./check-origin.ts";
-import type { FindRoute, GatewayPort } from "./port.ts";
+import type { Exchange, FindRoute, GatewayPort } from "./port.ts";
 
 /** The operations of the socket, as far as they are served here. */
 export function apiRoutes({ find }: Pick<GatewayPort, "find">): FindRoute {
@@ -10,7 +10,7 @@ export function apiRoutes({ find }: Pick<GatewayPort, "find">): FindRoute {
     return {
       route,
       access: accessTo(route),
-      async serve(exchange) {
+      async serve(exchange: Exchange) {
         refuseOtherBody(exchange.request);
         await serve(exchange);
       },

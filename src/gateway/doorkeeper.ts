@@ -1,22 +1,18 @@
 import type { IncomingMessage } from "node:http";
-import type { Caller, KeyGrant } from "../protocol/operation.ts";
-import { type ApiScope, idOfApiKey, isApiKey } from "../std/api-key.ts";
+import type { KeyGrant } from "../protocol/operation.ts";
+import { idOfApiKey, isApiKey } from "../std/api-key.ts";
 import { Failure } from "../std/failure.ts";
-import type { GatewayPort, KeyUse, StoredKey } from "./port.ts";
+import type { Admitted, GatewayPort, KeyUse, StoredKey } from "./port.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { TooMany } from "./too-many.ts";
 
-/** Who was let in, and how far. */
-export interface Admitted {
-  readonly caller: Caller;
-  readonly scopes: readonly ApiScope[];
-  readonly keyId: string;
-}
-
 /** Tells who asks by their key, and counts what each key does. */
 export interface Doorkeeper {
-  /** @throws Failure key/refused; TooMany */
-  admit(request: IncomingMessage): Promise<Admitted>;
+  /**
+   * @param isOpen whether a request without a key is let in as the daemon's own user, to read and submit
+   * @throws Failure key/refused; TooMany
+   */
+  admit(request: IncomingMessage, isOpen: boolean): Promise<Admitted>;
   /** Whether what was let in by the key may go on. */
   isValid(keyId: string): boolean;
   /** Notes on disk which keys were used, and forgets what has no effect any more. */
@@ -38,8 +34,8 @@ interface Use {
   isNoted: boolean;
 }
 
-/** @param allowsNobody whether requests without a key are let in as the daemon's own user, to read and submit */
-export function createDoorkeeper(port: GatewayPort, allowsNobody: boolean): Doorkeeper {
+/** Nobody was seen yet. */
+export function createDoorkeeper(port: GatewayPort): Doorkeeper {
   const { clock, keys } = port;
   const uses = new Map<string, Use>();
   const wrong = new Map<string, TokenBucket>();
@@ -65,10 +61,10 @@ export function createDoorkeeper(port: GatewayPort, allowsNobody: boolean): Door
     });
   };
   return {
-    async admit(request) {
+    async admit(request, isOpen) {
       const given = keyIn(request);
       if (given === null) {
-        if (!allowsNobody) throw refuse(request, "none was given");
+        if (!isOpen) throw refuse(request, "none was given");
         return admitNobody(port);
       }
       const id = idOfApiKey(given);

@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { GatewayView } from "../protocol/api-keys.ts";
 import { errnoOf, Failure } from "../std/failure.ts";
-import { type ListenAddress, parseListenAddress } from "../std/listen-address.ts";
-import { apiRoutes } from "./api-routes.ts";
+import { parseListenAddress } from "../std/listen-address.ts";
+import { type CompatOptions, compatSurfaces, compatSystems } from "./compat/compat.ts";
+import { createDoor, type Door } from "./door.ts";
 import { createDoorkeeper, isExpired } from "./doorkeeper.ts";
-import { type Listener, listen, type TlsFiles } from "./listener.ts";
-import type { GatewayPort } from "./port.ts";
+import type { TlsFiles } from "./listener.ts";
+import type { GatewayPort, Surface } from "./port.ts";
 import { createResponder } from "./respond.ts";
+import { mainSurfaces, mounted } from "./surfaces.ts";
 
 /** What config.yaml says of the gateway. */
 export interface GatewayOptions {
@@ -19,6 +21,8 @@ export interface GatewayOptions {
   readonly insecureLoopback: boolean;
   /** Names by which it is called, beside its own addresses. */
   readonly hosts: readonly string[];
+  /** Older systems whose clients go on. */
+  readonly compat: CompatOptions;
 }
 
 /** The TCP listener beside the daemon's socket. */
@@ -38,39 +42,31 @@ const FLUSH_EVERY = 12;
  * @throws Failure config/invalid, file/unreadable: it would not be safe, or not work
  */
 export function createGateway(options: GatewayOptions, port: GatewayPort): Gateway {
-  const address = parseListenAddress(options.listen);
-  refuseUnsafe(options, address);
   const tls = options.tls === null ? null : readTls(options.tls);
-  const doorkeeper = createDoorkeeper(port, options.insecureLoopback);
-  const { hosts } = options;
-  const responder = createResponder({ port, doorkeeper, hosts, routes: [apiRoutes(port)] });
-  let listener: Listener | null = null;
-  let detail: string | null = null;
+  const doorkeeper = createDoorkeeper(port);
+  const plans = doorPlans(options, port);
+  const opened = plans.map((plan) => {
+    refuseUnsafe(plan, options);
+    const responder = createResponder({ port, doorkeeper, hosts: options.hosts, surfaces: plan.surfaces });
+    const isOpen = plan.surfaces.some((surface) => surface.isOpen === true);
+    const door = createDoor({
+      listen: plan.listen,
+      tls: plan.plaintext ? null : tls,
+      handle: responder.handle,
+      warning: isOpen ? `${plan.listen} is open: whoever is on this host may submit without a key` : null,
+      whyNot: `the gateway does not listen${plan === plans[0] ? "" : ` on ${plan.listen}`}: there is no valid key; orch keys add --name NAME`,
+      warn: (text) => port.log.warn({ listen: plan.listen }, text),
+    });
+    const hasKeys = (): boolean => isOpen || plan.surfaces.some((surface) => surface.hasKeys?.() === true);
+    return { door, responder, hasKeys };
+  });
   let isClosed = false;
-  const say = (text: string | null): void => {
-    if (text !== null && text !== detail) port.log.warn({ listen: options.listen }, text);
-    detail = text;
-  };
   const hasKey = (): boolean => port.keys.list().some((key) => !isExpired(key, port.clock.nowMs()));
   const settleNow = async (): Promise<void> => {
-    responder.cutOff();
-    const mayListen = !isClosed && (options.insecureLoopback || hasKey());
-    if (!mayListen) {
-      await listener?.close();
-      listener = null;
-      if (!isClosed) say("the gateway does not listen: there is no valid key; orch keys add --name NAME");
-      return;
-    }
-    if (listener !== null) return;
-    try {
-      listener = await listen(address, tls, responder.handle);
-      say(
-        options.insecureLoopback
-          ? "insecureLoopback: whoever is on this host may submit without a key"
-          : null,
-      );
-    } catch (error) {
-      say(`the gateway cannot listen on ${options.listen}: ${errnoOf(error) ?? String(error)}`);
+    for (const { door, responder, hasKeys } of opened) {
+      responder.cutOff();
+      if (isClosed) await door.close();
+      else await door.settle(hasKeys() || hasKey());
     }
   };
   let last = Promise.resolve();
@@ -93,7 +89,7 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
   timer.unref();
   return {
     settle,
-    status: () => ({ listen: options.listen, url: listener?.url ?? null, detail }),
+    status: () => viewOf(opened.map(({ door }) => door)),
     async close() {
       clearInterval(timer);
       isClosed = true;
@@ -103,15 +99,49 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
   };
 }
 
+/** What is said of the doors together: the first is the gateway's own. */
+function viewOf(doors: readonly Door[]): GatewayView {
+  const [main, ...others] = doors.map((door) => ({ listen: door.listen, ...door.status() }));
+  if (main === undefined) return null;
+  return { ...main, others };
+}
+
+interface DoorPlan {
+  readonly listen: string;
+  readonly plaintext: boolean;
+  readonly surfaces: readonly Surface[];
+}
+
+/** The gateway's own door, and those of older systems; such as share an address share a door. */
+function doorPlans(options: GatewayOptions, port: GatewayPort): DoorPlan[] {
+  const isOpen = options.insecureLoopback;
+  const main: Surface[] = mainSurfaces(port).map((surface) => ({ ...surface, isOpen }));
+  const others = new Map<string, { plaintext: boolean; surfaces: Surface[] }>();
+  for (const system of compatSystems) {
+    const asked = options.compat[system];
+    const make = compatSurfaces[system];
+    if (asked === undefined || make === null) continue;
+    const surface = { ...make(port, asked), isOpen: asked.open };
+    if (asked.listen === null) {
+      main.unshift(mounted(asked.prefix ?? `/${system}`, surface));
+      continue;
+    }
+    const plan = others.get(asked.listen) ?? { plaintext: asked.plaintext, surfaces: [] };
+    plan.surfaces.push(surface);
+    others.set(asked.listen, plan);
+  }
+  const rest = [...others].map(([listen, plan]) => ({ listen, ...plan }));
+  return [{ listen: options.listen, plaintext: false, surfaces: main }, ...rest];
+}
+
 /** The config is checked when it is read; this is where it would hurt. */
-function refuseUnsafe(
-  { tls, insecureLoopback, listen: text }: GatewayOptions,
-  { isLoopback }: ListenAddress,
-): void {
-  if (isLoopback || (tls !== null && !insecureLoopback)) return;
+function refuseUnsafe({ listen: text, plaintext, surfaces }: DoorPlan, { tls }: GatewayOptions): void {
+  if (parseListenAddress(text).isLoopback) return;
+  const isOpen = surfaces.some((surface) => surface.isOpen === true);
+  if ((tls !== null || plaintext) && !isOpen) return;
   throw new Failure("config/invalid", `gateway: ${text} is reached from elsewhere`, {
     why: "there it needs tls, and keys",
-    hint: "listen on 127.0.0.1, or set tls: { cert: FILE, key: FILE } and leave insecureLoopback out",
+    hint: "listen on 127.0.0.1, or set tls: { cert: FILE, key: FILE } and let nobody in without a key",
   });
 }
 

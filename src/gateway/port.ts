@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Api, StreamApi } from "../operations/api.ts";
 import type { Caller } from "../protocol/operation.ts";
-import type { ApiKey } from "../std/api-key.ts";
+import type { ApiKey, ApiScope } from "../std/api-key.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Access } from "./access.ts";
+import type { RequestDesk } from "./request-port.ts";
 
 /** A key as the gateway finds it. */
 export interface StoredKey extends ApiKey {
@@ -14,6 +16,13 @@ export interface KeyUse {
   readonly id: string;
   readonly usedAtMs: number;
   readonly quotaLeft: number | null;
+}
+
+/** Who was let in, and how far. */
+export interface Admitted {
+  readonly caller: Caller;
+  readonly scopes: readonly ApiScope[];
+  readonly keyId: string;
 }
 
 /** A request of a caller who has been let in. */
@@ -36,16 +45,60 @@ export interface Served {
 }
 
 /** A part of what the gateway serves: null = another part may have it. @throws Failure request/unknown-route and others */
-export type FindRoute = (method: string, path: string) => GatewayRoute | null;
+export type FindRoute = (method: string, path: string) => GatewayRoute | OpenRoute | null;
 
 export interface GatewayRoute extends Served {
   /** The scope that a key needs. */
   readonly access: Access;
 }
 
+/** What is served to everybody who reaches the gateway: it must say nothing that is anybody's. */
+export interface OpenRoute {
+  readonly route: string;
+  readonly access: "open";
+  serve(exchange: Omit<Exchange, "caller">): Promise<void>;
+}
+
+/**
+ * Whoever wants something of the gateway in the shape of another program: paths of its own, and errors as its clients know
+ * them. The first that owns a path has it.
+ */
+export interface Surface {
+  readonly name: string;
+  owns(path: string): boolean;
+  readonly find: FindRoute;
+  /** Answers with what went wrong, also before anybody was let in. As `sendProblem`, if left out. */
+  readonly sendError?: (response: ServerResponse, error: unknown) => void;
+  /** Lets in those whom the keys of orch do not know; null = this one neither. @throws Failure to refuse */
+  readonly admit?: (request: IncomingMessage) => Promise<Admitted | null>;
+  /** Whether `admit` may let somebody in: a door without keys stays shut. */
+  readonly hasKeys?: () => boolean;
+  /** Requests without a key are let in as the daemon's own user, to read and submit. For loopback addresses alone. */
+  readonly isOpen?: boolean;
+}
+
 /** What the gateway gets of the daemon. */
 export interface GatewayPort {
   readonly clock: Clock;
+  /**
+   * Calls an operation as the API would, checks of input and rights included; what a key may reach is for the route to say.
+   * @throws Failure of many kinds
+   */
+  call<R extends keyof Api>(
+    route: R,
+    input: Api[R]["input"],
+    caller: Caller,
+    signal?: AbortSignal,
+  ): Promise<Api[R]["output"]>;
+  /** As `call`, for operations that answer with a stream; it ends when `signal` aborts. */
+  stream<R extends keyof StreamApi>(
+    route: R,
+    input: StreamApi[R]["input"],
+    caller: Caller,
+    signal: AbortSignal,
+  ): AsyncIterable<StreamApi[R]["line"]>;
+  /** Jobs whose callers wait on the line. */
+  readonly requests: RequestDesk;
   readonly keys: {
     find(id: string): StoredKey | undefined;
     list(): readonly StoredKey[];

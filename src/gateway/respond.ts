@@ -6,7 +6,7 @@ import { refuseUnlessInScope } from "./access.ts";
 import { type AuditLine, createAudit } from "./audit.ts";
 import { refuseForeignPage } from "./check-origin.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
-import type { FindRoute, GatewayPort, GatewayRoute } from "./port.ts";
+import type { GatewayPort, GatewayRoute, OpenRoute, Surface } from "./port.ts";
 import { sendProblem } from "./problem.ts";
 
 /** Nothing here is a page: a browser that shows it all the same runs nothing, frames nothing and keeps nothing. */
@@ -24,7 +24,7 @@ export interface ResponderParts {
   readonly doorkeeper: Doorkeeper;
   /** Names by which the gateway may be called. */
   readonly hosts: readonly string[];
-  readonly routes: readonly FindRoute[];
+  readonly surfaces: readonly Surface[];
 }
 
 export interface Responder {
@@ -38,7 +38,7 @@ export function createResponder(parts: ResponderParts): Responder {
   const { port, doorkeeper } = parts;
   const note = createAudit(port);
   /** What is being answered, by the id of its key. */
-  const open = new Map<ServerResponse, string>();
+  const answering = new Map<ServerResponse, string>();
   return {
     handle(request, response) {
       const startMs = port.clock.monotonicMs();
@@ -51,43 +51,59 @@ export function createResponder(parts: ResponderParts): Responder {
       if (correlation !== null) response.setHeader("x-correlation-id", correlation);
       response.once("close", () => {
         controller.abort();
-        open.delete(response);
+        answering.delete(response);
         note(line, { method, from, response, correlation, startMs });
       });
+      const surface = parts.surfaces.find((each) => each.owns(pathOf(request)));
       const exchange = { request, response, ...splitUrl(request.url ?? ""), signal: controller.signal };
       const work = async (): Promise<void> => {
         refuseForeignPage(request, parts.hosts);
         if (answerHealth(port, exchange, line)) return;
-        const { caller, scopes, keyId } = await doorkeeper.admit(request);
+        const open = openRoute(surface, method, exchange.path);
+        if (open !== null) {
+          line.route = open.route;
+          return open.serve(exchange);
+        }
+        const { caller, scopes, keyId } =
+          (await surface?.admit?.(request)) ?? (await doorkeeper.admit(request, surface?.isOpen === true));
         Object.assign(line, { keyId, user: caller.user });
         if (correlation === null) throw badCorrelation();
-        const found = findRoute(parts.routes, method ?? "", exchange.path);
+        const found = findRoute(surface, method, exchange.path);
         line.route = found.route;
         refuseUnlessInScope(found.access, found.route, scopes);
         if (response.destroyed) return;
-        open.set(response, keyId);
+        answering.set(response, keyId);
         await found.serve({ ...exchange, caller: { ...caller, correlation } });
       };
       work().catch((error: unknown) => {
         if (toFailure(error).code === "bug")
           port.log.error({ err: error, route: line.route }, "a request to the gateway failed by a bug");
-        sendProblem(response, error);
+        (surface?.sendError ?? sendProblem)(response, error);
       });
     },
     cutOff() {
-      for (const [response, keyId] of open) if (!doorkeeper.isValid(keyId)) response.destroy();
+      for (const [response, keyId] of answering) if (!doorkeeper.isValid(keyId)) response.destroy();
     },
   };
 }
 
-function findRoute(routes: readonly FindRoute[], method: string, path: string): GatewayRoute {
-  for (const find of routes) {
-    const found = find(method, path);
-    if (found !== null) return found;
-  }
+/** @throws Failure request/unknown-route and what else keeps it from being found */
+function findRoute(surface: Surface | undefined, method = "", path: string): GatewayRoute {
+  const found = surface?.find(method, path) ?? null;
+  if (found !== null && found.access !== "open") return found;
   throw new Failure("request/unknown-route", `there is no ${method} ${path.slice(0, 200)}`, {
     hint: "GET /api/v1/openapi.json lists them",
   });
+}
+
+/** What needs no key. What is wrong with a path is told to those who have been let in. */
+function openRoute(surface: Surface | undefined, method = "", path: string): OpenRoute | null {
+  try {
+    const found = surface?.find(method, path) ?? null;
+    return found?.access === "open" ? found : null;
+  } catch {
+    return null;
+  }
 }
 
 /** For whoever watches over the daemon: nothing but whether it is there, and takes work. */
@@ -115,6 +131,10 @@ function badCorrelation(): Failure {
   return new Failure("request/malformed", "the header x-correlation-id is not valid", {
     why: "expected 1 to 128 letters, digits or . _ : / @ + = -, a letter or digit first",
   });
+}
+
+function pathOf({ url = "" }: IncomingMessage): string {
+  return splitUrl(url).path;
 }
 
 function splitUrl(url: string): { path: string; query: string } {

@@ -33,6 +33,9 @@ export const GatewayView = z
     listen: z.string().describe("as the config has it"),
     url: z.string().nullable().describe("where it listens; null = it does not"),
     detail: z.string().nullable().describe("why it does not, or what is to be known"),
+    others: z
+      .array(z.object({ listen: z.string(), url: z.string().nullable(), detail: z.string().nullable() }))
+      .describe("addresses of older systems (gateway.compat)"),
   })
   .nullable()
   .describe("null = the config has no gateway");

@@ -7,7 +7,7 @@ const wrong = (given: object): string | undefined => GatewaySchema.safeParse(giv
 describe("the gateway's config", () => {
   it("is null unless somebody wants one, and has the safe choices then", () => {
     expect(GatewaySchema.parse(undefined)).toBeNull();
-    const plain = { listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [] };
+    const plain = { listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [], compat: {} };
     expect(GatewaySchema.parse({ listen: "127.0.0.1:7707" })).toEqual(plain);
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type Block, probeFlags, readBlocks } from "../../bench/kit/loop-probe.ts";
-import type { JobOptions } from "../../src/client/api.ts";
+import type { JobOptions } from "../../src/operations/api.ts";
 import { addResidents } from "../e2e/runtimes.ts";
 import { runDetached, untilOver, untilState, useOrch } from "../e2e/session.ts";
 import { buildOrch } from "../kit/built-orch.ts";

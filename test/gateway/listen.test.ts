@@ -83,7 +83,7 @@ describe("the gateway", () => {
     home.write("runtimes/note/runtime.yaml", "name: note\nprotocol: exec\ncommand: ['true']\n");
     const daemon = await home.daemon();
     expect(daemon.stderr()).toContain(
-      "warning: insecureLoopback: whoever is on this host may submit without a key",
+      "is open: whoever is on this host may submit without a key",
     );
     const url = await urlOf(home);
     const post = (path: string, body: unknown) => ask(url, { method: "POST", path: `/api/v1${path}`, body });

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JobOptions } from "../../src/client/api.ts";
 import type { Client } from "../../src/client/client.ts";
 import { type Paths, resolvePaths } from "../../src/config/paths.ts";
+import type { JobOptions } from "../../src/operations/api.ts";
 import type { JobView } from "../../src/protocol/views.ts";
 import { sharedOrch } from "./built-orch.ts";
 import { type CliResult, createOrchHome, type DaemonProcess } from "./orch-home.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JobOptions, Treatment } from "../../src/client/api.ts";
+import type { JobOptions, Treatment } from "../../src/operations/api.ts";
 import { toTimestamp } from "../../src/operations/job-view.ts";
 import { addEchoRuntime } from "../kit/echo-runtime.ts";
 import { type Host, startHost } from "../kit/host.ts";

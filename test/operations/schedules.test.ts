@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Api } from "../../src/client/api.ts";
+import type { Api } from "../../src/operations/api.ts";
 import { addEchoRuntime } from "../kit/echo-runtime.ts";
 import { type Host, startHost } from "../kit/host.ts";
 import { refusal } from "../kit/refusal.ts";

@@ -1,5 +1,5 @@
-import type { Submission } from "../../client/api.ts";
 import type { Client } from "../../client/client.ts";
+import type { Submission } from "../../operations/api.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";

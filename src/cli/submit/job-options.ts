@@ -1,4 +1,4 @@
-import type { JobOptions, Treatment } from "../../client/api.ts";
+import type { JobOptions, Treatment } from "../../operations/api.ts";
 import { parseBytes } from "../../std/bytes.ts";
 import { parseDurationMs } from "../../std/duration.ts";
 import { Failure } from "../../std/failure.ts";

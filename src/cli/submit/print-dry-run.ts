@@ -1,4 +1,4 @@
-import type { DryRunView } from "../../client/api.ts";
+import type { DryRunView } from "../../operations/api.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import type { Output } from "../output.ts";
 import { describeDecision } from "../text/decision-text.ts";

@@ -1,4 +1,4 @@
-import type { Api } from "../../client/api.ts";
+import type { Api } from "../../operations/api.ts";
 import { Failure } from "../../std/failure.ts";
 import { arrayOf, type JobFlags } from "./job-options.ts";
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import type { Submission } from "../../client/api.ts";
 import type { Client } from "../../client/client.ts";
+import type { Submission } from "../../operations/api.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { readSweepValues } from "../../std/sweep-values.ts";
 import type { Context } from "../context.ts";

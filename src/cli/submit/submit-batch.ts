@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
-import type { Submission } from "../../client/api.ts";
 import type { Client } from "../../client/client.ts";
 import { linesOf } from "../../client/lines.ts";
+import type { Submission } from "../../operations/api.ts";
 import type { RuntimeView } from "../../protocol/views.ts";
 import { errnoOf, Failure, toFailure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";

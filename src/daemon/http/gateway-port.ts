@@ -1,11 +1,14 @@
 import type { Logger } from "pino";
 import type { GatewayPort } from "../../gateway/port.ts";
+import type { RequestDesk } from "../../gateway/request-port.ts";
 import type { Context } from "../../operations/context.ts";
 import { operations } from "../../operations/index.ts";
+import { must } from "../../std/assert.ts";
+import { checkInput } from "../jobs/read-input.ts";
 import type { KeyBook } from "../key-book.ts";
 import type { Admit } from "../users/admit.ts";
 import { answer } from "./answer.ts";
-import { createRouter, type Match } from "./router.ts";
+import { type AnyOperation, createRouter, type Match } from "./router.ts";
 
 interface Parts {
   readonly ctx: Context;
@@ -13,13 +16,14 @@ interface Parts {
   readonly owner: { readonly uid: number; readonly user: string };
   readonly admit: Admit;
   readonly log: Logger;
+  readonly desk: RequestDesk;
 }
 
 /** Bodies from elsewhere, batches too: a batch of the socket's size, many times over, would fill the memory. */
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 
 /** What the gateway gets of the daemon: its keys, its operations, its log. */
-export function gatewayPort({ ctx, keys, owner, admit, log }: Parts): GatewayPort {
+export function gatewayPort({ ctx, keys, owner, admit, log, desk }: Parts): GatewayPort {
   const route = createRouter(operations);
   const auditLog = log.child({ part: "gateway" }, { level: "info" });
   return {
@@ -34,11 +38,31 @@ export function gatewayPort({ ctx, keys, owner, admit, log }: Parts): GatewayPor
         serve: (exchange) => answer(ctx, withSmallBody(match), exchange),
       };
     },
+    ...callers(ctx),
+    requests: desk,
     isReady: () => !ctx.state().stopping,
     log: {
       audit: (fields) => auditLog.info(fields, "request"),
       warn: (fields, text) => log.warn(fields, text),
       error: (fields, text) => log.error(fields, text),
+    },
+  };
+}
+
+/** Calls operations by their route, as a client would. */
+function callers(ctx: Context): Pick<GatewayPort, "call" | "stream"> {
+  const known = new Map<string, AnyOperation>(operations.map((operation) => [operation.route, operation]));
+  const find = (route: string): AnyOperation => must(known.get(route), `there is no operation ${route}`);
+  return {
+    async call(route, given, caller, signal = new AbortController().signal) {
+      const operation = find(route);
+      const input = await checkInput(operation, given);
+      return (await operation.run(ctx, input, caller, signal)) as never;
+    },
+    async *stream(route, given, caller, signal) {
+      const operation = find(route);
+      const input = await checkInput(operation, given);
+      yield* operation.run(ctx, input, caller, signal) as AsyncIterable<never>;
     },
   };
 }

@@ -18,6 +18,12 @@ export async function readInput(request: IncomingMessage, query: string, match: 
   return check(operation, { ...given, ...inPath });
 }
 
+/** As `readInput`, of what was not read from a body: it has been looked at as far as its form goes. */
+export function checkInput(operation: AnyOperation, given: object): Promise<unknown> {
+  refuseOddity(given as Readonly<Record<string, unknown>>);
+  return check(operation, given as Readonly<Record<string, unknown>>);
+}
+
 /** Items of a long list that are checked at once: a millisecond. */
 const ITEMS = 50;
 

@@ -234,7 +234,7 @@ export const goldenCases: Readonly<Record<string, GoldenCase>> = {
       "POST /keys": () => ({
         key: `orch_0a1b2c3d4e_${"x".repeat(43)}`,
         about: apiKey,
-        gateway: { listen: "127.0.0.1:7707", url: "http://127.0.0.1:7707", detail: null },
+        gateway: { listen: "127.0.0.1:7707", url: "http://127.0.0.1:7707", detail: null, others: [] },
       }),
     },
     wrong: { argv: ["keys", "add"] },

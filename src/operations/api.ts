@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { operations } from "../operations/index.ts";
+import type { operations } from "./index.ts";
 
 // The whole API by route, types only: derived from the operations, so that it cannot say anything else than they do.
 
