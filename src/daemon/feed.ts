@@ -1,4 +1,5 @@
 import type { Feed, Notice } from "../operations/context.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import type { Changes } from "../scheduler/transition.ts";
 
 export interface NoticeFeed extends Feed {
@@ -25,6 +26,7 @@ export function createFeed(): NoticeFeed {
       for (const { job } of changes.newJobs) ids.add(job.id);
       for (const job of changes.jobs) ids.add(job.id);
       for (const { job } of changes.ended) ids.add(job.id);
+      for (const id of ids) if (isRequestId(id)) ids.delete(id);
       if (ids.size > 0) tell({ type: "jobs", ids });
       const lastSeq = seqs.at(-1);
       if (lastSeq !== undefined) tell({ type: "events", lastSeq });

@@ -13,7 +13,10 @@ export interface LoopOptions {
   /** `inherited`: the effect was derived from the database, not planned in a step of this daemon. */
   readonly perform: (effect: Effect, inherited: boolean) => void;
   readonly fire: (fire: Fire) => void;
+  /** `changes`: all that a step changed, requests too. `seqs`: of the log lines that are on disk, which are none of requests. */
   readonly committed: (changes: Changes, seqs: readonly number[]) => void;
+  /** The state was rebuilt from the database, where no requests are. */
+  readonly requestsLost: () => void;
   /** The GPUs as last seen: a rebuilt state knows none of them. */
   readonly lastSeen: () => Report;
   /** The disk is full: gives some of it back if it can. @returns whether another try is worthwhile. */

@@ -8,6 +8,8 @@ export interface LoopWatch {
   run(what: string, work: () => void): void;
   /** The longest the loop stood still since this was last asked, in milliseconds. */
   longestMs(): number;
+  /** Tells every 20 ms how late the loop came to look, in milliseconds. */
+  listen(hear: (lateMs: number) => void): void;
   stop(): void;
 }
 
@@ -25,12 +27,14 @@ export function watchLoop(log: Logger, clock: Clock): LoopWatch {
   let tickAtMs = clock.monotonicMs();
   let tickCpuMs = cpu.nowMs();
   let longestMs = 0;
+  let hear = (_lateMs: number): void => {};
   /** The longest work since the last tick. */
   let work = { what: "no step of the scheduler", tookMs: 0 };
   const tick = (): void => {
     const nowMs = clock.monotonicMs();
     const nowCpuMs = cpu.nowMs();
     const stallMs = Math.round(nowMs - tickAtMs - TICK_MS);
+    hear(nowMs - tickAtMs - TICK_MS);
     // Little of it: the machine was busy with others, or the disk was slow.
     const cpuMs = Math.round(nowCpuMs - tickCpuMs);
     tickAtMs = nowMs;
@@ -55,6 +59,9 @@ export function watchLoop(log: Logger, clock: Clock): LoopWatch {
       const answerMs = longestMs;
       longestMs = 0;
       return answerMs;
+    },
+    listen(listener) {
+      hear = listener;
     },
     stop() {
       clearInterval(timer);

@@ -2,6 +2,7 @@ import type { Effect } from "../scheduler/effects.ts";
 import type { Event, LongWork, Report, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import { stepInSlices } from "../scheduler/step.ts";
+import type { Changes } from "../scheduler/transition.ts";
 import { type Failure, toFailure } from "../std/failure.ts";
 import { type Aftermath, createAftermath } from "./aftermath.ts";
 import { type LongTask, longTask, MOST_JOBS, type OpenTask, restOfStep } from "./long-work.ts";
@@ -15,6 +16,7 @@ import {
   takeBatch,
   worthKeeping,
 } from "./pending.ts";
+import { createPutOff } from "./put-off.ts";
 
 /** The one owner of the scheduler's state. */
 export interface Loop {
@@ -36,6 +38,8 @@ const RETRY_MS = 500;
 /** While another program writes, its end is looked for this often, and requests wait for it this long. */
 const BUSY_RETRY_MS = 25;
 const BUSY_PATIENCE_MS = 3_000;
+/** What requests leave behind is written this much later at most. */
+const PUT_OFF_MS = 5_000;
 /** Long work gives way to the event loop this often. */
 const SLICE_MS = 8;
 
@@ -61,6 +65,8 @@ class EventLoop implements Loop {
   private isScheduled = false;
   private isStopped = false;
   private readonly aftermath: Aftermath;
+  private readonly putOff = createPutOff();
+  private lateTimer: NodeJS.Timeout | null = null;
 
   constructor(options: LoopOptions) {
     this.options = options;
@@ -101,6 +107,10 @@ class EventLoop implements Loop {
     const unfinished = this.tasks.splice(0);
     for (let left = Number.POSITIVE_INFINITY; this.inbox.length > 0 && this.inbox.length < left; ) {
       left = this.inbox.length;
+      this.turn();
+    }
+    if (!this.putOff.isEmpty()) {
+      this.inbox.push({ event: { type: "tick" }, answer: null, sinceMs: 0 });
       this.turn();
     }
     this.isStopped = true;
@@ -170,7 +180,7 @@ class EventLoop implements Loop {
     const { done, value: planned } = slices.next();
     let seqs: readonly number[];
     try {
-      seqs = options.journal.write(planned.changes);
+      seqs = options.journal.write(this.toWrite(events, planned.changes));
       if (done === true) options.journal.commit();
       else options.journal.expectMuch();
     } catch (error) {
@@ -188,7 +198,22 @@ class EventLoop implements Loop {
     }
     batch.forEach((pending, index) => void settle(pending, planned.replies[index] ?? null));
     this.aftermath.act({ planned, seqs });
+    this.writeLater();
     if (this.inbox.length > 0 || this.tasks.length > 0) this.schedule();
+  }
+
+  private toWrite(events: readonly Event[], changes: Changes): Changes {
+    return this.putOff.toWrite(events, changes);
+  }
+
+  /** What was put off is written after a while, if nothing else is until then. */
+  private writeLater(): void {
+    if (this.putOff.isEmpty() || this.lateTimer !== null) return;
+    this.lateTimer = setTimeout(() => {
+      this.lateTimer = null;
+      if (!this.putOff.isEmpty() && !this.isStopped) this.report({ type: "tick" });
+    }, PUT_OFF_MS);
+    this.lateTimer.unref();
   }
 
   /** Opens a transaction, or says what keeps us from it: nothing has been changed then. */
@@ -231,7 +256,7 @@ class EventLoop implements Loop {
       do {
         const planned = task.next(this.current, atMs);
         if (planned === null) return this.flush(task);
-        task.steps.push({ planned, seqs: journal.write(planned.changes) });
+        task.steps.push({ planned, seqs: journal.write(this.toWrite([], planned.changes)) });
       } while (clock.monotonicMs() < untilMs);
     } catch (error) {
       return this.abandon(task, error);
@@ -293,7 +318,9 @@ class EventLoop implements Loop {
 
   /** The state is ahead of the disk: it is thrown away. */
   private rebuild(wasStopping: boolean): void {
+    this.putOff.forget();
     this.current = this.options.restore();
+    this.options.requestsLost();
     this.current.stopping = wasStopping; // Not in the database: the next daemon begins afresh, this one does not.
     this.inbox.unshift({ event: this.options.lastSeen(), answer: null, sinceMs: 0 });
   }

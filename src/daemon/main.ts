@@ -99,10 +99,10 @@ async function runLocked({ paths, config, log: say }: DaemonOptions, doors: Door
   const keys = createKeyBook({ db, reader, clock, crash: (error) => parts.crash(error) });
   const parts = assemble({
     ...{ paths, config, clock, db, reader, keys },
-    ...{ watch, health, probe, log, instanceId, users, cgroups },
+    ...{ watch, health, walBytes: storeWatch.walBytes, probe, log, instanceId, users, cgroups },
   });
   const { loop, sampler, ctx, predictor, history, engine, end } = parts;
-  const gateway = openGateway({ config, users, ctx, keys, log });
+  const gateway = openGateway({ config, users, ctx, keys, log, desk: parts.desk, meter: parts.metrics.requests });
   await sweepOrphans(engine, loop.state(), ctx.host.instance, log);
   await sweepContainers(parts.world, loop.state());
   tidyCgroups(cgroups, loop.state());

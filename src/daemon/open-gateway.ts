@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import { createGateway } from "../gateway/gateway.ts";
+import type { RequestDesk } from "../gateway/request-port.ts";
 import type { Context } from "../operations/context.ts";
 import { Failure } from "../std/failure.ts";
 import { gatewayPort } from "./http/gateway-port.ts";
 import type { KeyBook } from "./key-book.ts";
-import { createDesk } from "./requests/desk.ts";
 import { admitOwner } from "./users/admit.ts";
 import { userNameOf } from "./users/user-name.ts";
 import type { Users } from "./users/users.ts";
@@ -16,6 +16,7 @@ interface Parts {
   readonly ctx: Context;
   readonly keys: KeyBook;
   readonly log: Logger;
+  readonly desk: RequestDesk;
 }
 
 /** The gateway as the daemon's life has it. */
@@ -29,7 +30,7 @@ export interface GatewayDoor {
  * Makes the gateway that the config asks for, if any. It is not open yet.
  * @throws Failure config/invalid, file/unreadable: the daemon is not to start then
  */
-export function openGateway({ config: { gateway: asked }, users, ctx, keys, log }: Parts): GatewayDoor {
+export function openGateway({ config: { gateway: asked }, users, ctx, keys, log, desk }: Parts): GatewayDoor {
   if (asked === null) return { open: async () => {}, close: async () => {} };
   if (asked.insecureLoopback && users !== null) {
     throw new Failure("config/invalid", "gateway.insecureLoopback and group are both set", {
@@ -39,7 +40,7 @@ export function openGateway({ config: { gateway: asked }, users, ctx, keys, log 
   }
   const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
   const admit = users?.admit ?? admitOwner(owner);
-  const gateway = createGateway(asked, gatewayPort({ ctx, keys, owner, admit, log, desk: createDesk(ctx) }));
+  const gateway = createGateway(asked, gatewayPort({ ctx, keys, owner, admit, log, desk }));
   keys.attach(gateway);
   return {
     async open(say) {

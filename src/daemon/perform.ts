@@ -1,4 +1,5 @@
 import type { Effect } from "../scheduler/effects.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import { unreachable } from "../std/assert.ts";
 import { toFailure } from "../std/failure.ts";
 import { runJob } from "./jobs/run-job.ts";
@@ -37,8 +38,10 @@ function carryOut(world: World, effect: Effect, inherited: boolean): Promise<voi
     case "wake-worker":
       return wakeWorker(world, effect.workerId);
     case "run-job":
+      if (isRequestId(effect.jobId)) return world.requests().perform(effect);
       return runJob(world, effect, inherited);
     case "cancel-job":
+      if (isRequestId(effect.jobId)) return world.requests().perform(effect);
       return cancelJob(world, effect.workerId, effect.jobId);
     default:
       return unreachable(effect);

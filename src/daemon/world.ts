@@ -17,6 +17,7 @@ import type { Hands } from "./hands.ts";
 import type { KeptLogs } from "./logs/keep-logs.ts";
 import type { SecretBook } from "./logs/secret-book.ts";
 import type { DaemonPlaces } from "./places.ts";
+import type { Desk } from "./requests/desk.ts";
 import type { Users } from "./users/users.ts";
 import type { Contact } from "./workers/contact.ts";
 import type { ProtocolOf } from "./workers/protocols.ts";
@@ -36,6 +37,8 @@ export interface World {
   /** How living workers are spoken to, as far as it was asked: see contactOf. */
   readonly contacts: Map<number, Contact>;
   readonly sampler: Sampler;
+  /** Jobs whose callers wait on the line. */
+  readonly requests: () => Desk;
   readonly freezer: Freezer;
   readonly runtimes: Registry;
   readonly queries: Queries;

@@ -3,6 +3,7 @@ import type { Decision } from "../scheduler/decisions.ts";
 import { etaErrorOf } from "../scheduler/eta.ts";
 import type { StartForecast } from "../scheduler/forecast.ts";
 import type { Lane } from "../scheduler/model.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import { toTimestamp } from "./job-view.ts";
 
 /** When a job is expected to start, as callers see it. `lane` is undefined of one that is new. */
@@ -21,5 +22,14 @@ export function viewEta(
 export function viewDecision(decision: Decision, nowMs: number): DecisionView {
   const { atMs, kind, worker, jobId, lane, gpus, why } = decision;
   const inMs = Math.max(0, Math.round(atMs - nowMs));
-  return { at: toTimestamp(nowMs + inMs), inMs, kind, worker, job: jobId, lane, gpus: [...gpus], why };
+  return {
+    at: toTimestamp(nowMs + inMs),
+    inMs,
+    kind,
+    worker,
+    job: jobId === null || isRequestId(jobId) ? null : jobId,
+    lane,
+    gpus: [...gpus],
+    why,
+  };
 }

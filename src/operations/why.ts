@@ -5,6 +5,7 @@ import { workerDetail } from "../scheduler/explain.ts";
 import { forecastStart, type StartForecast } from "../scheduler/forecast.ts";
 import type { Job } from "../scheduler/job-model.ts";
 import type { State, Worker } from "../scheduler/model.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import type { Context } from "./context.ts";
 import { viewDecision, viewEta } from "./eta-view.ts";
 import { findJob, viewJob } from "./job-view.ts";
@@ -39,7 +40,9 @@ export const why = operation({
     const job = state.jobs.get(row.id);
     const isQueued = job?.phase.state === "queued";
     const position = isQueued ? job.lane.queue.ahead(job) + 1 : null;
-    const ahead = isQueued ? job.lane.queue.list(AHEAD_SHOWN + 1).filter((id) => id !== job.id) : [];
+    const ahead = isQueued
+      ? job.lane.queue.list(AHEAD_SHOWN + 1).filter((id) => id !== job.id && !isRequestId(id))
+      : [];
     return {
       job: view,
       reason: view.reason ?? plainReason(view.state),

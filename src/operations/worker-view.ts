@@ -2,6 +2,7 @@ import type { WorkerView } from "../protocol/views.ts";
 import { workerDetail } from "../scheduler/explain.ts";
 import { keptUntilMs } from "../scheduler/idle.ts";
 import type { Worker } from "../scheduler/model.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import { Failure } from "../std/failure.ts";
 import type { WorkerRow } from "../store/queries.ts";
 import type { Context } from "./context.ts";
@@ -26,7 +27,8 @@ export function viewWorker(ctx: Context, row: WorkerRow): WorkerView {
     fence: row.fence,
     pinned: live?.pinned ?? false,
     pid: live ? pidOf(row.identity) : null,
-    jobs: live ? [...live.jobs].map((job) => job.id) : [],
+    jobs: live ? [...live.jobs].map((job) => job.id).filter((id) => !isRequestId(id)) : [],
+    requests: live ? [...live.jobs].filter(({ id }) => isRequestId(id)).length : 0,
     slots: spec?.slots ?? 1,
     startedAt: toTimestamp(row.createdAtMs),
     readyAt: toTimestampOrNull(row.readyAtMs),

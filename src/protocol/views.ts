@@ -2,6 +2,7 @@ import { z } from "zod";
 import { JsonValue } from "./json-value.ts";
 import { LifeView } from "./life-view.ts";
 import { jobStates } from "./list-fields.ts";
+import { WebhookView } from "./webhook.ts";
 import { decisionKinds, workerStates } from "./worker-states.ts";
 
 // What callers see. Names are stable: `--json` prints these objects as they are.
@@ -87,6 +88,7 @@ export const JobDetail = JobView.extend({
   logPath: z.string(),
   outputDir: z.string(),
   history: z.array(AttemptView),
+  webhook: WebhookView.nullable().describe("whom it tells by HTTP how it comes along"),
   life: LifeView,
   timeline: z.array(EventView),
 });
@@ -106,6 +108,10 @@ export const WorkerView = z.object({
   pinned: z.boolean(),
   pid: z.number().int().nullable(),
   jobs: z.array(z.number().int()),
+  requests: z
+    .number()
+    .int()
+    .describe("requests of the gateway that it serves now; they take slots as jobs do"),
   slots: z.number().int().describe("jobs it takes at once"),
   startedAt: Timestamp,
   readyAt: Timestamp.nullable(),

@@ -1,7 +1,7 @@
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
-import { checkParams } from "./check-params.ts";
 import { type Lane, laneOf } from "./lane.ts";
+import { checkLoadParams } from "./load-params.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**
@@ -10,9 +10,8 @@ import type { Runtime } from "./runtime.ts";
  */
 export function homeLoad(runtime: Runtime): Record<string, Json> | null {
   if (runtime.replicas.min === 0 || runtime.protocol === "exec") return null;
-  const params = Object.fromEntries(Object.entries(runtime.params).filter(([, param]) => param.load));
   try {
-    return checkParams({ ...runtime, params }, {});
+    return checkLoadParams(runtime, {});
   } catch (error) {
     if (error instanceof Failure) return null;
     throw error;

@@ -6,6 +6,7 @@ import type { Dependency, NewJob } from "./events.ts";
 import { createJob } from "./job.ts";
 import type { Condition, Job, JobArray } from "./job-model.ts";
 import { enqueue, holdJob, noExtras } from "./job-transitions.ts";
+import { nextRequestId } from "./request-jobs.ts";
 import { laneFor } from "./state.ts";
 import { termsFor } from "./terms.ts";
 import { log, type Transition } from "./transition.ts";
@@ -23,7 +24,7 @@ export function addJob(tx: Transition, asked: NewJob, { array, arrayId, schedule
   if (isNew) tx.changes.lanes.add(lane);
   const { deadlineMs } = asked;
   const job = createJob({
-    id: tx.state.nextJobId++,
+    id: asked.isRequest === true ? nextRequestId(tx.state) : tx.state.nextJobId++,
     terms: termsFor(tx.state, lane, asked),
     submittedAtMs: tx.nowMs,
     attempts: 0,

@@ -16,6 +16,8 @@ export interface NewJob extends TermsRow {
   readonly deadlineMs: number | null;
   /** Jobs that must end first, and how each stands now if it is finished already. */
   readonly after: readonly Dependency[];
+  /** Its caller waits on the line: nothing of it is stored; see request-jobs.ts. */
+  readonly isRequest?: boolean;
 }
 
 export interface Dependency {
@@ -64,6 +66,19 @@ export interface Payload {
   readonly correlation?: string | null | undefined;
   /** Of the first job of a request that is to count only once: see `submission_keys` in the database. */
   readonly submissionKey?: SubmissionKey | undefined;
+  /** Whom to tell by HTTP how it comes along. */
+  readonly webhook?: Webhook | undefined;
+}
+
+/** What somebody may be told of a job. */
+export const webhookEvents = ["start", "output", "logs", "completed"] as const;
+export type WebhookEvent = (typeof webhookEvents)[number];
+
+export interface Webhook {
+  readonly url: string;
+  readonly events: readonly WebhookEvent[];
+  /** What the addresses in it begin with, where the job was submitted in the shape of a prediction; "" = none are known. */
+  readonly base: string;
 }
 
 /** How a job's run ended, as the worker or the program's exit says it. */

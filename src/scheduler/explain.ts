@@ -6,6 +6,7 @@ import type { HoldPhase, Job } from "./job-model.ts";
 import type { Lane, State, Verdict, Worker } from "./model.ts";
 import { preparationText } from "./preparation.ts";
 import { stepText } from "./reports.ts";
+import { isRequestId } from "./request-jobs.ts";
 import { failuresOf } from "./start-failures.ts";
 
 /** Why a job waits: the same code and sentence in every view. */
@@ -162,9 +163,9 @@ export function workerDetail(worker: Worker): string {
     case "starting":
       return stepText[worker.phase.step];
     case "ready":
-      return worker.jobs.size === 0 ? "idle" : `running job ${jobList(worker)}`;
+      return worker.jobs.size === 0 ? "idle" : `running ${jobList(worker)}`;
     case "draining":
-      return `finishing job ${jobList(worker)}, then ${worker.phase.sleeps === true ? "sleeps" : "stops"} (${worker.phase.reason})`;
+      return `finishing ${jobList(worker)}, then ${worker.phase.sleeps === true ? "sleeps" : "stops"} (${worker.phase.reason})`;
     case "falling-asleep":
       return `falling asleep (${worker.phase.reason})`;
     case "asleep":
@@ -178,8 +179,16 @@ export function workerDetail(worker: Worker): string {
   }
 }
 
+/** "job 3, 4 and 2 requests". */
 function jobList(worker: Worker): string {
-  return [...worker.jobs].map((job) => job.id).join(", ");
+  const ids = [...worker.jobs].map((job) => job.id);
+  const jobs = ids.filter((id) => !isRequestId(id));
+  const requests = ids.length - jobs.length;
+  const parts = [
+    ...(jobs.length > 0 || requests === 0 ? [`job ${jobs.join(", ")}`] : []),
+    ...(requests > 0 ? [`${requests} request${requests === 1 ? "" : "s"}`] : []),
+  ];
+  return parts.join(" and ");
 }
 
 function gpuNames(state: State, uuids: readonly string[]): string {

@@ -43,6 +43,8 @@ export interface LaneQueue {
   headRank(): number;
   /** Mean time at which its jobs were submitted; only of a queue that is not empty. */
   meanArrivalMs(): number;
+  /** Id of the job that was submitted first, whatever its rank, or undefined. */
+  oldest(): number | undefined;
   /** Up to `limit` ids in order, whoever may run. */
   list(limit: number): number[];
   /** How many jobs come before this one by rank and age. O(n): for people, not for plans. */
@@ -132,6 +134,11 @@ class BucketQueue implements LaneQueue {
 
   meanArrivalMs(): number {
     return this.baseMs + this.arrivals / this.count;
+  }
+
+  oldest(): number | undefined {
+    if (this.count === 0) return undefined;
+    return this.buckets.reduce((least, bucket) => Math.min(least, first(bucket)), Number.POSITIVE_INFINITY);
   }
 
   list(limit: number): number[] {

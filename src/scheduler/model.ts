@@ -262,6 +262,8 @@ export interface State {
   nextWorkerId: number;
   /** Workers up to this id come from an earlier daemon: their times span one in which nobody looked, so they are not measured. */
   adoptedUpTo: number;
+  /** Of requests, which are not stored: see request-jobs.ts. */
+  lastRequestId: number;
   /** The last fence given out; only grows. */
   lastFence: number;
   /** Set on shutdown: nothing new is started. */

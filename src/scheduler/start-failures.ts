@@ -1,6 +1,7 @@
 import { cancelledEnd } from "./job-ends.ts";
 import { endJob, settleWaiting } from "./job-transitions.ts";
 import type { Lane } from "./model.ts";
+import { isRequestId } from "./request-jobs.ts";
 import { log, type Transition } from "./transition.ts";
 
 // A circuit breaker for each lane. Failed starts and workers that crash open it: nothing of the lane is started for a while that
@@ -17,14 +18,23 @@ const STARTS_PER_JOB = 3;
 /** One or two crashes may be a job's own fault, or bad luck. */
 const CRASHES_FORGIVEN = 2;
 
-/** Notes a failed start: the lane is tried again later, and every third failure fails the job at its head. */
+/** Notes a failed start: the lane is tried again later, and every third failure fails the job at its head, each one its requests. */
 export function noteFailedStart(tx: Transition, lane: Lane, message: string, tookMs: number): void {
   lane.startFailures += 1;
   pause(tx, lane, message, tookMs);
   const headId = lane.queue.peek();
   const head = headId === undefined ? undefined : tx.state.jobs.get(headId);
   if (head && lane.startFailures % STARTS_PER_JOB === 0) endJob(tx, head, notStarted(message));
+  endRequests(tx, lane, message);
   settleWaiting(tx, lane);
+}
+
+/** Who waits on the line is told at once, and may try again. */
+function endRequests(tx: Transition, lane: Lane, message: string): void {
+  for (const id of lane.queue.list(Number.POSITIVE_INFINITY)) {
+    const job = isRequestId(id) ? tx.state.jobs.get(id) : undefined;
+    if (job) endJob(tx, job, notStarted(message));
+  }
 }
 
 /** Notes that a ready worker ended unasked. One that does so again and again, and nothing succeeds, is started less often. */

@@ -33,6 +33,7 @@ export function createState(policy: Policy): State {
     nextJobId: 1,
     nextWorkerId: 1,
     adoptedUpTo: 0,
+    lastRequestId: 0,
     lastFence: 0,
     stopping: false,
   };

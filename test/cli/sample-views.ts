@@ -118,6 +118,7 @@ export function workerView(changes: Partial<WorkerView> = {}): WorkerView {
     pinned: false,
     pid: 100,
     jobs: [],
+    requests: 0,
     startedAt: "2026-01-02T00:00:00Z",
     readyAt: null,
     slots: 1,

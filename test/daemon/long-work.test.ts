@@ -32,6 +32,7 @@ function startLoop() {
     perform: () => {},
     fire: () => {},
     committed: () => {},
+    requestsLost: () => {},
     lastSeen: () => ({ type: "gpus-seen", gpus: [] }),
     freeSpace: () => false,
     crash: (error) => {

@@ -61,6 +61,7 @@ function startLoop() {
     perform: (effect) => void effects.push(effect),
     fire: () => {},
     committed: () => {},
+    requestsLost: () => {},
     lastSeen: () => ({
       type: "gpus-seen",
       get gpus() {

@@ -18,10 +18,15 @@ export const workerColumns: readonly Column<WorkerView>[] = [
     align: "right",
     rank: 4,
   },
-  { title: "JOBS", value: (worker) => worker.jobs.join(",") || null, shrinks: true, rank: 7 },
+  { title: "JOBS", value: (worker) => servedBy(worker) || null, shrinks: true, rank: 7 },
   { title: "PINNED", value: (worker) => (worker.pinned ? "yes" : null), rank: 3 },
   { title: "DETAIL", value: (worker) => worker.detail || null, shrinks: true, rank: 5 },
 ];
+
+/** "3,4+2r": the jobs it runs, and how many requests of the gateway. */
+function servedBy({ jobs, requests }: WorkerView): string {
+  return [jobs.join(","), ...(requests > 0 ? [`${requests}r`] : [])].filter((part) => part !== "").join("+");
+}
 
 /** What workers are filtered and sorted by. */
 export const workerFields: FieldsOf<WorkerView> = {
@@ -38,6 +43,7 @@ export const workerFields: FieldsOf<WorkerView> = {
   pinned: "flag",
   pid: "number",
   jobs: "number",
+  requests: "number",
   slots: "number",
   since: "time",
   keptUntil: "time",

@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import type { Paths } from "../../config/paths.ts";
 import type { LogSizes, Masks } from "../../operations/context.ts";
 import type { State, Worker } from "../../scheduler/model.ts";
+import { isRequestId } from "../../scheduler/request-jobs.ts";
 import type { Clock } from "../../std/clock.ts";
 import type { DaemonPlaces } from "../places.ts";
 import { createLogKeeper, type LiveLog } from "./log-keeper.ts";
@@ -93,5 +94,6 @@ function* logsOf(worker: Worker, places: DaemonPlaces, masks: Masks): Generator<
   if (residency === "resident")
     yield { file: places.workerLog(worker.id), mask: () => masks.ofRuntime(runtime) };
   for (const { id, attempts } of worker.jobs)
-    yield { file: places.attemptLog(id, attempts), mask: () => masks.ofJob({ id, runtime }) };
+    if (!isRequestId(id))
+      yield { file: places.attemptLog(id, attempts), mask: () => masks.ofJob({ id, runtime }) };
 }

@@ -1,15 +1,235 @@
-import type { RequestDesk } from "../../gateway/request-port.ts";
+import type { OpenRequest, RequestAsk, RequestDesk, Standing, Turn } from "../../gateway/request-port.ts";
+import { TooMany } from "../../gateway/too-many.ts";
 import type { Context } from "../../operations/context.ts";
+import { refuseOtherRuntime } from "../../operations/key-limits.ts";
+import { emptyPayload, laneSpecOf, usableRuntime } from "../../operations/new-job.ts";
+import { treatmentOf } from "../../operations/treatment.ts";
+import { JobOptions } from "../../protocol/inputs.ts";
+import { checkLoadParams } from "../../runtime/load-params.ts";
+import type { Effect } from "../../scheduler/effects.ts";
+import type { NewJob } from "../../scheduler/events.ts";
+import type { LaneSpec } from "../../scheduler/model.ts";
+import { isRequestId } from "../../scheduler/request-jobs.ts";
+import type { JobEnd } from "../../scheduler/transition.ts";
 import { Failure } from "../../std/failure.ts";
+import type { World } from "../world.ts";
+import { servedModel, servedModels } from "./models.ts";
+import { createStandings } from "./standing.ts";
+import { takeTurn } from "./turn.ts";
 
-/** Takes requests in. */
-export function createDesk(_ctx: Context): RequestDesk {
-  const notYet = (): Failure => new Failure("daemon/stopping", "requests are not taken yet");
-  return {
-    models: () => [],
-    model: () => {
-      throw notYet();
-    },
-    enter: () => Promise.reject(notYet()),
+/** The requests, as the daemon has to do with them. */
+export interface Desk extends RequestDesk {
+  /** Effects of the scheduler about a request. */
+  perform(effect: Extract<Effect, { type: "run-job" | "cancel-job" }>): Promise<void>;
+  /** What a step has ended; others than requests are passed over. */
+  tellEnded(ended: readonly JobEnd[]): void;
+  /** The state has been rebuilt from the database, where no requests are. */
+  loseAll(): void;
+}
+
+interface Parts {
+  readonly ctx: () => Context;
+  readonly world: () => World;
+  /** Requests that may wait in one lane. */
+  readonly maxWaiting: number;
+}
+
+interface Entry {
+  readonly jobId: number;
+  readonly laneKey: string;
+  readonly signal: AbortSignal;
+  isWaiting: boolean;
+  /** What the next call of `next` gets. */
+  outcome: PromiseWithResolvers<Turn>;
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A worker whose request was given up says so itself, or is taken to be done with it after this long. */
+const GIVE_UP_MS = 5_000;
+
+/** Takes requests in, and tells them when it is their turn. */
+export function createDesk({ ctx, world, maxWaiting }: Parts): Desk {
+  const open = new Map<number, Entry>();
+  const standings = createStandings(world);
+  let count = 0;
+  const refuseFull = (spec: LaneSpec): void => {
+    let waiting = 0;
+    for (const entry of open.values()) if (entry.isWaiting && entry.laneKey === spec.key) waiting += 1;
+    if (waiting < maxWaiting) return;
+    const text = `${waiting} requests wait for ${spec.title} already`;
+    throw new TooMany("request/too-many", text, standings.clearsInMs(spec, waiting));
   };
+  const leave = (jobId: number): void => {
+    // Refused: it has ended meanwhile, or the daemon is stopping and all ends.
+    void ctx()
+      .ask({ type: "cancel", jobId })
+      .catch(() => undefined);
+  };
+  const lose = (entry: Entry, failure: Failure): void => {
+    open.delete(entry.jobId);
+    entry.outcome.reject(failure);
+  };
+  return {
+    models: (caller) => servedModels(world(), caller),
+    model: (name, caller) => servedModel(world(), name, caller),
+    async enter(ask) {
+      const job = await newRequest(ctx(), ask);
+      refuseFull(job.lane);
+      refuseBroken(world(), job.lane);
+      ask.caller.key?.charge(1);
+      const [jobId = 0] = await ctx().ask({ type: "submit", jobs: [job] });
+      const { signal } = ask;
+      const entry: Entry = { jobId, laneKey: job.lane.key, signal, isWaiting: true, outcome: newOutcome() };
+      open.set(jobId, entry);
+      const onAbort = (): void => leave(jobId);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
+      count += 1;
+      return openRequest(`r-${count}`, entry, () => standings.of(jobId));
+    },
+    async perform(effect) {
+      const { jobId } = effect;
+      if (effect.type === "cancel-job") {
+        const attempt = world().state().jobs.get(jobId)?.attempts ?? 0;
+        setTimeout(() => giveUp(world(), jobId, attempt), GIVE_UP_MS).unref();
+        return;
+      }
+      const turn = await takeTurn(world(), effect, () => open.get(jobId)?.signal.aborted ?? true);
+      if (turn === null) return;
+      // Not looked up before: the turn of one that needs not wait comes with the answer to `enter`.
+      const entry = open.get(jobId);
+      if (entry === undefined || entry.signal.aborted) return turn.end("failed");
+      entry.isWaiting = false;
+      entry.outcome.resolve(turn);
+    },
+    tellEnded(ended) {
+      for (const { job, state, reason } of ended) {
+        const entry = isRequestId(job.id) ? open.get(job.id) : undefined;
+        if (entry === undefined) continue;
+        open.delete(job.id);
+        if (state !== "succeeded") entry.outcome.reject(endFailure(state, reason));
+      }
+      if (world().state().stopping)
+        for (const entry of open.values()) if (entry.isWaiting) lose(entry, stopping());
+    },
+    loseAll() {
+      for (const entry of open.values())
+        lose(
+          entry,
+          new Failure("request/lost", "the request was lost", {
+            why: "the database could not be written, and the daemon began anew from it",
+            hint: "send it again",
+          }),
+        );
+    },
+  };
+}
+
+function openRequest(id: string, entry: Entry, standing: () => Standing | null): OpenRequest {
+  return {
+    id,
+    async next() {
+      const turn = await entry.outcome.promise;
+      // The next turn is another one's, should this be lost.
+      entry.outcome = newOutcome();
+      return {
+        ...turn,
+        end(outcome) {
+          if (outcome === "lost") entry.isWaiting = true;
+          turn.end(outcome);
+        },
+      };
+    },
+    standing: () => (entry.isWaiting ? standing() : null),
+  };
+}
+
+function newOutcome(): PromiseWithResolvers<Turn> {
+  let resolve = (_turn: Turn): void => {};
+  let reject = (_error: unknown): void => {};
+  const promise = new Promise<Turn>((onDone, onError) => {
+    resolve = onDone;
+    reject = onError;
+  });
+  // Nobody may be listening by now.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** The job that a request is. @throws Failure of many kinds */
+async function newRequest(ctx: Context, ask: RequestAsk): Promise<NewJob> {
+  const { caller, keepAliveMs } = ask;
+  const runtime = usableRuntime(ctx, ask.runtime);
+  if (runtime.protocol === "exec")
+    throw new Failure(
+      "runtime/invalid",
+      `${runtime.name} runs a program for each job and serves no requests`,
+      {
+        hint: `orch submit ${runtime.name}`,
+      },
+    );
+  refuseOtherRuntime(caller, runtime.name);
+  await ctx.groups.know(caller);
+  const options = JobOptions.parse(ask.priority === undefined ? {} : { priority: ask.priority });
+  const params = checkLoadParams(runtime, ask.params);
+  const lane = laneSpecOf(runtime, params);
+  return {
+    ...treatmentOf(ctx, options, caller, runtime.timeouts.jobMs),
+    lane: keepAliveMs === undefined ? lane : { ...lane, keepAliveMs },
+    payload: {
+      ...emptyPayload,
+      summary: ask.summary,
+      label: null,
+      labels: {},
+      uid: caller.uid,
+      user: caller.user,
+      correlation: caller.correlation ?? null,
+    },
+    estimateKey: null,
+    isRequest: true,
+  };
+}
+
+/** A lane that waits after failed starts says so at once. */
+function refuseBroken(world: World, { key, title }: LaneSpec): void {
+  const lane = world.state().lanes.get(key);
+  const nowMs = world.clock.nowMs();
+  if (lane === undefined || lane.startFailures === 0 || lane.retryAtMs <= nowMs) return;
+  throw startFailed(`${title} could not be started`, lane.lastStartError ?? "unknown");
+}
+
+function startFailed(what: string, why: string): Failure {
+  return new Failure("runtime/start-failed", what, { why, hint: "orch workers; orch logs WORKER" });
+}
+
+function endFailure(state: JobEnd["state"], reason: JobEnd["reason"]): Failure {
+  const why = reason?.text ?? "unknown";
+  if (reason?.code === "start-failed") return startFailed("its worker could not be started", why);
+  if (state === "cancelled") return new Failure("request/lost", "the request was cancelled", { why });
+  return new Failure("worker/failed", "the request failed", { why });
+}
+
+function stopping(): Failure {
+  return new Failure("daemon/stopping", "the daemon is stopping", { hint: "orch up" });
+}
+
+/** The caller has gone, and whoever spoke to the worker for it has not said that it is over. */
+function giveUp(world: World, jobId: number, attempt: number): void {
+  world.report({
+    type: "job-ended",
+    jobId,
+    attempt,
+    outcome: {
+      kind: "cancelled",
+      exitCode: null,
+      message: "its caller has gone",
+      output: null,
+      artifacts: null,
+    },
+  });
 }

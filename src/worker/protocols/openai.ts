@@ -116,6 +116,11 @@ function isListed(model: string, names: readonly string[]): boolean {
   return names.includes(model) || names.includes(`${model}:latest`);
 }
 
+/** The name of the first model that a server lists; null = it lists none, or does not answer. Never rejects. */
+export function firstModelOf(endpoint: string, readKey: (() => string) | null): Promise<string | null> {
+  return firstModel(createServiceConnection(endpoint, readKey)).catch(() => null);
+}
+
 async function firstModel(connection: ServiceConnection): Promise<string | null> {
   const models = await listModels(connection, AbortSignal.timeout(FIND_MODEL_MS));
   return models.kind === "listed" ? (models.names?.[0] ?? null) : null;
