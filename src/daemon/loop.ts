@@ -319,7 +319,9 @@ class EventLoop implements Loop {
   /** The state is ahead of the disk: it is thrown away. */
   private rebuild(wasStopping: boolean): void {
     this.putOff.forget();
+    const { lastRequestId } = this.current;
     this.current = this.options.restore();
+    this.current.lastRequestId = lastRequestId; // Late news of those that are lost must not be taken for that of others.
     this.options.requestsLost();
     this.current.stopping = wasStopping; // Not in the database: the next daemon begins afresh, this one does not.
     this.inbox.unshift({ event: this.options.lastSeen(), answer: null, sinceMs: 0 });

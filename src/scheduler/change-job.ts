@@ -1,3 +1,4 @@
+import { formatUtc } from "../std/format-utc.ts";
 import { quotaOf } from "./accounts.ts";
 import { urgentAtMs } from "./estimate.ts";
 import type { Reply, Request } from "./events.ts";
@@ -97,7 +98,7 @@ function changeBegin(tx: Transition, job: Job, notBeforeMs: number | null): void
 }
 
 function textOf(change: JobChange): string {
-  const time = (atMs: number | null): string => (atMs === null ? "none" : new Date(atMs).toISOString());
+  const time = (atMs: number | null): string => (atMs === null ? "none" : formatUtc(atMs));
   const parts: string[] = [];
   if (change.priority !== undefined) parts.push(`priority ${change.priority}`);
   if (change.retries !== undefined) parts.push(`retries ${change.retries}`);

@@ -20,7 +20,7 @@ import { applyReservationDue } from "./reservations.ts";
 import { applyScheduleDue } from "./schedules.ts";
 import { isWakeable } from "./sleep.ts";
 import type { Transition } from "./transition.ts";
-import { retire, stop } from "./worker-transitions.ts";
+import { retire, settleIdle, stop } from "./worker-transitions.ts";
 
 /**
  * Does what has come due by now, as far as this slice of the step goes. A deadline that no longer means anything is dropped.
@@ -121,6 +121,8 @@ function applyJobLimit(tx: Transition, job: Job): void {
 }
 
 function applyKeepAlive(tx: Transition, worker: Worker): void {
+  // What it was finishing were requests, which a restart forgets.
+  if (worker.phase.state === "draining" && worker.jobs.size === 0) return settleIdle(tx, worker);
   // Its owner has declared its lane anew meanwhile.
   if (worker.phase.state === "asleep" && !isWakeable(worker)) return stop(tx, worker, "switched");
   const untilMs = keptUntilMs(worker);

@@ -1,6 +1,7 @@
 import { unreachable } from "../std/assert.ts";
 import { formatBytes } from "../std/bytes.ts";
 import { formatDurationMs } from "../std/duration.ts";
+import { formatUtc } from "../std/format-utc.ts";
 import { isUsable, suits } from "./capacity.ts";
 import type { HoldPhase, Job } from "./job-model.ts";
 import type { Lane, State, Verdict, Worker } from "./model.ts";
@@ -40,7 +41,7 @@ function explainHold(job: Job, hold: HoldPhase, nowMs: number): Explanation {
   }
   if (hold.untilMs === null && hold.byArray) return explainArray(job);
   if (job.attempts === 0 && hold.untilMs !== null) {
-    const text = `starts ${new Date(hold.untilMs).toISOString()}, in ${formatDurationMs(Math.max(0, hold.untilMs - nowMs))}`;
+    const text = `starts ${formatUtc(hold.untilMs)}, in ${formatDurationMs(Math.max(0, hold.untilMs - nowMs))}`;
     return { code: "begin", text };
   }
   const waitMs = Math.max(0, (hold.untilMs ?? nowMs) - nowMs);
@@ -121,9 +122,9 @@ function reservedText(state: State, gpus: string, id: number, nowMs: number): st
   if (reservation === undefined) return `${gpus} was reserved until now`;
   const { name, accounts, startAtMs, endAtMs } = reservation;
   const text = `${gpus} is reserved for ${accounts.join(", ").replaceAll(":", " ")} (reservation ${name})`;
-  const until = new Date(endAtMs).toISOString();
+  const until = formatUtc(endAtMs);
   if (startAtMs <= nowMs) return `${text} until ${until}`;
-  return `${text} from ${new Date(startAtMs).toISOString()} to ${until}, and it would not be done before that`;
+  return `${text} from ${formatUtc(startAtMs)} to ${until}, and it would not be done before that`;
 }
 
 function pinnedText({ name }: Worker): string {

@@ -103,7 +103,12 @@ function checkWorker(state: State, worker: Worker): void {
     else if (worker.phase.state !== "stopping")
       assert(lease.mode !== "residue", `${worker.name} is ${worker.phase.state} on what it had asleep`);
   }
-  assert(worker.phase.state !== "draining" || worker.jobs.size > 0, `${worker.name} drains nothing`);
+  // A restart forgets requests; the first step, which looks at all limits, sees to it.
+  const isJustRestored = state.nextLimitMs === 0;
+  assert(
+    worker.phase.state !== "draining" || worker.jobs.size > 0 || isJustRestored,
+    `${worker.name} drains nothing`,
+  );
   const mayWork = worker.phase.state !== "asleep" && worker.phase.state !== "falling-asleep";
   assert(mayWork || worker.jobs.size === 0, `${worker.name} sleeps and has jobs`);
   for (const job of worker.jobs) {

@@ -1,4 +1,5 @@
 import { unreachable } from "../std/assert.ts";
+import { formatUtc } from "../std/format-utc.ts";
 import { isUsable } from "./capacity.ts";
 import { endEarly } from "./end-early.ts";
 import type { Reply } from "./events.ts";
@@ -44,7 +45,7 @@ function addReservation(tx: Transition, asked: NewReservation): Reply {
   tx.needsPlan = true;
   watchReservation(state, reservation);
   const where = gpus.map((uuid) => state.gpus.get(uuid)?.index ?? uuid).join(", ");
-  const span = `${new Date(startAtMs).toISOString()} to ${new Date(asked.endAtMs).toISOString()}`;
+  const span = `${formatUtc(startAtMs)} to ${formatUtc(asked.endAtMs)}`;
   log(tx, "reservation-added", `GPU ${where} is reserved for ${accounts.join(", ")} from ${span} (${name})`);
   return { ok: true, ids: [id] };
 }
@@ -92,7 +93,7 @@ function compareGpus(left: Gpu, right: Gpu): number {
 
 function refuseTaken({ count }: NewReservation, taken: readonly Reservation[]): Reply {
   const others = taken
-    .map(({ id, name, endAtMs }) => `${name} (${id}) until ${new Date(endAtMs).toISOString()}`)
+    .map(({ id, name, endAtMs }) => `${name} (${id}) until ${formatUtc(endAtMs)}`)
     .join(", ");
   const text = `fewer than ${count} of the GPUs are free of other reservations then: ${others}`;
   return refuse("reservation/refused", text, "orch reserve ls");

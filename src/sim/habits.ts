@@ -13,6 +13,8 @@ export interface Habits {
   readonly deadline: number;
   readonly begin: number;
   readonly preemptible: number;
+  /** Callers who wait on the line. */
+  readonly request: number;
   readonly retryDelaysMs: readonly number[];
   /** Kinds of requests beside those about jobs and workers that somebody makes here. */
   readonly extras: readonly Extra[];
@@ -28,6 +30,7 @@ export const quiet: Habits = {
   deadline: 0,
   begin: 0,
   preemptible: 0,
+  request: 0,
   retryDelaysMs: [1_000],
   extras: [],
 };
@@ -51,6 +54,7 @@ export function chooseHabits(rng: Rng): Habits {
     deadline: sometimes(0.2),
     begin: sometimes(0.15),
     preemptible: sometimes(0.5),
+    request: 0,
     retryDelaysMs: rng.pick([[1_000], [0, 100, 5_000]]),
     extras,
   };

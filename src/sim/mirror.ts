@@ -1,5 +1,6 @@
 import type { Job } from "../scheduler/job-model.ts";
 import type { Lease, Worker } from "../scheduler/model.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import {
   type JobRow as RestoredJob,
   type Rows as RestoredRows,
@@ -47,6 +48,8 @@ export interface Mirror {
   apply(changes: Changes): void;
   /** What `restore()` is given. */
   rows(): RestoredRows;
+  /** Requests are in no database: with the daemon's state they are gone. Until then they are kept here as jobs are. */
+  loseRequests(): void;
 }
 
 interface Tables {
@@ -88,6 +91,13 @@ export function createMirror(): Mirror {
     liveJobs: tables.liveJobs,
     apply: (changes) => apply(tables, changes),
     rows: () => rows(tables),
+    loseRequests() {
+      for (const id of tables.jobs.keys()) {
+        if (!isRequestId(id)) continue;
+        tables.jobs.delete(id);
+        tables.liveJobs.delete(id);
+      }
+    },
   };
 }
 
@@ -116,7 +126,7 @@ function insertJob(tables: Tables, job: Job): void {
   assert(!tables.jobs.has(job.id), `job ${job.id} is inserted twice`);
   tables.jobs.set(job.id, { live: rowOfJob(job), attempts: new Map(), end: null });
   tables.liveJobs.add(job.id);
-  tables.nextJobId = Math.max(tables.nextJobId, job.id + 1);
+  if (!isRequestId(job.id)) tables.nextJobId = Math.max(tables.nextJobId, job.id + 1);
 }
 
 function updateJob(tables: Tables, job: Job): void {

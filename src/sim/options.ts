@@ -112,7 +112,8 @@ export function chooseOptions(seed: number, overrides: Partial<SimOptions> = {})
   const drawn = rng.chance(CONTESTS) ? chooseContest(rng) : chooseWorld(rng);
   const kinds = withKinds(createRng(seed ^ 0x61d5), drawn);
   const sleepy = withSleep(createRng(seed ^ 0x51eeb), kinds);
-  return { ...withSickness(createRng(seed ^ 0x51c4), sleepy), ...overrides };
+  const sick = withSickness(createRng(seed ^ 0x51c4), sleepy);
+  return { ...withRequests(createRng(seed ^ 0x4e9), sick), ...overrides };
 }
 
 /** In some worlds there are GPUs of two vendors and instances, and lanes that want one. Drawn apart as well. */
@@ -190,6 +191,12 @@ function chooseContest(rng: Rng): SimOptions {
     invariantRate: 0.02,
     compareRate: 0.02,
   };
+}
+
+/** In some worlds callers wait on the line. */
+function withRequests(rng: Rng, options: SimOptions): SimOptions {
+  if (options.habits === quiet || !rng.chance(0.3)) return options;
+  return { ...options, habits: { ...options.habits, request: rng.pick([0.1, 0.4, 0.8]) } };
 }
 
 function chooseWorld(rng: Rng): SimOptions {

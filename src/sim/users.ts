@@ -1,5 +1,6 @@
 import type { Dependency, NewJob, Payload, Request } from "../scheduler/events.ts";
 import type { LaneSpec } from "../scheduler/model.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import type { NewReservation } from "../scheduler/timetable.ts";
 import { unreachable } from "../std/assert.ts";
 import type { Rng } from "../std/rng.ts";
@@ -70,6 +71,7 @@ export function createUsers(parts: UsersParts): Users {
   const acknowledged = new Set<number>();
   const ids: number[] = [];
   const take = (id: number): void => {
+    if (isRequestId(id)) return hangUpSometimes(parts, id);
     acknowledged.add(id);
     ids.push(id);
   };
@@ -94,8 +96,14 @@ export function createUsers(parts: UsersParts): Users {
   };
 }
 
+/** Some of those who wait on the line lose their patience. */
+function hangUpSometimes({ rng, agenda, daemon }: UsersParts, jobId: number): void {
+  if (rng.chance(0.7)) return;
+  agenda.later(rng.pick([0, 10, 1_000, 20_000]), () => daemon.ask({ type: "cancel", jobId }));
+}
+
 function edit({ rng, daemon }: UsersParts): void {
-  const live = [...daemon.mirror.liveJobs];
+  const live = [...daemon.mirror.liveJobs].filter((id) => !isRequestId(id));
   if (live.length === 0) return;
   const jobId = rng.pick(live);
   daemon.ask({ type: rng.pick(["hold", "hold", "release", "release", "release", "cancel"] as const), jobId });
@@ -134,6 +142,7 @@ function submission(parts: UsersParts, jobIds: readonly number[]): Request {
   if (count > 1 && rng.chance(options.habits.array)) {
     const job = chooseJob(parts, jobIds, accounts);
     const array = { maxActive: rng.pick([null, 1, 2, 3]) };
+    if (job.isRequest === true) return { type: "submit", jobs: [job] };
     return { type: "submit", jobs: Array.from({ length: count }, () => job), array };
   }
   return { type: "submit", jobs: Array.from({ length: count }, () => chooseJob(parts, jobIds, accounts)) };
@@ -143,6 +152,8 @@ function chooseJob(parts: UsersParts, jobIds: readonly number[], accounts: Accou
   const { rng, options, agenda } = parts;
   const { habits } = options;
   const { spec } = rng.pick(options.lanes);
+  if (spec.residency === "resident" && habits.request > 0 && rng.chance(habits.request))
+    return newJob(spec, { accounts, priority: rng.pick([0, 0, 5]), isRequest: true });
   const isTimed = rng.chance(0.2);
   return newJob(rng.chance(0.03) ? editSpec(rng, spec) : spec, {
     accounts,

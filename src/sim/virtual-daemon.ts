@@ -90,6 +90,7 @@ interface Daemon extends DaemonParts {
   clockAheadMs: number;
   setBackMs: number;
   diskFullUntilMs: number;
+  lastRequestId: number;
 }
 
 /** While nothing can be written, reports are tried again this often, as in daemon/loop.ts. */
@@ -106,6 +107,7 @@ export function createDaemon(parts: DaemonParts, seed: number): VirtualDaemon {
     clockAheadMs: 0,
     setBackMs: 0,
     diskFullUntilMs: 0,
+    lastRequestId: 0,
   };
   begin(daemon);
   return {
@@ -137,9 +139,8 @@ export function createDaemon(parts: DaemonParts, seed: number): VirtualDaemon {
 }
 
 function begin(daemon: Daemon): void {
-  const { agenda, rng, host, options, mirror } = daemon;
-  const state = restore(options.policy, mirror.rows());
-  checkInvariants(state);
+  const { agenda, rng, host } = daemon;
+  const state = restoreState(daemon);
   const report = (news: Report): void => push(daemon, news, undefined);
   const performer = createPerformer({ agenda, rng, host, state: () => daemon.life?.state ?? state, report });
   const life: Life = {
@@ -159,6 +160,21 @@ function begin(daemon: Daemon): void {
   for (const effect of pendingEffects(state)) performer.resume(effect);
   push(daemon, { type: "tick" }, undefined);
   sample(daemon);
+}
+
+/** What a daemon knows of the database alone: requests are not in it. */
+function restoreState({ options, mirror, lastRequestId }: Daemon): State {
+  const state = restore(options.policy, mirror.rows());
+  state.lastRequestId = lastRequestId;
+  checkInvariants(state);
+  return state;
+}
+
+/** All that is in memory alone is thrown away. */
+function loseRequests(daemon: Daemon, state: State): void {
+  daemon.lastRequestId = state.lastRequestId;
+  daemon.mirror.loseRequests();
+  daemon.host.loseRequests();
 }
 
 function sample(daemon: Daemon): void {
@@ -183,6 +199,7 @@ function crash(daemon: Daemon, downMs: number): void {
   if (life === undefined) return;
   if (life.writing !== null) daemon.mirror.apply(life.writing.taken.changes);
   life.performer.die();
+  loseRequests(daemon, life.state);
   daemon.life = undefined;
   forget(daemon.memory);
   note(daemon.diary, "daemon-died");
@@ -234,9 +251,9 @@ function turn(daemon: Daemon, life: Life): void {
 
 /** The commit failed. As in daemon/loop.ts, the state is thrown away, and what the world said is kept. */
 function recover(daemon: Daemon, life: Life, batch: readonly Waiting[], wasStopping: boolean): void {
-  life.state = restore(daemon.options.policy, daemon.mirror.rows());
+  loseRequests(daemon, life.state);
+  life.state = restoreState(daemon);
   life.state.stopping = wasStopping;
-  checkInvariants(life.state);
   forget(daemon.memory);
   note(daemon.diary, "commit-failed");
   const kept = batch.filter(({ event, onReply }) => onReply === undefined && isKept(event));

@@ -1,6 +1,7 @@
 import type { SeenGpu, SeenWorker } from "../scheduler/events.ts";
 import type { Job } from "../scheduler/job-model.ts";
 import type { Worker } from "../scheduler/model.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import { assert, must } from "../std/assert.ts";
 import type { Rng } from "../std/rng.ts";
 import type { Agenda } from "./agenda.ts";
@@ -48,6 +49,8 @@ export interface VirtualHost {
   /** Hands a job over, or finds the run that was handed over before. Null: refused, the program is gone. */
   runJob(program: Program | undefined, jobId: number, attempt: number): Run | null;
   cancelJob(program: Program, jobId: number): void;
+  /** Nobody waits for requests any more: their connections are closed, and nothing is known of them. */
+  loseRequests(): void;
   /** Has a program give its memory back, or take it again; whoever asks while it does so is told as well. */
   sleep(program: Program, tell: (news: Moved) => void): void;
   wake(program: Program, worker: Worker, tell: (news: Moved) => void): void;
@@ -87,6 +90,13 @@ export function createHost(agenda: Agenda, rng: Rng, options: SimOptions): Virtu
     runJob: (program: Program | undefined, jobId: number, attempt: number) =>
       runJob(host, program, jobId, attempt),
     cancelJob: (program: Program, jobId: number) => cancelJob(host, program, jobId),
+    loseRequests() {
+      for (const [id, runs] of host.runs) {
+        if (!isRequestId(id)) continue;
+        for (const run of runs) endRun(run, outcomeOf("cancelled"));
+        host.runs.delete(id);
+      }
+    },
     sleep: (program: Program, tell: (news: Moved) => void) => sleepProgram(host, program, tell),
     wake: (program: Program, worker: Worker, tell: (news: Moved) => void) =>
       wakeProgram(host, program, worker, tell),

@@ -1,6 +1,7 @@
 import { basicBugs, type PlantedBug } from "./planted-bugs.ts";
 import { kindBugs } from "./planted-kind-bugs.ts";
 import { policyBugs } from "./planted-policy-bugs.ts";
+import { requestBugs } from "./planted-request-bugs.ts";
 import { sickBugs } from "./planted-sick-bugs.ts";
 import { sleepBugs } from "./planted-sleep-bugs.ts";
 import { startBugs } from "./planted-start-bugs.ts";
@@ -15,4 +16,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...startBugs,
   ...kindBugs,
   ...sickBugs,
+  ...requestBugs,
 ];
