@@ -1,67 +1,95 @@
-import fs from "node:fs";
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import type { Database } from "./database.ts";
 
-/** Copies the write-ahead log into the database beside the event loop where SQLite, within a commit, would hold it long. */
+/**
+ * Copies the write-ahead log into the database beside the event loop: SQLite, which does it within a commit, waits for the
+ * disk twice meanwhile.
+ */
 export interface Checkpointer {
-  /** A large transaction begins: from now on SQLite copies nothing by itself. */
-  expectMuch(): void;
   /** To be called after each commit. */
   look(): void;
 }
 
-/** SQLite copies after so many pages by itself: 4 MB, a few milliseconds. */
-const USUAL_PAGES = 1_000;
-/** From this size on it is done aside. SQLite cuts the log down to half of it once all is copied (store/database.ts). */
-const LARGE_BYTES = 16 * 2 ** 20;
-/** The size is looked at after so many commits. */
-const LOOK_EVERY = 16;
-const RETRY_MS = 1_000;
+/** So many pages that are not copied yet are worth it: 4 MB, as SQLite has it. */
+const COPY_PAGES = 1_000;
+/**
+ * A log that is always written to never begins anew, since some of it is always left to copy. From this length on (16 MB) so
+ * few pages are copied at once that nobody notices.
+ */
+const LONG_PAGES = 4_000;
+const FEW_PAGES = 64;
+/** A thread costs 30 ms of a core to start: it waits for more to do. */
+const IDLE_MS = 10_000;
 
-/** Runs in a thread with a connection of its own. Tells whether all was copied: what somebody reads stays in the log. */
+/** Runs in a thread; each copy has a connection of its own, so that the last one to close is the daemon's. */
 const PROGRAM = `
 const { parentPort, workerData } = require("node:worker_threads");
-const db = new (require(workerData.sqlite))(workerData.file, { timeout: 0 });
-const [{ busy, log, checkpointed }] = db.pragma("wal_checkpoint(PASSIVE)");
-db.close();
-parentPort.postMessage(busy === 0 && log === checkpointed);
+const Database = require(workerData.sqlite);
+parentPort.on("message", () => {
+  const db = new Database(workerData.file, { timeout: 0 });
+  db.pragma("wal_checkpoint(PASSIVE)");
+  db.close();
+  parentPort.postMessage(null);
+});
 `;
 
-/** A checkpointer for an open database in WAL mode. */
+/** How long the log is, and how much of it is in the database. Pages. */
+interface LogLength {
+  readonly log: number;
+  readonly checkpointed: number;
+}
+
+/** A checkpointer for an open database in WAL mode: from now on SQLite copies nothing by itself. */
 export function createCheckpointer(db: Database): Checkpointer {
-  const sqlite = createRequire(import.meta.url).resolve("better-sqlite3");
-  let isAside = false;
-  let commits = 0;
-  const setPages = (pages: number): void => void db.pragma(`wal_autocheckpoint = ${pages}`);
-  const copy = (): void => {
-    let isWhole = false;
-    const worker = new Worker(PROGRAM, { eval: true, workerData: { sqlite, file: db.name } });
-    worker.unref();
-    worker.on("message", (answer: boolean) => {
-      isWhole = answer;
-    });
-    worker.on("error", () => undefined); // The exit follows, and another try.
-    worker.once("exit", () => {
-      if (!db.open) return;
-      if (!isWhole) return void setTimeout(copy, RETRY_MS).unref();
-      isAside = false;
-      setPages(USUAL_PAGES);
-    });
+  db.pragma("wal_autocheckpoint = 0");
+  const measure = db.prepare<[], LogLength>("PRAGMA wal_checkpoint(NOOP)");
+  const copyHere = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+  const thread = createThread(db.name);
+  return {
+    look() {
+      if (thread.isBusy()) return;
+      const { log, checkpointed } = measure.get() ?? { log: 0, checkpointed: 0 };
+      const left = log - checkpointed;
+      if (left >= COPY_PAGES && thread.isBroken()) copyHere.get();
+      else if (left >= COPY_PAGES) thread.copy();
+      else if (log >= LONG_PAGES && left > 0 && left <= FEW_PAGES) copyHere.get();
+    },
   };
-  const goAside = (): void => {
-    isAside = true;
-    setPages(0);
-    copy();
+}
+
+/** The thread that copies, as long as there is something to do. */
+function createThread(file: string) {
+  const sqlite = createRequire(import.meta.url).resolve("better-sqlite3");
+  let worker: Worker | null = null;
+  let isBusy = false;
+  let isBroken = false;
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): Worker => {
+    const fresh = new Worker(PROGRAM, { eval: true, workerData: { sqlite, file } });
+    fresh.unref();
+    fresh.on("message", () => {
+      isBusy = false;
+      timer = setTimeout(() => void fresh.terminate(), IDLE_MS).unref();
+    });
+    // Then it is done here: better late than never.
+    fresh.on("error", () => {
+      isBroken = true;
+    });
+    fresh.once("exit", () => {
+      isBusy = false;
+      if (worker === fresh) worker = null;
+    });
+    return fresh;
   };
   return {
-    expectMuch: () => setPages(0),
-    look() {
-      commits += 1;
-      if (isAside || commits % LOOK_EVERY !== 0) return;
-      const size = fs.statSync(`${db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-      if (size > LARGE_BYTES) goAside();
-      else setPages(USUAL_PAGES);
+    isBusy: () => isBusy,
+    isBroken: () => isBroken,
+    copy(): void {
+      clearTimeout(timer);
+      isBusy = true;
+      worker ??= start();
+      worker.postMessage(null);
     },
   };
 }

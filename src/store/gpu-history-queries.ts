@@ -12,6 +12,9 @@ export type GpuStepRow = {
 export interface HolderRow {
   readonly worker: string;
   readonly runtime: string;
+  readonly lane: string;
+  /** Null of one-shot workers, too: they are their job. */
+  readonly readyAtMs: number | null;
   readonly mode: "exclusive" | "shared" | "residue";
   readonly vramBytes: number;
   readonly grantedAtMs: number;
@@ -75,7 +78,7 @@ function stepsSql(): string {
 /** Three walks along indexes: what ended in that time, what ended later, what has not ended. */
 function holdersSql(): string {
   const columns = "worker_id, mode, vram_bytes, granted_at, released_at FROM leases WHERE gpu = :gpu";
-  return `SELECT w.name AS worker, w.runtime, l.mode, l.vram_bytes AS vramBytes, l.granted_at AS grantedAtMs,
+  return `SELECT w.name AS worker, w.runtime, w.lane, w.ready_at AS readyAtMs, l.mode, l.vram_bytes AS vramBytes, l.granted_at AS grantedAtMs,
       l.released_at AS releasedAtMs
     FROM (
       SELECT * FROM (SELECT ${columns} AND released_at > :fromMs AND released_at <= :untilMs

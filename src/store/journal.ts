@@ -176,6 +176,9 @@ function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: Kn
     ...changingColumns(job),
   });
   if (payload.submissionKey !== undefined) writeKey(sql, job, payload.uid, payload.submissionKey);
+  const { webhook } = payload;
+  if (webhook !== undefined)
+    sql.insertWebhook.run(job.id, webhook.url, JSON.stringify(webhook.events), webhook.base);
 }
 
 function writeKey(sql: Statements, job: Job, uid: number, { key, digest, jobs }: SubmissionKey): void {

@@ -30,7 +30,6 @@ export function createTransaction(db: Database): Transaction {
     },
     isOpen: () => isOpen,
     expectMuch() {
-      checkpointer.expectMuch();
       spiller.expectMuch();
     },
     async flush() {

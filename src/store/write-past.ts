@@ -33,6 +33,7 @@ export function createPastWriter(db: Database, energyOf: (jobId: number) => numb
   const deletions = [
     "DELETE FROM events WHERE job_id = ?",
     "DELETE FROM attempts WHERE job_id = ?",
+    "DELETE FROM webhooks WHERE job_id = ?",
     "DELETE FROM jobs WHERE id = ?",
   ].map((sql) => db.prepare(sql));
   const deleteEnvironment = db.prepare(

@@ -15,8 +15,11 @@ import { tempDatabase } from "./temp-database.ts";
 
 /** A run with every fault of the world, but a daemon that never dies. */
 function simulate(seed: number) {
-  const { faults } = chooseOptions(seed);
-  const result = runSeed(seed, { chaosMs: 60_000, compareRate: 0, faults: { ...faults, daemonCrash: 0 } });
+  const { faults, habits } = chooseOptions(seed);
+  const result = runSeed(seed, {
+    ...{ chaosMs: 60_000, compareRate: 0, faults: { ...faults, daemonCrash: 0 } },
+    habits: { ...habits, request: 0 }, // Of requests nothing is in the database.
+  });
   expect(result.failure).toBeNull();
   return result;
 }

@@ -1,4 +1,5 @@
 import type { State } from "../../src/scheduler/model.ts";
+import { durablePart } from "../../src/scheduler/request-jobs.ts";
 import { pendingEffects, restore } from "../../src/scheduler/restore.ts";
 import { type Step, step } from "../../src/scheduler/step.ts";
 import type { SimResult } from "../../src/sim/run-seed.ts";
@@ -22,7 +23,7 @@ export function replay(
   const stopsAt = trace.findIndex(({ events }) => events.some(({ type }) => type === "shut-down"));
   trace.slice(0, stopsAt < 0 ? undefined : stopsAt).forEach(({ events }, index) => {
     const taken = step(state, events);
-    commitStep(journal, taken.changes);
+    commitStep(journal, durablePart(taken.changes));
     afterStep(state, taken, index);
   });
   return state;

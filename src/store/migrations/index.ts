@@ -11,6 +11,9 @@ import { labels } from "./0010-labels.ts";
 import { past } from "./0011-past.ts";
 import { gpuHistory } from "./0012-gpu-history.ts";
 import { apiKeys } from "./0013-api-keys.ts";
+import { tasks } from "./0014-tasks.ts";
+import { webhooks } from "./0015-webhooks.ts";
+import { routed } from "./0016-routed.ts";
 
 export interface Migration {
   readonly name: string;
@@ -32,4 +35,7 @@ export const migrations: readonly Migration[] = [
   { name: "0011-past", sql: past },
   { name: "0012-gpu-history", sql: gpuHistory },
   { name: "0013-api-keys", sql: apiKeys },
+  { name: "0014-tasks", sql: tasks },
+  { name: "0015-webhooks", sql: webhooks },
+  { name: "0016-routed", sql: routed },
 ];
