@@ -15,10 +15,10 @@ export interface Checkpointer {
 const COPY_PAGES = 1_000;
 /**
  * A log that is always written to never begins anew, since some of it is always left to copy. From this length on (16 MB) so
- * few pages are copied at once that nobody notices.
+ * few pages are copied at once, 2 MB, within a commit.
  */
 const LONG_PAGES = 4_000;
-const FEW_PAGES = 64;
+const FEW_PAGES = 500;
 /** A thread costs 30 ms of a core to start: it waits for more to do. */
 const IDLE_MS = 10_000;
 
