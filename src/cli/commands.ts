@@ -97,6 +97,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Jobs",
     load: async () => (await import("./commands/schedule.ts")).schedule,
   },
+  apply: {
+    summary: "Queue the tasks of a YAML document",
+    group: "Jobs",
+    load: async () => (await import("./commands/apply.ts")).apply,
+  },
+  get: {
+    summary: "List tasks, or show one with its result",
+    group: "Jobs",
+    load: async () => (await import("./commands/get.ts")).get,
+  },
   top: {
     summary: "GPUs, workers and jobs at a glance",
     group: "Workers and GPUs",
@@ -132,10 +142,20 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Daemon",
     load: async () => (await import("./commands/status.ts")).status,
   },
+  metrics: {
+    summary: "Print numbers for Prometheus",
+    group: "Daemon",
+    load: async () => (await import("./commands/metrics.ts")).metrics,
+  },
   events: {
     summary: "Print what happened, event by event",
     group: "Daemon",
     load: async () => (await import("./commands/events.ts")).events,
+  },
+  bench: {
+    summary: "Load runtimes with requests, measure throughput and latency",
+    group: "Workers and GPUs",
+    load: async () => (await import("./commands/bench.ts")).bench,
   },
   stats: {
     summary: "GPU-hours, waits and energy of finished jobs by runtime and user",
@@ -156,6 +176,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Remove jobs that ended long ago, with their files",
     group: "Daemon",
     load: async () => (await import("./commands/prune.ts")).prune,
+  },
+  dashboard: {
+    summary: "Open the dashboard in a browser",
+    group: "Daemon",
+    load: async () => (await import("./commands/dashboard.ts")).dashboard,
   },
   keys: {
     summary: "API keys of the gateway",
