@@ -43,6 +43,7 @@ module.exports = {
     only("engine-stands-alone", "engine", "engine|std|scheduler"),
     only("worker-stands-alone", "worker", "worker|std|scheduler"),
     only("runtime-stands-alone", "runtime", "runtime|std|scheduler"),
+    only("tasks-are-documents", "tasks", "tasks|runtime|std"),
     only("config-stands-alone", "config", "config|std|scheduler"),
     only("log-stands-alone", "log", "log|std"),
     only("sim-drives-the-scheduler", "sim", "sim|scheduler|std"),
@@ -50,8 +51,10 @@ module.exports = {
     only(
       "operations-reach-the-world-through-ctx",
       "operations",
-      "operations|protocol|store|gpu|engine|worker|runtime|log|scheduler|std",
+      "operations|protocol|store|gpu|engine|worker|runtime|tasks|log|scheduler|std",
     ),
+    only("page-sees-types-of-operations", "web", "web|std", { dependencyTypesNot: ["type-only"] }),
+    only("page-sees-operations-and-their-views", "web", "web|std|protocol|operations"),
     only("gateway-gets-the-daemon-by-a-port", "gateway", "gateway|operations|protocol|std"),
     only("client-sees-operations-as-types", "client", "client|config|std", {
       dependencyTypesNot: ["type-only"],
@@ -120,10 +123,12 @@ module.exports = {
     native("commander", "^src/cli/"),
     native("cron-parser", "^src/scheduler/recurrence\\.ts$"),
     native("koffi", "^src/(gpu/(nvml/nvml|freeze/cuda)-library|daemon/http/peer-credentials)\\.ts$"),
-    native("yaml", "^src/((runtime|config)/|cli/text/yaml-text\\.ts$)"),
+    native("yaml", "^src/((runtime|config|gateway/compat)/|cli/text/yaml-text\\.ts$)"),
     native("pino", "^src/daemon/"),
     native("ink", "^src/tui/"),
     native("react", "^src/tui/"),
+    native("preact", "^src/web/"),
+    native("uplot", "^src/web/parts/chart\\.tsx$"),
     native("node-pty", "^src/engine/terminal/pty"),
   ],
   options: {

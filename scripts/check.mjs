@@ -6,6 +6,7 @@ installMissing();
 
 const checks = [
   ["types", "npx", ["tsc", "--noEmit", "-p", "."]],
+  ["types of the page", "npx", ["tsc", "--noEmit", "-p", "test/web"]],
   ["format and lint", "npx", ["biome", "check", "--error-on-warnings", "."]],
   ["lint with types", "npx", ["eslint", "--max-warnings", "0", "."]],
   ["import rules", "npx", ["depcruise", "--config", ".dependency-cruiser.cjs", "src"]],

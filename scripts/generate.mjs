@@ -1,4 +1,4 @@
-// `npm run generate`: writes the documents that are made from the sources: docs/errors.md, man/ and its list in
+// `npm run generate`: writes the documents that are made from the sources: docs/errors.md, docs/metrics.md, man/ and its list in
 // package.json, docs/json, docs/faults.md. A test says when one is stale. The pictures: `npm run screenshots`.
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -30,6 +30,10 @@ async function load(file) {
 
 const { errorsPage } = await load("src/cli/help/errors-page.ts");
 fs.writeFileSync(path.join(root, "docs", "errors.md"), errorsPage());
+
+const { metricsPage } = await load("src/daemon/metrics/metrics-page.ts");
+const scrapeConfig = fs.readFileSync(path.join(root, "examples/grafana/prometheus.yml"), "utf8");
+fs.writeFileSync(path.join(root, "docs", "metrics.md"), metricsPage(scrapeConfig));
 
 const { manPages } = await load("src/cli/help/man-pages.ts");
 const pages = await manPages();

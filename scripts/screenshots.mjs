@@ -1,5 +1,5 @@
-// `node scripts/screenshots.mjs`: draws the pictures of docs/pictures from the real program, at GPUs of a driver that is
-// played by the tests' stand-in. Needs tmux and a C compiler.
+// `node scripts/screenshots.mjs [top | dashboard]`: draws the pictures of docs/pictures from the real program, at GPUs of a driver that is
+// played by the tests' stand-in. Needs tmux, a C compiler and chromium.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -8,12 +8,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { toSvg } from "./ansi-svg.mjs";
 import { buildMissing } from "./install.mjs";
+import { configureDashboard, drawDashboard } from "./screenshots-dashboard.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const home = fs.mkdtempSync(path.join(os.tmpdir(), "orch-pictures-"));
 const pictures = path.join(root, "docs/pictures");
 const bin = process.env.ORCH_PICTURE_BIN ?? path.join(root, "bin/orch");
 const scenario = path.join(home, "scenario");
+/** "top" or "dashboard"; both when left out. */
+const wanted = process.argv[2];
 const GIB = 2 ** 30;
 const gpus = [0, 1, 2, 3].map((index) => ({
   uuid: `GPU-0${index}a1b2c3-0000-4000-8000-000000000000`,
@@ -34,15 +37,19 @@ const env = {
 if (process.env.ORCH_PICTURE_BIN === undefined) buildMissing();
 fs.mkdirSync(pictures, { recursive: true });
 try {
-  await drawTop();
+  await start();
+  if (wanted !== "dashboard") await drawTop();
+  const tick = (second) => play(workersOf(), second);
+  if (wanted !== "top") await drawDashboard({ orch, tick, pictures });
 } finally {
   tmux("kill-server");
   orch("down", "--kill");
   fs.rmSync(home, { recursive: true, force: true });
 }
 
-/** The screen of `orch top`, its details of a job, and a small one. */
-async function drawTop() {
+/** A daemon with work on its GPUs. */
+async function start() {
+  configureDashboard(home);
   makeDriver();
   play([]);
   for (const [name, seconds] of [
@@ -55,6 +62,10 @@ async function drawTop() {
   orch("up");
   submitAll();
   await sleep(6_000);
+}
+
+/** The screen of `orch top`, its details of a job, and a small one. */
+async function drawTop() {
   const screen = open("top", 132, 42);
   screen.type("orch top", "Enter");
   for (let second = 0; second < 24; second++) {

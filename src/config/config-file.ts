@@ -35,9 +35,22 @@ export async function readConfigFile(path: string): Promise<ConfigSource> {
     const keyAt = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
     const valueAt = isNode(pair.value) ? (pair.value.range?.[0] ?? keyAt) : keyAt;
     const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
-    const value: unknown = isNode(pair.value) ? pair.value.toJS(document) : pair.value;
+    const node = pair.value;
+    const value: unknown = isNode(node) ? plainValue(() => node.toJS(document), at(valueAt)) : node;
     return { key, value, keyAt: at(keyAt), valueAt: at(valueAt) };
   });
+}
+
+/** Aliases of aliases can stand for more than any memory holds: the parser gives up on them. @throws Failure config/invalid */
+function plainValue(read: () => unknown, where: string): unknown {
+  try {
+    return read();
+  } catch (error) {
+    throw invalid(
+      `${where}: ${error instanceof Error ? error.message : String(error)}`,
+      "it is not plain YAML",
+    );
+  }
 }
 
 function readIfThere(path: string): string | undefined {

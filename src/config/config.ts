@@ -8,7 +8,10 @@ import { Failure } from "../std/failure.ts";
 import { suggest } from "../std/suggest.ts";
 import { type ConfigSource, readConfigFile } from "./config-file.ts";
 import { GatewaySchema } from "./gateway.ts";
+import { MetricsSchema } from "./metrics.ts";
+import { refuseOfProject } from "./of-project.ts";
 import type { Environment, Paths } from "./paths.ts";
+import { TasksSchema } from "./tasks.ts";
 
 const Bytes = z.union([z.number().int().min(0), z.string()]).transform((value, context) => {
   try {
@@ -176,6 +179,8 @@ export const ConfigSchema = z.object({
     .default(null)
     .describe("what a kilowatt-hour costs, for orch stats, e.g. 0.30; default: no cost is shown"),
   gateway: GatewaySchema,
+  tasks: TasksSchema,
+  metrics: MetricsSchema,
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")
@@ -223,6 +228,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const origins: Record<string, ConfigOrigin> = {};
   const take = (kind: ConfigOrigin["kind"], source: ConfigSource): void => {
     for (const { key, value, keyAt, valueAt } of source) {
+      if (kind === "project") refuseOfProject(key, keyAt, paths.configFile);
       values[checkKey(key, keyAt)] = checkValue(key, valueAt, value);
       origins[key] = { kind, where: valueAt };
     }

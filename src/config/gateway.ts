@@ -1,6 +1,8 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { parseBytes } from "../std/bytes.ts";
 import { type ListenAddress, parseListenAddress } from "../std/listen-address.ts";
+import { parseAllowedPlace } from "../std/safe-fetch/address-rules.ts";
 
 const File = z.string().refine(isAbsolute, "tls: expected absolute paths of cert and key");
 
@@ -23,11 +25,86 @@ const doorShape = {
 /** The ports at which these systems were reached. */
 const oldPorts = { "load-balancer": 9001, jobs: 8080, router: 8000, mloc: 8000 } as const;
 
+const Place = z.string().refine(isAbsolute, "expected an absolute path").nullable().default(null);
+
+const LoadBalancer = z.strictObject({
+  ...doorShape,
+  models: z
+    .record(
+      z.string().min(1).max(200),
+      z.strictObject({
+        runtime: z.string().min(1).nullable().default(null),
+        timeoutSeconds: z.number().positive().max(86_400).nullable().default(null),
+      }),
+    )
+    .default({}),
+  apiKeys: Place,
+  logDir: Place,
+  logPayloads: z.boolean().default(true),
+  logMaxChars: z.number().int().min(0).max(1_000_000).default(1500),
+  maxQueue: z.number().int().min(1).max(100_000).default(100),
+  mediaDirs: z
+    .array(z.string().refine(isAbsolute, "mediaDirs: expected absolute paths"))
+    .max(100)
+    .default([]),
+  mediaHosts: z.array(z.string().min(1).max(255)).max(100).default([]),
+});
+
+const Jobs = z.strictObject({
+  ...doorShape,
+  registry: Place,
+  workers: Place,
+  gpuAllocation: Place,
+  apps: z
+    .record(
+      z.string().min(1).max(200),
+      z.strictObject({
+        runtime: z.string().min(1).nullable().default(null),
+        params: z.record(z.string(), z.string().min(1)).default({}),
+        cost: z
+          .strictObject({
+            perSecond: z.number().min(0).default(0),
+            perJob: z.number().min(0).default(0),
+          })
+          .nullable()
+          .default(null),
+      }),
+    )
+    .default({}),
+});
+
+const NodeUrl = z
+  .string()
+  .regex(/^https?:\/\/[^\s/]+/, "nodes: expected addresses like http://edge.example:8001")
+  .nullable()
+  .default(null);
+
 const CompatSchemas = {
-  "load-balancer": z.strictObject(doorShape),
-  jobs: z.strictObject(doorShape),
-  router: z.strictObject(doorShape),
-  mloc: z.strictObject(doorShape),
+  "load-balancer": LoadBalancer,
+  jobs: Jobs,
+  router: z.strictObject({
+    ...doorShape,
+    nodes: z.strictObject({ EDGE: NodeUrl, CLOUD: NodeUrl, GPU: NodeUrl }).prefault({}),
+    runtimes: z
+      .record(
+        z.string().min(1).max(200),
+        z.union([
+          z.string().min(1),
+          z.strictObject({
+            EDGE: z.string().min(1).optional(),
+            CLOUD: z.string().min(1).optional(),
+            GPU: z.string().min(1).optional(),
+          }),
+        ]),
+      )
+      .default({}),
+    anyOrigin: z.boolean().nullable().default(null),
+  }),
+  mloc: z.strictObject({
+    ...doorShape,
+    tokenFile: Place,
+    costPerHour: z.number().min(0).max(1_000_000).default(1),
+  }),
 };
 
 const System = z.enum(["load-balancer", "jobs", "router", "mloc"]);
@@ -50,6 +127,18 @@ const CompatSchema = z.preprocess(
     .default({}),
 );
 
+/** How much of a request is taken; a mebibyte is little for a picture already. */
+const BodySize = z.union([z.string(), z.number()]).transform((given, context) => {
+  try {
+    const bytes = typeof given === "number" ? given : parseBytes(given);
+    if (Number.isInteger(bytes) && bytes >= 2 ** 20) return bytes;
+  } catch {
+    // Said below.
+  }
+  context.issues.push({ code: "custom", message: "expected a size from 1MiB on, like 32MiB", input: given });
+  return z.NEVER;
+});
+
 /** The gateway's part of config.yaml. Null = it does not listen. */
 export const GatewaySchema = z
   .strictObject({
@@ -63,6 +152,19 @@ export const GatewaySchema = z
       .max(100)
       .default([]),
     compat: CompatSchema,
+    fetch: z
+      .strictObject({
+        allow: z
+          .array(
+            z.string().refine(isPlace, "fetch.allow: expected a place like minio.lan:9000 or 10.1.0.0/16"),
+          )
+          .max(100)
+          .default([]),
+      })
+      .prefault({}),
+    maxBody: BodySize.prefault("32MiB"),
+    maxUpload: BodySize.prefault("1GiB"),
+    maxWaiting: z.number().int().min(1).max(1_000_000).default(512),
   })
   .superRefine(({ listen, tls, insecureLoopback }, context) => {
     if (addressOf(listen)?.isLoopback === true) return;
@@ -79,8 +181,17 @@ export const GatewaySchema = z
   .nullable()
   .default(null)
   .describe(
-    "TCP listener: listen (e.g. 127.0.0.1:7707), tls (cert and key: files), hosts (names it is called by), insecureLoopback (no keys), compat (older systems: load-balancer, jobs, router, mloc)",
+    "TCP listener: listen (e.g. 127.0.0.1:7707), tls (cert and key: files), hosts (names it is called by), insecureLoopback (no keys), compat (older systems: load-balancer, jobs, router, mloc), fetch (allow: places that webhooks and fetched files may be at, though not public), maxWaiting (requests that may wait in one lane), maxBody and maxUpload (largest requests)",
   );
+
+function isPlace(text: string): boolean {
+  try {
+    parseAllowedPlace(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function addressOf(text: string): ListenAddress | null {
   try {

@@ -7,16 +7,15 @@ import type { Cgroups } from "../engine/cgroup.ts";
 import { createContainerEngine } from "../engine/container/container.ts";
 import { createProcessEngine } from "../engine/process.ts";
 import { createFreezer } from "../gpu/freeze/freezer.ts";
-import type { GpuProbe, GpuReading } from "../gpu/probe.ts";
+import type { GpuProbe } from "../gpu/probe.ts";
 import type { GpuSample } from "../gpu/sample.ts";
 import { createSampler, type Sampler } from "../gpu/sampler.ts";
-import type { Context, Progress } from "../operations/context.ts";
+import type { Context } from "../operations/context.ts";
 import { createRegistry } from "../runtime/discover.ts";
-import type { GpuFault, Report } from "../scheduler/events.ts";
+import type { Report } from "../scheduler/events.ts";
 import type { Policy, State } from "../scheduler/model.ts";
 import { reservedAccounts } from "../scheduler/reserved.ts";
 import { restore } from "../scheduler/restore.ts";
-import type { Changes } from "../scheduler/transition.ts";
 import type { Clock } from "../std/clock.ts";
 import { builtProgram, packageRoot } from "../std/package-root.ts";
 import { createRng } from "../std/rng.ts";
@@ -26,24 +25,33 @@ import { createQueries } from "../store/queries.ts";
 import { readRows } from "../store/rows.ts";
 import { openContainers } from "./containers/containers.ts";
 import { createContext } from "./create-context.ts";
-import { createEnd } from "./end.ts";
+import { createEnd, type End } from "./end.ts";
 import { createFeed, type NoticeFeed } from "./feed.ts";
 import { fireSchedule } from "./fire-schedule.ts";
-import { createEnergyMeter } from "./gpus/energy-meter.ts";
+import { createEnergyMeter, type EnergyMeter } from "./gpus/energy-meter.ts";
+import { gpusSeen } from "./gpus/gpus-seen.ts";
 import { createMeasurer } from "./gpus/measure.ts";
 import { watchHostMemory } from "./gpus/memory-trouble.ts";
 import { createHistoryRecorder } from "./gpus/record-history.ts";
 import { createSharedGpus } from "./gpus/share-gpus.ts";
 import { workerIdOf } from "./gpus/worker-of-pid.ts";
 import { createHands } from "./hands.ts";
+import { createProgressBoard } from "./jobs/progress-board.ts";
 import { keepLogs } from "./logs/keep-logs.ts";
 import { createSecretBook } from "./logs/secret-book.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import type { LoopOptions } from "./loop-options.ts";
 import type { LoopWatch } from "./loop-watch.ts";
+import { createMeters } from "./metrics/meters.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { openMetrics } from "./metrics/open-metrics.ts";
+import { timeJournal, timeTurns } from "./metrics/time-store.ts";
+import { openOutside } from "./outside.ts";
 import { perform } from "./perform.ts";
 import { createPlaces } from "./places.ts";
 import { createPredictor } from "./predict.ts";
-import { createReserve } from "./reserve.ts";
+import { createDesk, type Desk } from "./requests/desk.ts";
+import { createReserve, type Reserve } from "./reserve.ts";
 import { removeLeftovers } from "./tidy-up.ts";
 import { createUnixGroups } from "./users/unix-groups.ts";
 import type { Users } from "./users/users.ts";
@@ -59,7 +67,9 @@ export interface Parts {
   readonly reader: Database;
   readonly watch: LoopWatch;
   readonly health: Context["health"];
+  readonly walBytes: () => number;
   readonly keys: Context["keys"];
+  readonly tasks: Context["tasks"];
   readonly probe: GpuProbe;
   readonly log: Logger;
   readonly instanceId: string;
@@ -82,6 +92,7 @@ export function assemble(parts: Parts) {
     ...{ state, report, world: () => world },
     onSample(sample) {
       energy.note(sample);
+      metrics.noteSample(sample);
       parts.watch.run("the GPU history", () => history.note(sample));
     },
   });
@@ -91,9 +102,16 @@ export function assemble(parts: Parts) {
   const world = createWorld(parts, {
     ...{ state, report, sampler, queries, hands, measure },
     noteProgress: progress.note,
+    requests: () => desk,
+  });
+  const desk = createDesk({
+    ctx: () => ctx,
+    world: () => world,
+    maxWaiting: config.gateway?.maxWaiting ?? 1,
   });
   const end = createEnd({ state, log });
-  const journal = createJournal(db, energy.of);
+  const meters = createMeters();
+  const journal = timeJournal(createJournal(db, energy.of), meters, clock);
   const history = createHistoryRecorder({
     ...{ db, journal, reserve, state, config, log, crash: end.crash },
     isSlow: probe.kind === "nvidia-smi",
@@ -102,27 +120,20 @@ export function assemble(parts: Parts) {
     clock,
     restore: () => restore(policyOf(config), readRows(db)),
     journal,
-    watch: parts.watch.run,
-    committed(changes, seqs) {
-      progress.forget(changes.attemptsEnded);
-      energy.forget(changes.ended);
-      feed.tellCommitted(changes, seqs);
-      removeLeftovers(world.places, changes);
-      reserve.refill();
-      end.look();
-    },
+    watch: timeTurns(parts.watch.run, meters, clock),
+    ...afterSteps({ progress, energy, feed, desk, metrics: () => metrics, world, reserve, end }),
     perform: (effect, inherited) => perform(world, effect, inherited),
     fire: (fire) => void fireSchedule(ctx, log, fire),
     lastSeen: () => gpusSeen(sampler.latest()),
     freeSpace: () => reserve.release(),
     crash: (error) => end.crash(error),
   });
+  const metrics = openMetrics(parts, meters, world);
+  const outside = openOutside({ ...parts, users: parts.users, ctx: () => ctx, world, crash: end.crash });
   const ctx = createContext({
-    world,
-    loop,
-    feed,
-    end,
+    ...{ world, loop, feed, end, metrics: metrics.text, ...outside.forOperations },
     ...{ progressOf: progress.of, probeKind: probe.kind, health: parts.health, keys: parts.keys },
+    tasks: parts.tasks,
     ...{ priorities: config.priorities, energyPrice: config.energyPrice },
     groups: createUnixGroups({ clock, quotas: config.quotas, reserving: () => reservedAccounts(state()) }),
   });
@@ -132,11 +143,42 @@ export function assemble(parts: Parts) {
   });
   end.onSignals(() => void ctx.shutDown("leave").catch(() => end.begin("leave")));
   return {
-    ...{ loop, sampler, ctx, predictor, history, world },
+    ...{ loop, sampler, ctx, predictor, history, world, desk, metrics, outside },
     places: world.places,
     engine: world.engine,
     crash: end.crash,
     end: end.reached,
+  };
+}
+
+interface Hearers {
+  readonly progress: Pick<ReturnType<typeof createProgressBoard>, "forget">;
+  readonly energy: Pick<EnergyMeter, "forget">;
+  readonly feed: NoticeFeed;
+  readonly desk: Desk;
+  readonly metrics: () => Metrics;
+  readonly world: World;
+  readonly reserve: Pick<Reserve, "refill">;
+  readonly end: Pick<End, "look">;
+}
+
+/** Who hears what has become of steps. */
+function afterSteps(to: Hearers): Pick<LoopOptions, "committed" | "requestsLost"> {
+  return {
+    committed(changes, seqs) {
+      to.progress.forget(changes.attemptsEnded);
+      to.energy.forget(changes.ended);
+      to.feed.tellCommitted(changes, seqs);
+      to.desk.tellEnded(changes.ended);
+      to.metrics().note(changes);
+      removeLeftovers(to.world.places, changes);
+      to.reserve.refill();
+      to.end.look();
+    },
+    requestsLost() {
+      to.desk.loseAll();
+      to.metrics().forgetRequests();
+    },
   };
 }
 
@@ -160,7 +202,7 @@ function openSampler({ probe, clock }: Parts, { state, report, world, onSample }
 
 type WorldParts = Pick<
   World,
-  "state" | "report" | "sampler" | "queries" | "hands" | "measure" | "noteProgress"
+  "state" | "report" | "sampler" | "queries" | "hands" | "measure" | "noteProgress" | "requests"
 >;
 
 function createWorld(given: Parts, parts: WorldParts): World {
@@ -224,53 +266,11 @@ function policyOf(config: Config): Policy {
   };
 }
 
-/** How far running jobs are, by their own word: kept in memory only, since they say it again after a restart. */
-function createProgressBoard(feed: NoticeFeed) {
-  const board = new Map<number, Progress>();
-  return {
-    of: (jobId: number): Progress | null => board.get(jobId) ?? null,
-    note(jobId: number, made: Progress): void {
-      board.set(jobId, made);
-      feed.tell({ type: "progress", jobId, progress: made });
-    },
-    /** Attempts that are over, however they ended, are no longer on their way. */
-    forget(ended: Changes["attemptsEnded"]): void {
-      for (const { jobId } of ended) board.delete(jobId);
-    },
-  };
-}
-
-function gpusSeen(sample: GpuSample): Report {
-  return {
-    type: "gpus-seen",
-    gpus: sample.gpus.map(({ reading, foreignBytes }) => ({
-      uuid: reading.uuid,
-      index: reading.index,
-      totalBytes: reading.memory.totalBytes,
-      foreignBytes,
-      healthy: reading.health.ok,
-      fault: faultOf(reading),
-      numaNode: reading.numaNode,
-      nvlinkPeers: reading.nvlinkPeers,
-      vendor: reading.vendor ?? null,
-      parent: reading.parent ?? null,
-    })),
-    workers: [...sample.workerBytes].map(([workerId, byGpu]) => ({
-      workerId,
-      vramBytes: Math.max(...byGpu.values()),
-    })),
-  };
-}
-
 /** What programs of other users begin with: nothing that is the daemon's own. */
 function plainEnvironment(): Record<string, string> {
   const { LANG, LC_ALL, TZ } = baseEnvironment();
   const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   return { PATH, ...(LANG ? { LANG } : {}), ...(LC_ALL ? { LC_ALL } : {}), ...(TZ ? { TZ } : {}) };
-}
-
-function faultOf({ health }: GpuReading): GpuFault | null {
-  return health.ok || health.fault === undefined ? null : { code: health.fault, text: health.detail };
 }
 
 /** What workers of runtimes get of the daemon's environment: enough to find programs and caches, and no secrets. */

@@ -20,6 +20,10 @@ export interface ContextParts {
   readonly groups: Context["groups"];
   readonly health: Context["health"];
   readonly keys: Context["keys"];
+  readonly tasks: Context["tasks"];
+  readonly metrics: Context["metrics"];
+  readonly webhooks: Context["webhooks"];
+  readonly inputFiles: Context["inputFiles"];
 }
 
 /** What the operations get to work with. */
@@ -39,6 +43,10 @@ export function createContext(parts: ContextParts): Context {
     places,
     masks: world.secrets,
     keys: parts.keys,
+    tasks: parts.tasks,
+    metrics: parts.metrics,
+    webhooks: parts.webhooks,
+    inputFiles: parts.inputFiles,
     priorities,
     energyPrice: parts.energyPrice,
     groups,

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Keys } from "../operations/context.ts";
 import type { GatewayView } from "../protocol/api-keys.ts";
 import type { Clock } from "../std/clock.ts";
-import { Failure, toFailure } from "../std/failure.ts";
+import { Failure } from "../std/failure.ts";
 import { type ApiKeyRow, createApiKeys, type KeyUse } from "../store/api-keys.ts";
 import type { Database } from "../store/database.ts";
-import { isFatal } from "./pending.ts";
+import { createQuietWrite } from "./quiet-write.ts";
 
 /** The API keys on disk, and the gateway that goes by them. */
 export interface KeyBook extends Keys {
@@ -19,6 +18,7 @@ interface Listening {
   /** Listens, or stops to, as the keys have it. Never rejects. */
   settle(): Promise<void>;
   status(): GatewayView;
+  makeLogin: Keys["makeLogin"];
 }
 
 interface Parts {
@@ -30,34 +30,11 @@ interface Parts {
   readonly crash: (error: unknown) => void;
 }
 
-/** As long as requests to the scheduler wait for the database. */
-const PATIENCE_MS = 3_000;
-const LOOK_MS = 10;
-
 /** Opens it. Nothing is kept in memory: a key that is removed is refused from then on. */
 export function createKeyBook({ db, reader, clock, crash }: Parts): KeyBook {
   const keys = createApiKeys(db, reader);
   let gateway: Listening | null = null;
-  /** The scheduler's transaction may span turns of the event loop: what is written meanwhile would share its fate. */
-  const write = async <T>(work: () => T): Promise<T> => {
-    const untilMs = clock.monotonicMs() + PATIENCE_MS;
-    for (;;) {
-      if (!db.inTransaction) {
-        try {
-          return work();
-        } catch (error) {
-          const failure = toFailure(error);
-          if (isFatal(failure)) crash(error);
-          if (failure.code !== "store/busy" || clock.monotonicMs() > untilMs) throw error;
-        }
-      } else if (clock.monotonicMs() > untilMs) {
-        throw new Failure("store/busy", "the database is busy with a large request", {
-          hint: "try it again",
-        });
-      }
-      await sleep(LOOK_MS);
-    }
-  };
+  const write = createQuietWrite({ db, clock, crash });
   return {
     find: keys.find,
     list: keys.list,
@@ -78,6 +55,13 @@ export function createKeyBook({ db, reader, clock, crash }: Parts): KeyBook {
       gateway = listening;
     },
     gateway: () => gateway?.status() ?? null,
+    async makeLogin(asked) {
+      if (gateway !== null) return gateway.makeLogin(asked);
+      throw new Failure("gateway/off", "the gateway is off, and the dashboard with it", {
+        why: "config.yaml does not ask for it",
+        hint: "add the line  gateway: { listen: 127.0.0.1:7707 }  to config.yaml, then orch down and orch up",
+      });
+    },
   };
 }
 

@@ -29,6 +29,7 @@ import { sweepOrphans } from "./recover.ts";
 import { checkHandedSocket, takeListenFds } from "./service-manager/handed-socket.ts";
 import { meetServiceManager, type ServiceManager } from "./service-manager/service-manager.ts";
 import { watchStore } from "./store-watch.ts";
+import { openTasks } from "./tasks/open-tasks.ts";
 import { removeStale } from "./tidy-up.ts";
 import { admitOwner } from "./users/admit.ts";
 import { openWorkerCgroups, tidyCgroups } from "./users/open-cgroups.ts";
@@ -96,13 +97,19 @@ async function runLocked({ paths, config, log: say }: DaemonOptions, doors: Door
     parts.crash(failure);
   });
   const health = () => ({ longestStallMs: watch.longestMs(), walBytes: storeWatch.walBytes() });
-  const keys = createKeyBook({ db, reader, clock, crash: (error) => parts.crash(error) });
+  const crash = (error: unknown): void => parts.crash(error);
+  const keys = createKeyBook({ db, reader, clock, crash });
+  const books = openTasks({ config, stateDir: paths.stateDir, db, reader, clock, log, crash });
   const parts = assemble({
-    ...{ paths, config, clock, db, reader, keys },
+    ...{ paths, config, clock, db, reader, keys, tasks: books.tasks },
     ...{ watch, health, walBytes: storeWatch.walBytes, probe, log, instanceId, users, cgroups },
   });
   const { loop, sampler, ctx, predictor, history, engine, end } = parts;
-  const gateway = openGateway({ config, users, ctx, keys, log, desk: parts.desk, meter: parts.metrics.requests });
+  const gateway = openGateway({
+    ...{ config, users, ctx, keys, log, desk: parts.desk, routed: books.routed },
+    meter: parts.metrics.requests,
+    sign: parts.outside.sign,
+  });
   await sweepOrphans(engine, loop.state(), ctx.host.instance, log);
   await sweepContainers(parts.world, loop.state());
   tidyCgroups(cgroups, loop.state());
@@ -113,7 +120,9 @@ async function runLocked({ paths, config, log: say }: DaemonOptions, doors: Door
   predictor.start();
   parts.world.logs.start();
   parts.world.sharedGpus.start((workerId, why) => void stopBroken(parts.world, workerId, why));
+  books.tasks.start(ctx);
   const server = await serveApi({ paths, ctx, log, ...doors });
+  parts.outside.start();
   await gateway.open(say);
   manager.ready(() => `${countJobs(ctx.queries)}; ${detail}`);
   say(`orch is ready: pid ${process.pid}, ${detail}, socket ${paths.socket}`);
@@ -125,21 +134,27 @@ async function runLocked({ paths, config, log: say }: DaemonOptions, doors: Door
   predictor.stop();
   parts.world.logs.stop();
   await parts.world.sharedGpus.stop();
+  books.tasks.stop();
   await gateway.close();
   await server.close();
+  await parts.outside.stop();
   if (handedFd === null) fs.rmSync(paths.socket, { force: true });
   loop.stop();
+  await parts.metrics.stop();
   await parts.world.containers.ended.flush();
   await sampler.stop();
   history.stop();
   await probe.close();
-  storeWatch.stop();
-  watch.stop();
-  reader.close();
-  db.close();
+  closeStore([storeWatch, watch], [reader, db]);
   log.info({ exitCode }, "stopped");
   log.flush();
   return exitCode;
+}
+
+/** Nothing is written any more. */
+function closeStore(watches: readonly { stop(): void }[], connections: readonly Database[]): void {
+  for (const each of watches) each.stop();
+  for (const each of connections) each.close();
 }
 
 /** Before anything is read: what the last daemon wrote is by a clock that may have been set since. */

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
+import type { RoutedBook } from "../gateway/compat/router/routed-book.ts";
 import { createGateway } from "../gateway/gateway.ts";
+import type { RequestMeter } from "../gateway/port.ts";
 import type { RequestDesk } from "../gateway/request-port.ts";
 import type { Context } from "../operations/context.ts";
 import { Failure } from "../std/failure.ts";
@@ -17,6 +19,9 @@ interface Parts {
   readonly keys: KeyBook;
   readonly log: Logger;
   readonly desk: RequestDesk;
+  readonly routed: RoutedBook;
+  readonly meter: RequestMeter;
+  readonly sign: (text: string) => string;
 }
 
 /** The gateway as the daemon's life has it. */
@@ -30,7 +35,17 @@ export interface GatewayDoor {
  * Makes the gateway that the config asks for, if any. It is not open yet.
  * @throws Failure config/invalid, file/unreadable: the daemon is not to start then
  */
-export function openGateway({ config: { gateway: asked }, users, ctx, keys, log, desk }: Parts): GatewayDoor {
+export function openGateway({
+  config: { gateway: asked },
+  users,
+  ctx,
+  keys,
+  log,
+  desk,
+  routed,
+  meter,
+  sign,
+}: Parts): GatewayDoor {
   if (asked === null) return { open: async () => {}, close: async () => {} };
   if (asked.insecureLoopback && users !== null) {
     throw new Failure("config/invalid", "gateway.insecureLoopback and group are both set", {
@@ -40,7 +55,10 @@ export function openGateway({ config: { gateway: asked }, users, ctx, keys, log,
   }
   const owner = { uid: ctx.host.uid, user: userNameOf(ctx.host.uid) };
   const admit = users?.admit ?? admitOwner(owner);
-  const gateway = createGateway(asked, gatewayPort({ ctx, keys, owner, admit, log, desk }));
+  const gateway = createGateway(
+    asked,
+    gatewayPort({ ctx, keys, owner, admit, log, desk, routed, meter, sign }),
+  );
   keys.attach(gateway);
   return {
     async open(say) {

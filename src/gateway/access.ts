@@ -4,8 +4,18 @@ import { Failure } from "../std/failure.ts";
 
 type Route = (typeof operations)[number]["route"];
 
-/** The scope that an operation needs; `never` = it is served on the socket alone. */
-export type Access = ApiScope | "never";
+/** The scope that an operation needs; `any` = a key, whichever; `never` = it is served on the socket alone. */
+export type Access = ApiScope | "any" | "never";
+
+/** What the surfaces of other programs' clients need; where they reach operations, those of the table. */
+export const surfaceAccess = {
+  /** To have a worker answer: what `POST /jobs` needs. */
+  infer: "submit",
+  /** The models a key may name: said to whoever may name them. */
+  list: "any",
+  /** Whatever a worker's own server can be told to do, which is more than a job can. */
+  upstream: "admin",
+} as const satisfies Readonly<Record<string, Access>>;
 
 /**
  * Who reaches which operation through the gateway. What is not here is not served: a test says so of a new operation.
@@ -15,8 +25,10 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "GET /hello": "read",
   "GET /openapi.json": "read",
   "GET /status": "read",
+  "GET /metrics": "read",
   "GET /gpus": "read",
   "GET /gpus/history": "read",
+  "GET /residency": "read",
   "GET /workers": "read",
   "GET /runtimes": "read",
   "GET /runtimes/:runtime": "read",
@@ -24,6 +36,8 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "GET /jobs/:job": "read",
   "GET /jobs/:job/logs": "read",
   "GET /jobs/:job/why": "read",
+  "GET /jobs/:job/artifacts": "read",
+  "GET /jobs/:job/artifacts/:index": "read",
   "GET /follow": "read",
   "GET /events": "read",
   "GET /plan": "read",
@@ -34,8 +48,13 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "GET /schedules/:schedule": "read",
   "GET /cron-fires": "read",
   "GET /reservations": "read",
+  "GET /tasks": "read",
+  "GET /tasks/:task": "read",
 
+  "POST /uploads": "submit",
   "POST /jobs": "submit",
+  // Who has it can write what seems to come from here.
+  "GET /webhooks/default/secret": "submit",
   "POST /jobs/batch": "submit",
   "POST /jobs/array": "submit",
   "POST /jobs/dry-run": "submit",
@@ -47,6 +66,7 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "POST /arrays/:array/cancel": "submit",
   "POST /arrays/:array/hold": "submit",
   "POST /arrays/:array/release": "submit",
+  "POST /tasks": "submit",
 
   "POST /jobs/run": "run",
   "POST /jobs/run-array": "run",
@@ -81,6 +101,7 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "POST /workers/:worker/exec": "never",
   "POST /runtimes/validate": "never",
   "POST /jobs/retry-failed": "never",
+  "POST /logins": "never",
   "POST /keys": "never",
   "GET /keys": "never",
   "POST /keys/:key/remove": "never",
@@ -103,7 +124,7 @@ export function refuseUnlessInScope(access: Access, route: string, scopes: reado
       why: "it is for the Unix socket alone",
       hint: "use the orch command on the host",
     });
-  if (scopes.includes(access) || (access !== "run" && scopes.includes("admin"))) return;
+  if (access === "any" || scopes.includes(access) || (access !== "run" && scopes.includes("admin"))) return;
   throw new Failure("permission/denied", `${route} needs a key of the scope ${access}`, {
     why: `this one has ${scopes.join(", ")}`,
     hint: `orch keys add --scope ${access}`,

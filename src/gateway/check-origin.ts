@@ -8,9 +8,15 @@ const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"];
  * Refuses what a page of somebody else's could make a browser send: a request for another name than this server's (a name that
  * was made to mean this address), one from a page of another origin, and a body that a form could have sent.
  * @param hosts names that the config allows beside the server's own addresses
+ * @param reach `isPage`: what is asked for holds nothing of anybody's: a link elsewhere may lead there; `anyOrigin`: pages of
+ *   other origins may ask, too
  * @throws Failure permission/denied, request/malformed
  */
-export function refuseForeignPage(request: IncomingMessage, hosts: readonly string[]): void {
+export function refuseForeignPage(
+  request: IncomingMessage,
+  hosts: readonly string[],
+  { isPage = false, anyOrigin = false }: { readonly isPage?: boolean; readonly anyOrigin?: boolean } = {},
+): void {
   const { host, origin } = request.headers;
   const name = hostNameOf(host);
   if (name === null || !isOwnName(name, request.socket.localAddress, hosts))
@@ -18,7 +24,10 @@ export function refuseForeignPage(request: IncomingMessage, hosts: readonly stri
       why: "the gateway answers to its own addresses and the names of gateway.hosts alone",
       hint: "add the name to gateway.hosts in config.yaml",
     });
+  if (anyOrigin) return;
   // A browser says where a request comes from; other programs say nothing.
+  const { "sec-fetch-mode": mode, "sec-fetch-dest": destination } = request.headers;
+  if (isPage && request.method === "GET" && mode === "navigate" && destination === "document") return;
   const isSame = origin === undefined || originHost(origin) === host?.toLowerCase();
   const site = request.headers["sec-fetch-site"];
   if (!isSame || (site !== undefined && site !== "same-origin" && site !== "none"))

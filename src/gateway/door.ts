@@ -1,7 +1,8 @@
 import type { RequestListener } from "node:http";
 import { errnoOf } from "../std/failure.ts";
 import { parseListenAddress } from "../std/listen-address.ts";
-import { type Listener, listen, type TlsFiles } from "./listener.ts";
+import { type Listener, listen } from "./listener.ts";
+import type { TlsPair } from "./tls-files.ts";
 
 /** One address at which the gateway is reached. */
 export interface Door {
@@ -9,13 +10,15 @@ export interface Door {
   /** Listens if it may, else stops to. What keeps it from that is said once. */
   settle(mayListen: boolean): Promise<void>;
   close(): Promise<void>;
+  /** New connections get this certificate, where the door has one; others go on with theirs. */
+  renew(tls: TlsPair): void;
   status(): { readonly url: string | null; readonly detail: string | null };
 }
 
 interface DoorParts {
   /** As `parseListenAddress` takes it. */
   readonly listen: string;
-  readonly tls: TlsFiles | null;
+  readonly tls: TlsPair | null;
   readonly handle: RequestListener;
   /** Said while it listens. */
   readonly warning: string | null;
@@ -25,7 +28,9 @@ interface DoorParts {
 }
 
 /** A door that is shut yet. */
-export function createDoor({ listen: text, tls, handle, warning, whyNot, warn }: DoorParts): Door {
+export function createDoor(parts: DoorParts): Door {
+  const { listen: text, handle, warning, whyNot, warn } = parts;
+  let { tls } = parts;
   const address = parseListenAddress(text);
   let listener: Listener | null = null;
   let detail: string | null = null;
@@ -40,6 +45,11 @@ export function createDoor({ listen: text, tls, handle, warning, whyNot, warn }:
   return {
     listen: text,
     close,
+    renew(pair) {
+      if (tls === null) return;
+      tls = pair;
+      listener?.renew(pair);
+    },
     async settle(mayListen) {
       if (!mayListen) {
         await close();

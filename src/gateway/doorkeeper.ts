@@ -13,6 +13,10 @@ export interface Doorkeeper {
    * @throws Failure key/refused; TooMany
    */
   admit(request: IncomingMessage, isOpen: boolean): Promise<Admitted>;
+  /** As `admit`, by a key that was given otherwise than in a header. @throws Failure key/refused; TooMany */
+  admitText(given: string, request: IncomingMessage): Promise<Admitted>;
+  /** Whoever has shown this key before. @throws Failure key/refused; TooMany */
+  admitById(keyId: string, request: IncomingMessage): Promise<Admitted>;
   /** Whether what was let in by the key may go on. */
   isValid(keyId: string): boolean;
   /** Notes on disk which keys were used, and forgets what has no effect any more. */
@@ -60,20 +64,25 @@ export function createDoorkeeper(port: GatewayPort): Doorkeeper {
       hint: "send it as: authorization: Bearer orch_…; orch keys add makes one",
     });
   };
+  const admitFound = async (key: StoredKey | null, request: IncomingMessage): Promise<Admitted> => {
+    if (key === null) throw refuse(request, "there is no such key");
+    if (isExpired(key, clock.nowMs())) throw refuse(request, `key ${key.id} has expired`);
+    return admitKey(port, key, useOf(key));
+  };
+  const admitText: Doorkeeper["admitText"] = async (given, request) => {
+    const id = idOfApiKey(given);
+    const key = (id === null ? undefined : keys.find(id)) ?? null;
+    return admitFound(isApiKey(given, key) ? key : null, request);
+  };
   return {
     async admit(request, isOpen) {
       const given = keyIn(request);
-      if (given === null) {
-        if (!isOpen) throw refuse(request, "none was given");
-        return admitNobody(port);
-      }
-      const id = idOfApiKey(given);
-      const key = (id === null ? undefined : keys.find(id)) ?? null;
-      if (!isApiKey(given, key) || key === null) throw refuse(request, "there is no such key");
-      if (isExpired(key, clock.nowMs())) throw refuse(request, `key ${key.id} has expired`);
-      const use = useOf(key);
-      return admitKey(port, key, use);
+      if (given !== null) return admitText(given, request);
+      if (!isOpen) throw refuse(request, "none was given");
+      return admitNobody(port);
     },
+    admitText,
+    admitById: async (keyId, request) => admitFound(keys.find(keyId) ?? null, request),
     isValid(keyId) {
       if (keyId === NOBODY) return true;
       const key = keys.find(keyId);

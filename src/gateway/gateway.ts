@@ -1,18 +1,17 @@
-import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
 import type { GatewayView } from "../protocol/api-keys.ts";
-import { errnoOf, Failure } from "../std/failure.ts";
+import { Failure, toFailure } from "../std/failure.ts";
 import { parseListenAddress } from "../std/listen-address.ts";
-import { type CompatOptions, compatSurfaces, compatSystems } from "./compat/compat.ts";
+import { type CompatOptions, compatSurface, compatSystems } from "./compat/compat.ts";
+import { createSessionDoor, type LoginAsked, type MadeLogin } from "./dashboard/session-door.ts";
 import { createDoor, type Door } from "./door.ts";
-import { createDoorkeeper, isExpired } from "./doorkeeper.ts";
-import type { TlsFiles } from "./listener.ts";
+import { createDoorkeeper, type Doorkeeper, isExpired } from "./doorkeeper.ts";
 import type { GatewayPort, Surface } from "./port.ts";
 import { createResponder } from "./respond.ts";
-import { mainSurfaces, mounted } from "./surfaces.ts";
+import { type BodyLimits, mainSurfaces, mounted, workerSurfaces } from "./surfaces.ts";
+import { openTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 /** What config.yaml says of the gateway. */
-export interface GatewayOptions {
+export interface GatewayOptions extends BodyLimits {
   /** As `parseListenAddress` takes it. */
   readonly listen: string;
   /** Paths of PEM files. */
@@ -30,6 +29,11 @@ export interface Gateway {
   /** Listens when there is a key that is valid, and stops when there is none any more. Never rejects. */
   settle(): Promise<void>;
   status(): GatewayView;
+  /**
+   * Makes a link that logs somebody in to the dashboard, once.
+   * @throws Failure gateway/off: nobody could follow it
+   */
+  makeLogin: (asked: LoginAsked) => Promise<MadeLogin>;
   close(): Promise<void>;
 }
 
@@ -42,27 +46,20 @@ const FLUSH_EVERY = 12;
  * @throws Failure config/invalid, file/unreadable: it would not be safe, or not work
  */
 export function createGateway(options: GatewayOptions, port: GatewayPort): Gateway {
-  const tls = options.tls === null ? null : readTls(options.tls);
+  const tls = options.tls === null ? null : openTlsFiles(options.tls);
   const doorkeeper = createDoorkeeper(port);
-  const plans = doorPlans(options, port);
-  const opened = plans.map((plan) => {
-    refuseUnsafe(plan, options);
-    const responder = createResponder({ port, doorkeeper, hosts: options.hosts, surfaces: plan.surfaces });
-    const isOpen = plan.surfaces.some((surface) => surface.isOpen === true);
-    const door = createDoor({
-      listen: plan.listen,
-      tls: plan.plaintext ? null : tls,
-      handle: responder.handle,
-      warning: isOpen ? `${plan.listen} is open: whoever is on this host may submit without a key` : null,
-      whyNot: `the gateway does not listen${plan === plans[0] ? "" : ` on ${plan.listen}`}: there is no valid key; orch keys add --name NAME`,
-      warn: (text) => port.log.warn({ listen: plan.listen }, text),
-    });
-    const hasKeys = (): boolean => isOpen || plan.surfaces.some((surface) => surface.hasKeys?.() === true);
-    return { door, responder, hasKeys };
-  });
+  const address = parseListenAddress(options.listen);
+  const sessionDoor = createSessionDoor(port, doorkeeper, address.isLoopback);
+  const main = [...mainSurfaces(port, doorkeeper, sessionDoor), ...workerSurfaces(port, options)];
+  const plans = doorPlans(options, port, main);
+  for (const plan of plans) refuseUnsafe(plan, options);
+  const opened = plans.map((plan) =>
+    openDoor(plan, { port, doorkeeper, hosts: options.hosts, tls, isMain: plan === plans[0] }),
+  );
   let isClosed = false;
   const hasKey = (): boolean => port.keys.list().some((key) => !isExpired(key, port.clock.nowMs()));
   const settleNow = async (): Promise<void> => {
+    renewCertificate(tls, { doors: opened.map(({ door }) => door), log: port.log });
     for (const { door, responder, hasKeys } of opened) {
       responder.cutOff();
       if (isClosed) await door.close();
@@ -90,6 +87,16 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
   return {
     settle,
     status: () => viewOf(opened.map(({ door }) => door)),
+    makeLogin: (asked) =>
+      sessionDoor.makeLogin(asked, async () => {
+        await settle();
+        const { url, detail } = opened[0]?.door.status() ?? { url: null, detail: null };
+        if (url !== null) return callableUrl(url, options);
+        throw new Failure("gateway/off", `the gateway does not listen on ${options.listen}`, {
+          why: detail ?? "it is being closed",
+          hint: "orch keys ls says what it waits for",
+        });
+      }),
     async close() {
       clearInterval(timer);
       isClosed = true;
@@ -97,6 +104,55 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
       await flush();
     },
   };
+}
+
+interface DoorAbout {
+  readonly port: GatewayPort;
+  readonly doorkeeper: Doorkeeper;
+  readonly hosts: readonly string[];
+  readonly tls: TlsFiles | null;
+  /** Whether it is the gateway's own, of which no more needs to be said. */
+  readonly isMain: boolean;
+}
+
+function openDoor(plan: DoorPlan, { port, doorkeeper, hosts, tls, isMain }: DoorAbout) {
+  const { listen, surfaces } = plan;
+  const responder = createResponder({ port, doorkeeper, hosts, surfaces });
+  const isOpen = surfaces.some((surface) => surface.isOpen === true);
+  const door = createDoor({
+    listen,
+    tls: plan.plaintext ? null : (tls?.pair ?? null),
+    handle: responder.handle,
+    warning: isOpen ? `${listen} is open: whoever is on this host may submit without a key` : null,
+    whyNot: `the gateway does not listen${isMain ? "" : ` on ${listen}`}: there is no valid key; orch keys add --name NAME`,
+    warn: (text) => port.log.warn({ listen }, text),
+  });
+  const hasKeys = (): boolean => isOpen || surfaces.some((surface) => surface.hasKeys?.() === true);
+  return { door, responder, hasKeys };
+}
+
+/** Looks whether the files of the certificate have changed. */
+function renewCertificate(
+  tls: TlsFiles | null,
+  { doors, log }: { readonly doors: readonly Door[]; readonly log: GatewayPort["log"] },
+): void {
+  try {
+    const pair = tls?.renewed() ?? null;
+    if (pair === null) return;
+    for (const door of doors) door.renew(pair);
+    log.warn({}, "the certificate of the gateway has changed; new connections get it");
+  } catch (error) {
+    // The one file may have been written and the other not yet.
+    log.warn({ why: toFailure(error).sentence }, "the gateway goes on with its last certificate");
+  }
+}
+
+/** Where it is called: an address that stands for all of the host's is nobody's name. */
+function callableUrl(url: string, { hosts }: GatewayOptions): string {
+  const { protocol, hostname, port } = new URL(url);
+  const isAny = hostname === "0.0.0.0" || hostname === "[::]";
+  const local = hostname === "[::]" ? "[::1]" : "127.0.0.1";
+  return isAny ? `${protocol}//${hosts[0] ?? local}:${port}` : url;
 }
 
 /** What is said of the doors together: the first is the gateway's own. */
@@ -113,15 +169,15 @@ interface DoorPlan {
 }
 
 /** The gateway's own door, and those of older systems; such as share an address share a door. */
-function doorPlans(options: GatewayOptions, port: GatewayPort): DoorPlan[] {
+function doorPlans(options: GatewayOptions, port: GatewayPort, own: readonly Surface[]): DoorPlan[] {
   const isOpen = options.insecureLoopback;
-  const main: Surface[] = mainSurfaces(port).map((surface) => ({ ...surface, isOpen }));
+  const main: Surface[] = own.map((surface) => ({ ...surface, isOpen }));
   const others = new Map<string, { plaintext: boolean; surfaces: Surface[] }>();
   for (const system of compatSystems) {
     const asked = options.compat[system];
-    const make = compatSurfaces[system];
-    if (asked === undefined || make === null) continue;
-    const surface = { ...make(port, asked), isOpen: asked.open };
+    const made = compatSurface(system, port, asked);
+    if (asked === undefined || made === null) continue;
+    const surface = { ...made, isOpen: asked.open };
     if (asked.listen === null) {
       main.unshift(mounted(asked.prefix ?? `/${system}`, surface));
       continue;
@@ -143,32 +199,4 @@ function refuseUnsafe({ listen: text, plaintext, surfaces }: DoorPlan, { tls }: 
     why: "there it needs tls, and keys",
     hint: "listen on 127.0.0.1, or set tls: { cert: FILE, key: FILE } and let nobody in without a key",
   });
-}
-
-function readTls(files: { readonly cert: string; readonly key: string }): TlsFiles {
-  const pair = { cert: readFile(files.cert), key: readFile(files.key) };
-  try {
-    createSecureContext(pair);
-    return pair;
-  } catch (error) {
-    throw new Failure(
-      "config/invalid",
-      `gateway: ${files.cert} and ${files.key} are no certificate and its key`,
-      {
-        why: error instanceof Error ? error.message : String(error),
-        hint: `openssl x509 -in ${files.cert} -noout -text`,
-      },
-    );
-  }
-}
-
-function readFile(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new Failure("file/unreadable", `gateway: ${path} cannot be read`, {
-      why: errnoOf(error) ?? String(error),
-      hint: `ls -l ${path}`,
-    });
-  }
 }

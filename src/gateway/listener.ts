@@ -2,14 +2,18 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { ListenAddress } from "../std/listen-address.ts";
+import { watchBodies } from "./slow-bodies.ts";
+import type { TlsPair } from "./tls-files.ts";
+import { takeUpgrades } from "./upgrades.ts";
 
 /** What a stranger may hold of the daemon. */
 export interface Limits {
   readonly headerBytes: number;
   /** Until the head of a request is there, from the connection or the last request on. */
   readonly headersMs: number;
-  /** Until all of it is there. */
+  /** Until all of it is there, unless as much of it comes in a second as the next says. */
   readonly requestMs: number;
+  readonly leastBytesPerSecond: number;
   readonly idleMs: number;
   /** How often these are looked after. */
   readonly checkMs: number;
@@ -23,6 +27,7 @@ const usualLimits: Limits = {
   headerBytes: 16 * 1024,
   headersMs: 5_000,
   requestMs: 30_000,
+  leastBytesPerSecond: 64 * 1024,
   idleMs: 5_000,
   checkMs: 1_000,
   unreadMs: 30_000,
@@ -30,29 +35,27 @@ const usualLimits: Limits = {
   connectionsPerAddress: 256,
 };
 
-/** Certificate and key, as PEM. */
-export interface TlsFiles {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
+const OLDEST_TLS = "TLSv1.2";
 
 /** A server that listens. */
 export interface Listener {
   readonly url: string;
+  /** Takes another certificate for new connections. */
+  renew(tls: TlsPair): void;
   close(): Promise<void>;
 }
 
 /** Listens. @throws Node's error when the address cannot be had */
 export async function listen(
   address: ListenAddress,
-  tls: TlsFiles | null,
+  tls: TlsPair | null,
   handle: RequestListener,
   limits: Limits = usualLimits,
 ): Promise<Listener> {
   const options = {
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersMs,
-    requestTimeout: limits.requestMs,
+    requestTimeout: 0, // See slow-bodies.ts.
     keepAliveTimeout: limits.idleMs,
     connectionsCheckingInterval: limits.checkMs,
   };
@@ -60,11 +63,15 @@ export async function listen(
     tls === null
       ? createServer(options, handle)
       : createTlsServer(
-          { ...options, ...tls, handshakeTimeout: limits.headersMs, minVersion: "TLSv1.2" },
+          { ...options, ...tls, handshakeTimeout: limits.headersMs, minVersion: OLDEST_TLS },
           handle,
         );
   server.maxConnections = limits.connections;
-  const stopWatch = watchConnections(server, tls !== null, limits);
+  takeUpgrades(server, handle);
+  const stops = [watchConnections(server, tls !== null, limits), watchBodies(server, limits)];
+  const stopWatch = (): void => {
+    for (const stop of stops) stop();
+  };
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address.host, port: address.port, ipv6Only: true }, () => {
@@ -79,6 +86,9 @@ export async function listen(
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return {
     url: `${tls === null ? "http" : "https"}://${host}:${port}`,
+    renew(pair) {
+      if ("setSecureContext" in server) server.setSecureContext({ ...pair, minVersion: OLDEST_TLS });
+    },
     close: () =>
       new Promise((resolve) => {
         stopWatch();
@@ -98,6 +108,8 @@ function watchConnections(server: Server, isTls: boolean, limits: Limits): () =>
   const open = new Set<Socket>();
   const perAddress = new Map<string, number>();
   server.on("connection", (socket: Socket) => {
+    // One that goes on without an upgrade is told of twice.
+    if (open.has(socket)) return;
     const address = socket.remoteAddress ?? "";
     const count = (perAddress.get(address) ?? 0) + 1;
     if (count > limits.connectionsPerAddress) return void socket.destroy();
@@ -112,6 +124,7 @@ function watchConnections(server: Server, isTls: boolean, limits: Limits): () =>
   });
   const watched = new Map<Socket, Watched>();
   server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => {
+    if (watched.has(socket)) return;
     watched.set(socket, { readBytes: 0, sinceMs: 0 });
     socket.once("close", () => watched.delete(socket));
   });

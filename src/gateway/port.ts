@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Api, StreamApi } from "../operations/api.ts";
+import type { Feed, InputFiles } from "../operations/context.ts";
+import type { TaskBook } from "../operations/task-book.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { ApiKey, ApiScope } from "../std/api-key.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Access } from "./access.ts";
+import type { RoutedBook } from "./compat/router/routed-book.ts";
 import type { RequestDesk } from "./request-port.ts";
 
 /** A key as the gateway finds it. */
@@ -23,6 +26,8 @@ export interface Admitted {
   readonly caller: Caller;
   readonly scopes: readonly ApiScope[];
   readonly keyId: string;
+  /** Whether what is being answered may go on; left out = as long as the key is valid. */
+  readonly isValid?: () => boolean;
 }
 
 /** A request of a caller who has been let in. */
@@ -33,6 +38,8 @@ export interface Exchange {
   /** Without the question mark. */
   readonly query: string;
   readonly caller: Caller;
+  /** What the caller's key is for. */
+  readonly scopes: readonly ApiScope[];
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
 }
@@ -52,11 +59,14 @@ export interface GatewayRoute extends Served {
   readonly access: Access;
 }
 
+/** A request of anybody. */
+export type OpenExchange = Omit<Exchange, "caller" | "scopes">;
+
 /** What is served to everybody who reaches the gateway: it must say nothing that is anybody's. */
 export interface OpenRoute {
   readonly route: string;
   readonly access: "open";
-  serve(exchange: Omit<Exchange, "caller">): Promise<void>;
+  serve(exchange: OpenExchange): Promise<void>;
 }
 
 /**
@@ -71,10 +81,33 @@ export interface Surface {
   readonly sendError?: (response: ServerResponse, error: unknown) => void;
   /** Lets in those whom the keys of orch do not know; null = this one neither. @throws Failure to refuse */
   readonly admit?: (request: IncomingMessage) => Promise<Admitted | null>;
+  /** Whether it is a page that holds nothing of anybody's: a link on any other page may lead there. */
+  readonly isPage?: (path: string) => boolean;
+  /** Whether pages of other origins may ask, too: its answers say so themselves. */
+  readonly anyOrigin?: boolean;
   /** Whether `admit` may let somebody in: a door without keys stays shut. */
   readonly hasKeys?: () => boolean;
   /** Requests without a key are let in as the daemon's own user, to read and submit. For loopback addresses alone. */
   readonly isOpen?: boolean;
+}
+
+/** A request that is over. */
+export interface AnsweredRequest {
+  readonly surface: string;
+  readonly route: string;
+  /** Null = it was broken off before it was answered. */
+  readonly status: number | null;
+  readonly tookMs: number;
+  /** Until the head of the answer was written; null = it never was. */
+  readonly firstByteMs: number | null;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/** Counts requests. */
+export interface RequestMeter {
+  begin(): void;
+  end(answered: AnsweredRequest): void;
 }
 
 /** What the gateway gets of the daemon. */
@@ -97,8 +130,24 @@ export interface GatewayPort {
     caller: Caller,
     signal: AbortSignal,
   ): AsyncIterable<StreamApi[R]["line"]>;
+  /** What changes, as it does. */
+  readonly feed: Feed;
+  /** Tasks of documents, with their results and files. */
+  readonly tasks: TaskBook;
+  /** What the learned router sent where. */
+  readonly routed: RoutedBook;
+  /**
+   * Reads the JSON object in a body, giving way to others.
+   * @throws Failure request/malformed, request/too-large
+   */
+  readBody(request: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>>;
+  /** What callers gave as files. */
+  readonly inputFiles: InputFiles;
+  /** HMAC of a text by a secret of the daemon's own, base64: for addresses that need no key. */
+  sign(text: string): string;
   /** Jobs whose callers wait on the line. */
   readonly requests: RequestDesk;
+  readonly meter: RequestMeter;
   readonly keys: {
     find(id: string): StoredKey | undefined;
     list(): readonly StoredKey[];
@@ -109,7 +158,7 @@ export interface GatewayPort {
   /** Whether the user is still served here, and may do everything. Rejects to refuse. */
   admit(user: { readonly uid: number; readonly user: string }): Promise<Caller>;
   /** The operation of the API that is asked for. @throws Failure request/unknown-route */
-  find(method: string, path: string): Served;
+  find(method: string, path: string): Served & { readonly takesFile: boolean };
   /** Whether new work is taken. */
   isReady(): boolean;
   readonly log: {

@@ -6,6 +6,7 @@ import { refuseUnlessInScope } from "./access.ts";
 import { type AuditLine, createAudit } from "./audit.ts";
 import { refuseForeignPage } from "./check-origin.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
+import { measureRequest } from "./measure.ts";
 import type { GatewayPort, GatewayRoute, OpenRoute, Surface } from "./port.ts";
 import { sendProblem } from "./problem.ts";
 
@@ -18,6 +19,9 @@ const HEADERS = {
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 };
+
+/** Why what is done for a caller is given up. */
+const GONE = new Failure("interrupted", "the caller has gone");
 
 export interface ResponderParts {
   readonly port: GatewayPort;
@@ -37,34 +41,38 @@ export interface Responder {
 export function createResponder(parts: ResponderParts): Responder {
   const { port, doorkeeper } = parts;
   const note = createAudit(port);
-  /** What is being answered, by the id of its key. */
-  const answering = new Map<ServerResponse, string>();
+  /** What is being answered, and whether it may go on. */
+  const answering = new Map<ServerResponse, () => boolean>();
   return {
     handle(request, response) {
       const startMs = port.clock.monotonicMs();
       const { method } = request;
       const from = request.socket.remoteAddress;
+      const measured = measureRequest(port, { request, response, startMs });
       const line: AuditLine = { route: "none", keyId: null, user: null };
       const controller = new AbortController();
       for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
       const correlation = correlationOf(request);
       if (correlation !== null) response.setHeader("x-correlation-id", correlation);
       response.once("close", () => {
-        controller.abort();
+        // An error with its trace for each answer that came to its end would cost more than the answer.
+        controller.abort(GONE);
         answering.delete(response);
+        measured(surface?.name ?? "none", line.route);
         note(line, { method, from, response, correlation, startMs });
       });
       const surface = parts.surfaces.find((each) => each.owns(pathOf(request)));
       const exchange = { request, response, ...splitUrl(request.url ?? ""), signal: controller.signal };
       const work = async (): Promise<void> => {
-        refuseForeignPage(request, parts.hosts);
-        if (answerHealth(port, exchange, line)) return;
+        const isPage = surface?.isPage?.(exchange.path) === true;
+        refuseForeignPage(request, parts.hosts, { isPage, anyOrigin: surface?.anyOrigin === true });
         const open = openRoute(surface, method, exchange.path);
         if (open !== null) {
           line.route = open.route;
           return open.serve(exchange);
         }
-        const { caller, scopes, keyId } =
+        if (answerHealth(port, exchange, line)) return;
+        const { caller, scopes, keyId, isValid } =
           (await surface?.admit?.(request)) ?? (await doorkeeper.admit(request, surface?.isOpen === true));
         Object.assign(line, { keyId, user: caller.user });
         if (correlation === null) throw badCorrelation();
@@ -72,8 +80,8 @@ export function createResponder(parts: ResponderParts): Responder {
         line.route = found.route;
         refuseUnlessInScope(found.access, found.route, scopes);
         if (response.destroyed) return;
-        answering.set(response, keyId);
-        await found.serve({ ...exchange, caller: { ...caller, correlation } });
+        answering.set(response, isValid ?? (() => doorkeeper.isValid(keyId)));
+        await found.serve({ ...exchange, scopes, caller: { ...caller, correlation } });
       };
       work().catch((error: unknown) => {
         if (toFailure(error).code === "bug")
@@ -82,7 +90,7 @@ export function createResponder(parts: ResponderParts): Responder {
       });
     },
     cutOff() {
-      for (const [response, keyId] of answering) if (!doorkeeper.isValid(keyId)) response.destroy();
+      for (const [response, isValid] of answering) if (!isValid()) response.destroy();
     },
   };
 }

@@ -49,6 +49,8 @@ export interface GpuReading extends GpuTopology {
   readonly vendor?: GpuVendor | undefined;
   /** The UUID of the board that it is an instance of (MIG). Left out for a board. */
   readonly parent?: string | undefined;
+  /** Of an instance: its board's index and its own number there, as NVIDIA's tools have them, "0.7". */
+  readonly instance?: string | undefined;
   /** What the variable that shows GPUs to programs takes for it, where that is not the UUID. May change over reboots. */
   readonly visibleAs?: string | undefined;
   /** The device node that containers are given, where its vendor has one for each GPU. */

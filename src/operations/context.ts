@@ -10,6 +10,8 @@ import type { Clock } from "../std/clock.ts";
 import type { Json } from "../std/json.ts";
 import type { ApiKeyRow } from "../store/api-keys.ts";
 import type { JobRow, Queries } from "../store/queries.ts";
+import type { WebhookRow } from "../store/webhooks.ts";
+import type { TaskBook } from "./task-book.ts";
 
 /** How far a running job is, by its own word. */
 export interface Progress {
@@ -83,6 +85,57 @@ export interface Keys {
   /** As `add`; the key is refused from then on. */
   remove(id: string): Promise<void>;
   gateway(): GatewayView;
+  /**
+   * A link that logs somebody in to the dashboard, once. `isBound`: only in a browser of that user's on this host.
+   * @throws Failure gateway/off
+   */
+  makeLogin(asked: { readonly uid: number; readonly user: string; readonly isBound: boolean }): Promise<{
+    readonly url: string;
+    readonly expiresAtMs: number;
+  }>;
+}
+
+/** What tells others by HTTP how jobs come along. */
+export interface Webhooks {
+  /** @throws Failure param/invalid: not an address to go to, as far as that is seen by looking at it */
+  check(url: string): void;
+  /** A job that has one was submitted. */
+  watch(jobId: number): void;
+  find(jobId: number): WebhookRow | undefined;
+  /** With which what a user's jobs send is signed; made when it is asked for first. */
+  secretOf(uid: number): string;
+}
+
+/** A file that came over the gateway, for jobs to read. */
+export interface InputFile {
+  /** Its digest and extension; unique among those of its user. */
+  readonly id: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly createdAtMs: number;
+}
+
+/** What callers who are not on this host give as files. Kept for seven days after they were given last, and as long as a job waits. */
+export interface InputFiles {
+  /** Whether the path is that of a file which this user gave. */
+  isOwn(uid: number, path: string): boolean;
+  /** Where a file of the user's is, which counts as given once more; null = there is none. */
+  pathOf(uid: number, id: string): string | null;
+  /** What an address or a data URL holds. @throws Failure param/invalid, file/unreadable, store/full */
+  take(
+    uid: number,
+    from: { readonly what: string; readonly value: string; readonly signal: AbortSignal },
+  ): Promise<InputFile>;
+  /** @throws Failure request/too-large, store/full */
+  put(
+    uid: number,
+    file: { readonly name: string; readonly type: string | null; readonly bytes: AsyncIterable<Buffer> },
+  ): Promise<InputFile>;
+  /** The newest first. */
+  list(uid: number): Promise<InputFile[]>;
+  find(uid: number, id: string): Promise<InputFile | null>;
+  /** Whether there was one. */
+  remove(uid: number, id: string): Promise<boolean>;
 }
 
 /** What logs take on disk. */
@@ -109,6 +162,8 @@ export interface Context {
   /** The scheduler's state, to look at only. */
   state(): State;
   logSizes(): LogSizes;
+  /** What the daemon says of itself in numbers, as Prometheus reads them. */
+  metrics(format: "prometheus" | "openmetrics"): string;
   readonly queries: Queries;
   /** The folders of finished jobs: their logs and outputs. */
   readonly jobFiles: {
@@ -122,7 +177,11 @@ export interface Context {
   readonly clock: Clock;
   readonly places: Places;
   readonly masks: Masks;
+  readonly webhooks: Webhooks;
+  readonly inputFiles: InputFiles;
   readonly keys: Keys;
+  /** What `POST /tasks` took in. */
+  readonly tasks: TaskBook;
   /** Names that the config gives to priorities. */
   readonly priorities: Readonly<Record<string, number>>;
   /** Of a kilowatt-hour, in whatever money; null = not known. */

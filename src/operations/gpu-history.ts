@@ -77,7 +77,7 @@ export const gpuHistory = operation({
 });
 
 /** Of those with that index the one that is there now, then one that was. @throws Failure gpu/unknown */
-function gpuOf(ctx: Context, asked: string): string {
+export function gpuOf(ctx: Context, asked: string): string {
   const present = ctx.latestSample().gpus.map(({ reading }) => reading);
   const known = [...present, ...ctx.queries.knownGpus()];
   const found = known.find(({ uuid, index }) => uuid === asked || String(index) === asked);
@@ -196,8 +196,8 @@ function viewHolders(
   const untilMs = firstMs + steps * stepMs;
   return queries
     .holders({ gpu, fromMs: firstMs, untilMs, limit: MOST_HOLDERS })
-    .map(({ grantedAtMs, releasedAtMs, ...holder }) => ({
-      ...holder,
+    .map(({ worker, runtime, mode, vramBytes, grantedAtMs, releasedAtMs }) => ({
+      ...{ worker, runtime, mode, vramBytes },
       from: toTimestamp(grantedAtMs),
       to: toTimestampOrNull(releasedAtMs),
     }));

@@ -1,3 +1,4 @@
+import { artifact, artifacts } from "./artifacts.ts";
 import { attach } from "./attach.ts";
 import { cancel } from "./cancel.ts";
 import { cancelArray, holdArray, releaseArray } from "./change-array.ts";
@@ -13,14 +14,17 @@ import { hello } from "./hello.ts";
 import { history, historyTrace } from "./history.ts";
 import { hold } from "./hold.ts";
 import { keyAdd, keyRemove, keys } from "./keys.ts";
+import { login } from "./login.ts";
 import { logs, manyLogs } from "./logs.ts";
 import { ls } from "./ls.ts";
+import { metrics } from "./metrics.ts";
 import { openapiOf } from "./openapi.ts";
 import { plan } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { quotas } from "./quotas.ts";
 import { release } from "./release.ts";
 import { reservations, reserve, reserveRemove } from "./reserve.ts";
+import { residency } from "./residency.ts";
 import { retry } from "./retry.ts";
 import { retryFailed } from "./retry-failed.ts";
 import { run } from "./run.ts";
@@ -40,7 +44,10 @@ import { status } from "./status.ts";
 import { submit } from "./submit.ts";
 import { runArray, submitArray } from "./submit-array.ts";
 import { submitBatch } from "./submit-batch.ts";
+import { task, taskSubmit, tasks } from "./tasks.ts";
 import { update } from "./update.ts";
+import { upload } from "./upload.ts";
+import { webhookSecret } from "./webhook-secret.ts";
 import { why } from "./why.ts";
 import { workerPin } from "./worker-pin.ts";
 import { workerPreload } from "./worker-preload.ts";
@@ -90,6 +97,10 @@ const listed = [
   exec,
   gpus,
   gpuHistory,
+  residency,
+  artifacts,
+  artifact,
+  upload,
   gpuClear,
   runtimes,
   runtime,
@@ -98,6 +109,7 @@ const listed = [
   runtimeForget,
   runtimeReset,
   status,
+  metrics,
   events,
   history,
   historyTrace,
@@ -108,12 +120,17 @@ const listed = [
   schedulePause,
   scheduleRemove,
   scheduleRunNow,
+  taskSubmit,
+  tasks,
+  task,
   reserve,
   reservations,
   reserveRemove,
   keyAdd,
   keys,
   keyRemove,
+  login,
+  webhookSecret,
   shutdown,
   hello,
 ] as const;

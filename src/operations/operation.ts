@@ -19,6 +19,8 @@ interface Declared<R extends Route, I extends z.ZodType, O extends z.ZodType> {
   readonly output: O;
   readonly maxBodyBytes?: number;
   readonly many?: Many;
+  readonly takes?: "file";
+  readonly answers?: "file";
 }
 
 /** Declares an operation that answers once. `signal` aborts when the caller has gone: one that waits gives up then. */

@@ -19,8 +19,14 @@ export function checkOwnParams(
   caller: Pick<Caller, "uid" | "user" | "key">,
 ): Record<string, Json> {
   refuseOtherRuntime(caller, runtime.name);
+  const own = { ...given };
   for (const [name, value] of Object.entries(given)) {
     if (runtime.params[name]?.type !== "file" || typeof value !== "string") continue;
+    if (value.startsWith(UPLOAD)) {
+      own[name] = uploadOf(ctx, caller, { name, value });
+      continue;
+    }
+    if (caller.key !== undefined && ctx.inputFiles.isOwn(caller.uid, value)) continue;
     refuseFileOfKey(caller, name);
     if (isWebAddress(value) || ctx.users === null || ctx.users.mayReadFile(caller.uid, value)) continue;
     throw new Failure(
@@ -32,7 +38,23 @@ export function checkOwnParams(
       },
     );
   }
-  return checkParams(runtime, given);
+  return checkParams(runtime, own);
+}
+
+const UPLOAD = "upload:";
+
+/** The path of a file that the caller has sent before. @throws Failure param/invalid */
+function uploadOf(
+  { inputFiles }: Pick<Context, "inputFiles">,
+  { uid }: Pick<Caller, "uid">,
+  { name, value }: { readonly name: string; readonly value: string },
+): string {
+  const path = inputFiles.pathOf(uid, value.slice(UPLOAD.length));
+  if (path !== null) return path;
+  throw new Failure("param/invalid", `param "${name}": there is no ${value.slice(0, 100)} of yours`, {
+    why: "it was never sent, or removed since nothing used it",
+    hint: "POST /api/v1/uploads sends a file",
+  });
 }
 
 /** @throws Failure permission/denied where programs run as who submitted them, and root has not been allowed to. */

@@ -44,6 +44,7 @@ export const show = operation({
         startedAt: toTimestamp(startedAtMs),
         finishedAt: toTimestampOrNull(finishedAtMs),
       })),
+      webhook: ctx.mayRead(row) ? viewWebhook(ctx, row.id) : null,
       life: viewLife(ctx, row, view, { attempts, events }),
       timeline: events.map((event) => viewEvent(ctx, event)),
     };
@@ -72,6 +73,19 @@ function viewLife(
     to: toTimestampOrNull(toMs),
     text,
   }));
+}
+
+function viewWebhook(ctx: Context, jobId: number): JobDetail["webhook"] {
+  const row = ctx.webhooks.find(jobId);
+  if (row === undefined) return null;
+  const { url, events, state, detail, nextAtMs } = row;
+  return {
+    url,
+    events: [...events],
+    state,
+    detail,
+    nextTry: state === "open" ? toTimestampOrNull(nextAtMs) : null,
+  };
 }
 
 function beginOf(ctx: Context, jobId: number): string | null {

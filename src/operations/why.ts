@@ -62,9 +62,11 @@ function outlookOf(ctx: Context, job: Job) {
   const nowMs = ctx.clock.nowMs();
   const forecast = forecastStart(ctx.state(), nowMs, job);
   if (forecast.start !== null) ctx.noteEta(job.id, forecast.start.atMs);
-  const evicts = forecast.decisions.filter(({ forLaneKey }) => forLaneKey === job.lane.spec.key);
+  // One that is held is in no line: nobody is before it, and nothing makes room for it.
+  const isHeld = job.phase.state === "held";
+  const evicts = forecast.decisions.filter(({ forLaneKey }) => !isHeld && forLaneKey === job.lane.spec.key);
   return {
-    lanesBefore: lanesBefore(forecast, job),
+    lanesBefore: isHeld ? [] : lanesBefore(forecast, job),
     evicts: evicts.slice(0, AHEAD_SHOWN).map((decision) => viewDecision(decision, nowMs)),
     eta: viewEta(forecast, job.lane, nowMs),
   };

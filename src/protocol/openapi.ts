@@ -6,7 +6,7 @@ import type { Operation, Route } from "./operation.ts";
 
 type AnyOperation = Pick<
   Operation<never, Route, z.ZodType, z.ZodType>,
-  "route" | "summary" | "input" | "output" | "stream"
+  "route" | "summary" | "input" | "output" | "stream" | "takes" | "answers"
 >;
 type JsonObject = { [key: string]: Json };
 
@@ -26,6 +26,8 @@ export function describeApi(operations: readonly AnyOperation[], version: string
     components: { schemas },
   };
 }
+
+const FILE: JsonObject = { "application/octet-stream": { schema: { type: "string", format: "binary" } } };
 
 function describe(
   operation: AnyOperation,
@@ -55,15 +57,17 @@ function describe(
     additionalProperties: false,
   };
   const mediaType = operation.stream ? "application/x-ndjson" : "application/json";
-  const answer = { [mediaType]: { schema: toJsonSchema(operation.output, "output", schemas) } };
+  const answer =
+    operation.answers === "file"
+      ? FILE
+      : { [mediaType]: { schema: toJsonSchema(operation.output, "output", schemas) } };
+  const content = operation.takes === "file" ? FILE : { "application/json": { schema: body } };
   const failure = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
   return {
     operationId: `${method.toLowerCase()}${path.replaceAll(/[^A-Za-z]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary: operation.summary,
     parameters,
-    ...(method === "POST"
-      ? { requestBody: { required: needed.length > 0, content: { "application/json": { schema: body } } } }
-      : {}),
+    ...(method === "POST" ? { requestBody: { required: needed.length > 0, content } } : {}),
     responses: {
       200: { description: operation.stream ? "a stream of lines" : "done", content: answer },
       default: { description: "a failure: what, why, and what to try", content: failure },

@@ -50,6 +50,10 @@ export interface Operation<Context, R extends Route, I extends z.ZodType, O exte
   readonly maxBodyBytes: number;
   /** The list in the input that may be long: its items are checked some at a time. */
   readonly many?: Many | undefined;
+  /** The body is a file, which is the input's `file` (SentFile). */
+  readonly takes?: "file" | undefined;
+  /** The answer is the file that `run` opened (OpenFile), not JSON. */
+  readonly answers?: "file" | undefined;
   run(
     ctx: Context,
     input: z.output<I>,

@@ -1,5 +1,6 @@
 import { basename, join, resolve } from "node:path";
 import { Failure } from "../std/failure.ts";
+import { checkAliases } from "./check-aliases.ts";
 import { checkCommand, checkFields } from "./check-fields.ts";
 import { checkServer } from "./check-server.ts";
 import { checkWarmUp } from "./check-warm-up.ts";
@@ -40,6 +41,7 @@ export function parseRuntime(text: string, place: RuntimePlace): Runtime {
     ...checkCommand(fields, params),
     ...checkServer(fields, params),
     ...checkWarmUp(fields, params),
+    ...checkAliases(fields, params),
   ];
   if (problems.length > 0) throw firstFailure(problems, source, place);
   return makeRuntime(fields, params, place);
@@ -132,6 +134,7 @@ function makeRuntime(fields: RuntimeFields, params: Record<string, Param>, place
     params,
     estimateBy: fields.estimateBy,
     outputs: fields.outputs,
+    aliases: fields.aliases,
   };
 }
 

@@ -51,14 +51,14 @@ export interface YamlSource {
 const maxDepth = 32;
 
 /** A runtime file hardly needs an alias at all; the limit stops "billion laughs" documents. */
-const maxAliases = 10;
+const usualAliases = 10;
 
 /**
  * Reads one YAML 1.2 document. Refused besides bad syntax: keys that appear twice, keys that are not text, unknown
- * tags, a second document, more than 10 aliases, nesting deeper than 32.
+ * tags, a second document, more than `maxAliases` aliases, nesting deeper than 32.
  * @throws YamlSyntaxProblem with the line and column
  */
-export function readYaml(text: string): YamlSource {
+export function readYaml(text: string, maxAliases = usualAliases): YamlSource {
   const lines = new LineCounter();
   refuseDeepNesting(text);
   const document = parseDocument(text, {
@@ -69,7 +69,7 @@ export function readYaml(text: string): YamlSource {
   });
   const trouble = document.errors[0] ?? document.warnings[0];
   if (trouble) throw new YamlSyntaxProblem(plainMessage(trouble), lines.linePos(trouble.pos[0]));
-  refuseOddNodes(document, lines);
+  refuseOddNodes(document, lines, maxAliases);
   return {
     value: document.toJS({ maxAliasCount: maxAliases }),
     positionOf: (path, at) => lines.linePos(offsetOf(document, path, at)),
@@ -93,7 +93,7 @@ function refuseDeepNesting(text: string): void {
   }
 }
 
-function refuseOddNodes(document: Document.Parsed, lines: LineCounter): void {
+function refuseOddNodes(document: Document.Parsed, lines: LineCounter, maxAliases: number): void {
   let aliases = 0;
   const refuse = (node: Node, why: string): never => {
     throw new YamlSyntaxProblem(why, lines.linePos(node.range?.[0] ?? 0));

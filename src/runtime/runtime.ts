@@ -93,4 +93,6 @@ export interface Runtime {
   /** Params that decide how long a job runs: run times are learned by groups of their values. */
   readonly estimateBy: readonly string[];
   readonly outputs: readonly string[];
+  /** Other names by which requests may ask for its workers, with the load params that each stands for. */
+  readonly aliases: readonly { readonly name: string; readonly params: Readonly<Record<string, Json>> }[];
 }

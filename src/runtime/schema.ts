@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseBytes } from "../std/bytes.ts";
 import { parseDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
+import { AliasesShape, aliasKeys } from "./check-aliases.ts";
 import { ContainerShape } from "./container-shape.ts";
 import { ParamValue } from "./param-value.ts";
 import { ServerShape, serverKeysAt } from "./server-shape.ts";
@@ -190,6 +191,7 @@ export const RuntimeShape = z.strictObject({
   params: z.record(z.string(), ParamShape).default({}),
   estimateBy: z.array(z.string()).max(8).default([]),
   outputs: z.array(Text).default([]),
+  aliases: AliasesShape,
 });
 export type RuntimeFields = z.infer<typeof RuntimeShape>;
 
@@ -207,5 +209,6 @@ export function keysAllowedAt(path: readonly (string | number)[]): readonly stri
   if (path.length === 1 && first === "python") return Object.keys(PythonShape.shape);
   if (path.length === 2 && first === "mounts") return Object.keys(MountShape.shape);
   if (path.length === 2 && first === "params") return Object.keys(ParamShape.shape);
+  if (path.length === 2 && first === "aliases") return aliasKeys;
   return [];
 }

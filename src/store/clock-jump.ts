@@ -80,5 +80,6 @@ UPDATE lanes SET learned = json_replace(learned, ${moved("learned", "noSleepUnti
   WHERE json_extract(learned, '$.noSleepUntilMs') < ${FOR_GOOD_MS};
 UPDATE accounts SET usage_at = usage_at + ${byMs};
 UPDATE submission_keys SET at = at + ${byMs};
+UPDATE webhooks SET failing_since = failing_since + ${byMs}, next_at = next_at + ${byMs} WHERE state = 'open';
 `;
 }

@@ -69,8 +69,8 @@ export interface TaskTable {
   update(id: string, progress: TaskProgress): void;
   live(): TaskRow[];
   find(id: string): TaskRow | undefined;
-  /** The newest first; null = of everybody. */
-  list(uid: number | null, limit: number): TaskRow[];
+  /** The newest first; null = of everybody, in any state. */
+  list(uid: number | null, limit: number, state: TaskState | null): TaskRow[];
   ofSubmission(submission: string): TaskRow[];
   /** What was submitted, as it came. */
   text(submission: string): string;
@@ -124,7 +124,8 @@ function createReads(reader: Database): Reads {
   const live = reader.prepare(`SELECT ${COLUMNS} WHERE finished_at IS NULL ORDER BY seq`);
   const find = reader.prepare(`SELECT ${COLUMNS} WHERE id = ?`);
   const list = reader.prepare(
-    `SELECT ${COLUMNS} WHERE :uid IS NULL OR uid = :uid ORDER BY seq DESC LIMIT :limit`,
+    `SELECT ${COLUMNS} WHERE (:uid IS NULL OR uid = :uid) AND (:state IS NULL OR state = :state)
+     ORDER BY seq DESC LIMIT :limit`,
   );
   const ofSubmission = reader.prepare(`SELECT ${COLUMNS} WHERE submission = ? ORDER BY seq`);
   const text = reader.prepare("SELECT text FROM task_documents WHERE id = ?").pluck();
@@ -143,7 +144,7 @@ function createReads(reader: Database): Reads {
       const raw = find.get(id) as RawTask | undefined;
       return raw === undefined ? undefined : toTask(raw);
     },
-    list: (uid, limit) => (list.all({ uid, limit }) as RawTask[]).map(toTask),
+    list: (uid, limit, state) => (list.all({ uid, limit, state }) as RawTask[]).map(toTask),
     ofSubmission: (submission) => (ofSubmission.all(submission) as RawTask[]).map(toTask),
     text: (submission) => (text.get(submission) as string | undefined) ?? "",
     counts: (uid) => counts.all({ uid }) as TaskCount[],

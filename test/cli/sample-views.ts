@@ -56,6 +56,7 @@ export function jobDetail(changes: Partial<JobDetail> = {}): JobDetail {
     preemptions: 0,
     retries: 0,
     timeLimitMs: null,
+    webhook: null,
     logPath: "/state/jobs/42/log",
     outputDir: "/state/jobs/42/out",
     history: [],

@@ -18,6 +18,11 @@ const load = (options: Partial<LoadOptions> = {}) =>
   });
 const write = (name: string, text: string): void => writeFileSync(join(dir, name), text);
 
+/** Nine times nine times nine… */
+const laughs = `quotas: { a: &a [x], ${["b", "c", "d", "e", "f", "g"]
+  .map((name, at) => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${"abcdef"[at]}`).join(", ")}]`)
+  .join(", ")} }\n`;
+
 describe("loadConfig", () => {
   it("has a default for every key", async () => {
     const { config, origins } = await load();
@@ -54,6 +59,8 @@ describe("loadConfig", () => {
       energyPrice: null,
       logLevel: "info",
       gateway: null,
+      tasks: { results: null, runtimes: {}, environment: [], deliverTo: [] },
+      metrics: { dcgm: false, dcgmJobMappingDir: null },
     });
     expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(["default"]));
   });
@@ -87,6 +94,15 @@ describe("loadConfig", () => {
   it("reads no project file unless there is a project", async () => {
     write(".orch.yaml", "cpuCores: 3\n");
     expect((await load()).origins.cpuCores.kind).toBe("default");
+  });
+
+  it("lets no project open the host to others", async () => {
+    write(".orch.yaml", "cpuCores: 3\ngateway: { listen: 127.0.0.1:7707, insecureLoopback: true }\n");
+    await expect(load({ projectDir: dir })).rejects.toMatchObject({
+      code: "config/invalid",
+      message: `${join(dir, ".orch.yaml")}:2:1: gateway is not for a project to set`,
+      hint: `write it into ${join(dir, "config.yaml")}`,
+    });
   });
 
   it("takes every switch by its variable", async () => {
@@ -123,12 +139,23 @@ describe("loadConfig", () => {
     ["gpus: [\n", /config.yaml:\d+:\d+: /, undefined],
     ["gpus: none\ngpus: auto\n", /:2:1: .*unique/, undefined],
     ["__proto__: 1\n", /unknown key "__proto__"/, undefined],
-  ])("refuses %j with its place", async (text, message, hint) => {
+  ])("refuses %j with its place [fault 49]", async (text, message, hint) => {
     write("config.yaml", text);
     await expect(load()).rejects.toMatchObject({
       code: "config/invalid",
       message: expect.stringMatching(message),
       ...(hint === undefined ? {} : { hint: expect.stringMatching(hint) }),
+    });
+  });
+
+  it.each([
+    ["aliases without end", laughs, /:1:9: Excessive alias count/],
+    ["brackets without end", `gpus: ${"[".repeat(5_000)}\n`, /config.yaml:\d+:\d+: /],
+  ])("refuses %s, soon [fault 49]", async (_, text, message) => {
+    write("config.yaml", text);
+    await expect(load()).rejects.toMatchObject({
+      code: "config/invalid",
+      message: expect.stringMatching(message),
     });
   });
 

@@ -7,7 +7,10 @@ const wrong = (given: object): string | undefined => GatewaySchema.safeParse(giv
 describe("the gateway's config", () => {
   it("is null unless somebody wants one, and has the safe choices then", () => {
     expect(GatewaySchema.parse(undefined)).toBeNull();
-    const plain = { listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [], compat: {} };
+    const plain = {
+      ...{ listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [], compat: {} },
+      ...{ maxBody: 32 * 2 ** 20, maxUpload: 2 ** 30, maxWaiting: 512, fetch: { allow: [] } },
+    };
     expect(GatewaySchema.parse({ listen: "127.0.0.1:7707" })).toEqual(plain);
   });
 
@@ -46,6 +49,8 @@ describe("the gateway's config", () => {
     const listen = "127.0.0.1:7707";
     expect(wrong({ listen, keys: "none" })).toContain("keys");
     expect(wrong({ listen, hosts: ["GPU.example"] })).toBe("hosts: expected names in small letters");
+    expect(wrong({ listen, maxBody: "32" })).toBe("expected a size from 1MiB on, like 32MiB");
+    expect(wrong({ listen, maxUpload: "a lot" })).toBe("expected a size from 1MiB on, like 32MiB");
     expect(wrong({ listen, hosts: ["*"] })).toBe("hosts: expected names in small letters");
     expect(wrong({ listen, tls: { ...tls, key: "key.pem" } })).toBe(
       "tls: expected absolute paths of cert and key",

@@ -32,9 +32,11 @@ describe.skipIf(why !== null)(`orch run --pty${why === null ? "" : ` (${why})`}`
     await screen.shows("size=24 80");
     screen.resize(100, 30);
     // The shell hears of the new size a moment later.
+    let looks = 0;
     await until("the job sees the new size", async () => {
-      screen.enter("clear; echo size=$(stty size)");
-      await screen.shows(/size=\d+ \d+/);
+      looks += 1;
+      screen.enter(`clear; echo look-${looks} size=$(stty size)`);
+      await screen.shows(new RegExp(`^look-${looks} size=\\d`, "m"));
       return screen.text().includes("size=30 100");
     });
     screen.press("C-c");
@@ -211,6 +213,7 @@ describe.skipIf(why !== null)(`orch shell${why === null ? "" : ` (${why})`}`, ()
     await second.shows(/job 2 queued \(.+\)/);
     second.press("C-c");
     await second.shows("cancelling job 2");
+    expect(second.whole().match(/job 2 queued/g)).toHaveLength(1);
     expect((await untilOver(home, 2)).state).toBe("cancelled");
     screen.enter("exit");
     expect((await untilOver(home, 1)).state).toBe("succeeded");

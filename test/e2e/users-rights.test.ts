@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operations } from "../../src/operations/index.ts";
 import type { JobDetail, JobView } from "../../src/protocol/views.ts";
+import { documentOf } from "../compat/mloc/mloc-home.ts";
 import { askAs, type Reply, type TestUser, users, whyNoUsers } from "../kit/as-user.ts";
 import { type Host, startHost } from "../kit/host.ts";
 
@@ -35,6 +36,8 @@ beforeAll(async () => {
     options: { ...options, hold: true },
   });
   const scheduled = { verb: "run", submission: { command, cwd: "/", env } };
+  const document = documentOf("echo", "  word: hush\n", "private-label");
+  const { text } = await ask(ada, "POST /tasks", { document });
   const made = await ask(ada, "POST /schedules", { line: "0 3 * * *", name: "nightly", scheduled });
   expect(made.status).toBe(200);
   const reservation = { end: FAR_MS, start: FAR_MS - 1000, name: "kept" };
@@ -46,6 +49,7 @@ beforeAll(async () => {
     failed: failed.id,
     array,
     schedule: "nightly",
+    task: (JSON.parse(text) as { tasks: { id: string }[] }).tasks[0]?.id ?? "",
     reservation: "kept",
     worker,
   });

@@ -105,21 +105,25 @@ describe("slow clients", () => {
       return { socket, closed: closeOf(socket) };
     });
     let asked = 0;
-    let worstMs = 0;
+    const tookEachMs: number[] = [];
     const cut = Promise.all(slow.map(({ closed }) => closed)).then(() => true);
     while (!(await Promise.race([cut, Promise.resolve(false)]))) {
       const askedMs = performance.now();
       await home.client.call("GET /hello", {});
-      worstMs = Math.max(worstMs, performance.now() - askedMs);
+      tookEachMs.push(performance.now() - askedMs);
       expect((await ask(url, { key })).status).toBe(200);
       asked += 1;
     }
     const tookMs = performance.now() - startMs;
+    const sorted = tookEachMs.toSorted((a, b) => a - b);
+    const [medianMs = 0, worstMs = 0] = [sorted[sorted.length >> 1], sorted.at(-1)];
+    const lateMs = sorted[Math.floor(sorted.length * 0.95)] ?? 0;
     console.log(
-      `1000 slow clients cut after ${Math.round(tookMs)} ms; ${asked} asked meanwhile, ${Math.round(worstMs)} ms at worst`,
+      `1000 slow clients cut after ${Math.round(tookMs)} ms; ${asked} asked meanwhile: median ${Math.round(medianMs)} ms, 95 % in ${Math.round(lateMs)} ms, ${Math.round(worstMs)} ms at worst`,
     );
     expect(tookMs).toBeLessThan(12_000);
     expect(asked).toBeGreaterThan(20);
+    expect(lateMs, "of those on the socket").toBeLessThan(50);
     expect(worstMs, "on the socket, on a busy machine").toBeLessThan(1_000);
   });
 

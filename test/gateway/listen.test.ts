@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { connect } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { useOrch } from "../e2e/session.ts";
@@ -66,6 +67,42 @@ describe("the gateway", () => {
     },
   );
 
+  it.skipIf(!hasOpenssl)(
+    "takes a certificate that was renewed, and cuts nobody off for it (needs openssl)",
+    { timeout: 30_000 },
+    async () => {
+      await using home = createHome();
+      const files = makeCertificate(home.dir);
+      writeConfig(home, `  tls: { cert: ${files.cert}, key: ${files.key} }\n`);
+      const daemon = await home.daemon();
+      const key = await makeKey(home, "renewed");
+      const happens = () => home.client.call("POST /jobs/run", { command: ["true"], cwd: "/" });
+      await happens();
+      const url = await urlOf(home);
+      const first = readFileSync(files.cert);
+      const old = connect({ host: "127.0.0.1", port: Number(new URL(url).port), ca: first });
+      await new Promise((resolve) => old.once("secureConnect", resolve));
+      const head = `GET /api/v1/events?follow=true HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\n\r\n`;
+      old.write(head);
+      await new Promise((resolve) => old.once("data", resolve));
+      const log = (): string => readFileSync(join(home.dir, "state", "daemon.log"), "utf8");
+      writeFileSync(files.key, "half a key");
+      await until("what is of no use is said", () => log().includes("goes on with its last certificate"));
+      expect((await ask(url, { key, ca: first })).status).toBe(200);
+      makeCertificate(home.dir);
+      const second = readFileSync(files.cert);
+      const served = () => ask(url, { key, ca: second }).catch(() => null);
+      await until("the new one is served", async () => (await served())?.status === 200);
+      await expect(ask(url, { key, ca: first })).rejects.toThrow();
+      const more = new Promise((resolve) => old.once("data", resolve));
+      await happens();
+      await more;
+      expect(old.destroyed).toBe(false);
+      old.destroy();
+      expect(daemon.isRunning()).toBe(true);
+    },
+  );
+
   it("does not begin with what would not be safe, or not work: the daemon says why", async () => {
     const gateway = (text: string) => refusal(`gateway: ${text}\n`);
     const open = await gateway("{ listen: 0.0.0.0:7707 }");
@@ -82,9 +119,7 @@ describe("the gateway", () => {
     writeConfig(home, "  insecureLoopback: true\n");
     home.write("runtimes/note/runtime.yaml", "name: note\nprotocol: exec\ncommand: ['true']\n");
     const daemon = await home.daemon();
-    expect(daemon.stderr()).toContain(
-      "is open: whoever is on this host may submit without a key",
-    );
+    expect(daemon.stderr()).toContain("is open: whoever is on this host may submit without a key");
     const url = await urlOf(home);
     const post = (path: string, body: unknown) => ask(url, { method: "POST", path: `/api/v1${path}`, body });
     expect((await ask(url)).status).toBe(200);

@@ -12,7 +12,7 @@ import { hasOpenssl, makeCertificate } from "./certificate.ts";
 
 const limits: Limits = {
   ...{ headerBytes: 1024, headersMs: 1_000, requestMs: 1_200, idleMs: 200, checkMs: 50, unreadMs: 300 },
-  ...{ connections: 12, connectionsPerAddress: 5 },
+  ...{ connections: 12, connectionsPerAddress: 5, leastBytesPerSecond: 10_000 },
 };
 const MEGABYTE = Buffer.alloc(2 ** 20, "x");
 
@@ -94,6 +94,20 @@ test("a request that does not end is cut off, and so is a connection that is of 
   idle.write("GET /whole HTTP/1.1\r\nhost: x\r\n\r\n");
   await Promise.all([closeOf(half), closeOf(idle)]);
   expect([over.get("/half"), over.get("/whole")]).toEqual([false, true]);
+});
+
+test("a file that comes fast enough may take longer than other requests", async () => {
+  const large = dial("127.0.3.7");
+  const answer = new Promise((resolve) => large.once("data", (text) => resolve(String(text).slice(0, 15))));
+  const startMs = performance.now();
+  large.write("POST /large HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+  while (performance.now() - startMs < 2 * limits.requestMs) {
+    large.write(`800\r\n${"x".repeat(2_048)}\r\n`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  large.write("0\r\n\r\n");
+  expect(await answer).toBe("HTTP/1.1 200 OK");
+  large.destroy();
 });
 
 test("no address has more connections than it may, nor all of them together", async () => {

@@ -119,11 +119,18 @@ describe("a key", () => {
     expect(ran.status).toBe(200);
   });
 
-  it("without which nothing is served but health", async () => {
+  it("without which nothing is served but health and the page of the dashboard", async () => {
     expect(await ask(url, { path: "/healthz" })).toMatchObject({ status: 200, text: "ok\n" });
     expect((await ask(url, { path: "/readyz" })).status).toBe(200);
-    for (const path of ["/", "/api/v1/jobs", "/api/v1/nothing", "/v1/models", "/../healthz"])
-      expect(await ask(url, { path }), path).toMatchObject({ status: 401, json: { code: "key/refused" } });
+    for (const path of [
+      "/x",
+      "/dashboard/me",
+      "/dashboard/events",
+      "/api/v1/jobs",
+      "/api/v1/nothing",
+      "/../healthz",
+    ])
+      expect(await ask(url, { path }), path).toMatchObject({ status: 401 });
     const key = await makeKey(home, "near");
     const near = [
       key.slice(0, -1),
@@ -134,7 +141,7 @@ describe("a key", () => {
     for (const text of [...near, "Bearer", "orch_", "", " "])
       expect((await ask(url, { headers: { authorization: `Bearer ${text}` } })).status, text).toBe(401);
     expect((await ask(url, { headers: { authorization: `Basic ${key}` } })).status).toBe(401);
-    expect((await ask(url, { path: "/v1/models", key })).status).toBe(404);
+    expect((await ask(url, { path: "/x", key })).status).toBe(404);
   });
 
   it("for one runtime submits and tries again no other one, and no command", async () => {

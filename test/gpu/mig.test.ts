@@ -37,10 +37,10 @@ describe.skipIf(why !== null)(`boards in MIG mode${why ? ` (skipped: ${why})` : 
   test("its instances stand in its place, with memory of their own and the heat of the board", async () => {
     await fake.play({ gpus: [{ ...cut, instances: [first, second] }, plain] });
     const gpus = await createProbe().read(deadlineMs);
-    expect(gpus.map(({ uuid, index, parent }) => [uuid, index, parent])).toEqual([
-      ["MIG-1111", 100, "GPU-aaaa"],
-      ["MIG-2222", 104, "GPU-aaaa"],
-      ["GPU-bbbb", 1, undefined],
+    expect(gpus.map(({ uuid, index, parent, instance }) => [uuid, index, parent, instance])).toEqual([
+      ["MIG-1111", 100, "GPU-aaaa", "0.7"],
+      ["MIG-2222", 104, "GPU-aaaa", "0.11"],
+      ["GPU-bbbb", 1, undefined, undefined],
     ]);
     expect(gpus[0]).toMatchObject({
       name: "NVIDIA H200 MIG 1g.18gb",

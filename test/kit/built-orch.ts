@@ -63,8 +63,9 @@ async function buildInto(root: string, mutations: readonly Mutation[]): Promise<
       config: false,
       silent: true,
       sourcemap: false,
-      // Folders to be cleaned are meant from the repository.
+      // Folders to be cleaned, and what is done after a build, are meant for the repository.
       clean: false,
+      onSuccess: () => Promise.resolve(),
       outDir: join(root, "dist"),
       esbuildPlugins: [mutationPlugin(mutations, applied), ...(part.esbuildPlugins ?? [])],
     });

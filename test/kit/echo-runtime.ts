@@ -41,7 +41,11 @@ serve(Handler())
 `;
 
 /** Adds a resident runtime that says what it was told: params text, seconds, save, fail; load param voice. */
-export function addEchoRuntime(host: Host, name: string, options: EchoOptions = {}): void {
+export function addEchoRuntime(
+  host: Pick<Host, "addRuntime">,
+  name: string,
+  options: EchoOptions = {},
+): void {
   const {
     vram = "8GiB",
     mode = "exclusive",

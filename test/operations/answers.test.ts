@@ -70,6 +70,17 @@ describe("answers of a daemon", () => {
     ]);
     const why = await host.client.call("GET /jobs/:job/why", { job: waiting.id });
     expect(why).toMatchObject({ position: 1, evicts: [{ kind: "stop-worker", worker: echo }] });
+    const held = await host.client.call("POST /jobs", {
+      runtime: "other",
+      params: { text: "x" },
+      options: { hold: true },
+    });
+    expect(await host.client.call("GET /jobs/:job/why", { job: held.id })).toMatchObject({
+      position: null,
+      lanesBefore: [],
+      evicts: [],
+    });
+    await host.client.call("POST /jobs/:job/cancel", { job: held.id });
     const { stdout } = await host.cli("plan");
     expect(stdout).toMatch(new RegExp(`stop ${echo} +.*makes room for other`));
     await host.until(waiting.id, "succeeded");

@@ -80,7 +80,7 @@ describe("the command line", () => {
       "demo",
     ];
     const made = await host.cli("reserve", "add", ...words);
-    expect(made.stdout).toMatch(/^reservation demo \(\d+\): GPU 0 is for ann, bob from .+ until .+\n$/);
+    expect(made.stdout).toMatch(/^reservation demo \(\d+\): GPU 0 is for ann, bob; it begins .+, and ends .+\n$/);
     const short = await host.cli(
       "reserve",
       "--gpus",

@@ -41,6 +41,7 @@ describe("a good runtime.yaml", () => {
       params: {},
       estimateBy: [],
       outputs: [],
+      aliases: [],
     });
   });
 

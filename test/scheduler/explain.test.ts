@@ -98,7 +98,7 @@ describe("a job's own reason", () => {
       code: "held",
       text: `held by a person; "orch release ${held}" lets it go`,
     });
-    expect(bench.why(later)).toEqual({ code: "begin", text: "starts 1970-01-01T00:18:10.000Z, in 1m 30s" });
+    expect(bench.why(later)).toEqual({ code: "begin", text: "starts 1970-01-01 00:18:10 UTC, in 1m 30s" });
     expect(bench.why(few)).toEqual({
       code: "dependency",
       text: "waits for job 3 to succeed, job 4 to succeed",

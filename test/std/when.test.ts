@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { formatUtc } from "../../src/std/format-utc.ts";
 import { formatWhen } from "../../src/std/format-when.ts";
 import { parseWhen } from "../../src/std/when.ts";
 import { expectFailure } from "../runtime/expect-failure.ts";
@@ -152,4 +153,12 @@ describe("a moment is shown", () => {
       "today 20:00",
     );
   });
+
+  it.each([
+    ["2026-12-01T09:00:00.000Z", "2026-12-01 09:00 UTC"],
+    ["2026-12-01T09:00:07.900Z", "2026-12-01 09:00:07 UTC"],
+    ["2026-12-01T00:00:00.400Z", "2026-12-01 00:00 UTC"],
+  ])("with its zone, where nobody knows the reader's: %s", (at, expected) =>
+    expect(formatUtc(Date.parse(at))).toBe(expected),
+  );
 });

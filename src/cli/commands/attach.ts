@@ -22,6 +22,6 @@ export const attach = command<Options>({
     const id = onlyJobId(args);
     const keys = parseDetachKeys(detachKeys ?? DETACH_KEYS);
     const client = await context.connect();
-    return attachJob(context, client, id, { detachKeys: keys, readOnly: readOnly === true, isOurs: false });
+    return attachJob(context, client, id, { detachKeys: keys, readOnly: readOnly === true, queued: null });
   },
 });

@@ -13,7 +13,7 @@ import { readTime } from "../submit/job-options.ts";
 import type { Column } from "../text/table.ts";
 
 interface AddFlags {
-  readonly name: string;
+  readonly name?: string;
   readonly scope?: ApiScope[];
   readonly runtime?: string[];
   readonly rate?: ApiLimit;
@@ -31,13 +31,14 @@ const add = command<AddFlags>({
   name: "keys add",
   summary: "Make an API key for the gateway; it is shown this once",
   examples: [
-    "orch keys add --name laptop",
-    "orch keys add --name ci --scope submit --runtime sdxl --quota 100/d --expires +90d",
-    "orch keys add --name robot --scope read,submit,run --rate 10/s -q | install -m 600 /dev/stdin key",
+    "orch keys add laptop",
+    "orch keys add ci --scope submit --runtime sdxl --quota 100/d --expires +90d",
+    "orch keys add robot --scope read,submit,run --rate 10/s -q | install -m 600 /dev/stdin key",
   ],
   describe: (parser: Parser) =>
     parser
-      .requiredOption("--name <name>", "what it is for; unique")
+      .argument("[name]", "what it is for; unique")
+      .option("--name <name>", "the same as a flag")
       .option(
         "--scope <scopes>",
         "read, submit, run (commands: as good as a shell), admin (default: read,submit)",
@@ -48,13 +49,14 @@ const add = command<AddFlags>({
       .option("--quota <count/time>", "jobs it may submit, e.g. 100/d", flagReader("--quota", parseLimit))
       .option("--expires <time>", 'refused from then on, e.g. +90d or "2026-12-31"')
       .option("--user <name>", "whose jobs they are (default: yours)"),
-  async run(context, _args, flags) {
+  async run(context, [word], flags) {
     const { io, out } = context;
     const { expires, scope } = flags;
+    const name = onlyName(word, flags.name);
     const expiresAtMs = expires === undefined ? undefined : readTime("--expires", expires, io.clock.nowMs());
     const client = await context.connect();
     const made = await client.call("POST /keys", {
-      name: flags.name,
+      name,
       ...(scope === undefined ? {} : { scopes: scope }),
       ...(flags.runtime === undefined ? {} : { runtimes: flags.runtime }),
       ...(flags.rate === undefined ? {} : { rate: flags.rate }),
@@ -66,6 +68,18 @@ const add = command<AddFlags>({
     return 0;
   },
 });
+
+/** The name, as a word or as a flag. @throws Failure usage/invalid for none, and for two that differ */
+function onlyName(word: string | undefined, flag: string | undefined): string {
+  const name = word ?? flag;
+  if (name === undefined) {
+    throw new Failure("usage/invalid", "the key has no name", { hint: "orch keys add NAME" });
+  }
+  if (flag === undefined || flag === name) return name;
+  throw new Failure("usage/invalid", `the key has two names: ${name}, and --name ${flag}`, {
+    hint: `orch keys add ${name}`,
+  });
+}
 
 /** "10/s", "600/15m". @throws Failure usage/invalid */
 function parseLimit(text: string): ApiLimit {

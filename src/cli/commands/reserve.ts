@@ -135,10 +135,10 @@ export const reserve = commandGroup(
 
 function sentence(view: ReservationView, nowMs: number): string {
   const zone = hostTimeZone();
-  const from = formatWhen(Date.parse(view.start), nowMs, zone);
-  const until = formatWhen(Date.parse(view.end), nowMs, zone);
+  const start = formatWhen(Date.parse(view.start), nowMs, zone);
+  const end = formatWhen(Date.parse(view.end), nowMs, zone);
   const head = `reservation ${view.name} (${view.id}): GPU ${gpuText(view)} is for ${forText(view)}`;
-  return view.state === "active" ? `${head} until ${until}` : `${head} from ${from} until ${until}`;
+  return view.state === "active" ? `${head}; it ends ${end}` : `${head}; it begins ${start}, and ends ${end}`;
 }
 
 function columnsOf(nowMs: number): Column<ReservationView>[] {

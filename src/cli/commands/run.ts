@@ -88,7 +88,7 @@ export const run = command<RunFlags>({
     if (out.interactive && !out.format.quiet) out.note(`orch: ${jobSentence(job)}`);
     if (options.pty !== true) return attend(context, client, job.id);
     const { attachJob } = await import("../terminal/attach-job.ts");
-    return attachJob(context, client, job.id, { detachKeys: keys, readOnly: false, isOurs: true });
+    return attachJob(context, client, job.id, { detachKeys: keys, readOnly: false, queued: job });
   },
 });
 

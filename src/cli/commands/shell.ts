@@ -43,7 +43,7 @@ export const shell = command<Options>({
       }),
     );
     out.note(`orch: ${jobSentence(job)}; ${howItEnds(leaveAfterMs)}`);
-    return attachJob(context, client, job.id, { detachKeys: keys, readOnly: false, isOurs: true });
+    return attachJob(context, client, job.id, { detachKeys: keys, readOnly: false, queued: job });
   },
 });
 

@@ -42,6 +42,7 @@ function printDetail(out: Context["out"], io: Context["io"], job: JobDetail): vo
     ["schedule", job.schedule],
     ["begin", job.begin],
     ["deadline", job.deadline],
+    ["webhook", webhookText(job.webhook)],
     ["preemptible", job.preemptible ? `yes, preempted ${job.preemptions} times so far` : null],
     ["retries", job.retries],
     ["time limit", job.timeLimitMs === null ? null : formatDurationMs(job.timeLimitMs)],
@@ -55,6 +56,13 @@ function printDetail(out: Context["out"], io: Context["io"], job: JobDetail): vo
     ["output folder", job.outputDir],
   ]);
   printLists(out, io, job);
+}
+
+function webhookText(webhook: JobDetail["webhook"]): string | null {
+  if (webhook === null) return null;
+  const { url, state, detail } = webhook;
+  const how = { open: "still to be told", done: "told", dead: "given up" }[state];
+  return `${url} (${how}${detail === null ? "" : `: ${detail}`})`;
 }
 
 function terminalOf({ id, terminal, state }: JobDetail): string | null {

@@ -63,6 +63,12 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     cause: "A runtime.yaml has errors, each named with its line.",
     remedy: "`orch runtimes validate FOLDER` checks it without a daemon restart.",
   },
+  "runtime/start-failed": {
+    cause:
+      "A request of the gateway waited for a worker that could not be started; its last words are in the error.",
+    remedy:
+      "`orch workers`, `orch logs WORKER`; what has been mended is tried again by `orch workers start RUNTIME`.",
+  },
   "runtime/unknown": {
     cause: "No runtime has this name, in the project, the user's, the system's or the shipped ones.",
     remedy: "`orch runtimes` lists them; `orch up --project .` adds those of a project.",
@@ -160,6 +166,14 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     cause: "Another schedule has this name already.",
     remedy: "Choose another `--name`, or `orch schedule rm` the old one.",
   },
+  "task/unknown": {
+    cause: "No task has this id, or it is another user's.",
+    remedy: "`orch get` lists the tasks.",
+  },
+  "task/invalid": {
+    cause: "A task document is not YAML, lacks a field, or asks for what nothing here serves.",
+    remedy: "The error names the field; `docs/tasks.md` has them all, `examples/tasks` has documents.",
+  },
   "reservation/unknown": {
     cause: "No reservation has this name or number.",
     remedy: "`orch reserve ls`.",
@@ -184,6 +198,19 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
   "key/exists": {
     cause: "An API key of this name is there already.",
     remedy: "Choose another name, or revoke that one: `orch keys rm NAME`.",
+  },
+  "artifact/unknown": {
+    cause: "The job has no file of this number: files are listed when a job has ended.",
+    remedy: "`orch show ID` names its artifacts; the API counts them from 0 in that order.",
+  },
+  "gateway/off": {
+    cause: "The gateway does not listen, so nobody could come to the dashboard.",
+    remedy:
+      "Set `gateway: { listen: 127.0.0.1:7707 }` in config.yaml and start the daemon anew; `orch keys ls` says what it waits for.",
+  },
+  "request/lost": {
+    cause: "A request of the gateway was cancelled, or the daemon lost it: nothing of it is stored.",
+    remedy: "Send it again.",
   },
   "request/too-many": {
     cause: "An API key asked more often than its rate allows, or an address tried too many wrong keys.",

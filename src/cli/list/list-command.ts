@@ -138,7 +138,8 @@ function tableLook<Name extends string, Row, Document extends Listing<Name, Row>
   const usual = spec.columns(rows, context.io.clock.nowMs());
   const isUsual = options.columns === undefined;
   const columns = isUsual ? usual : pickColumns(options.columns ?? "", usual, spec.fields);
-  const empty = typeof spec.empty === "string" ? spec.empty : spec.empty(options);
+  const none = typeof spec.empty === "string" ? spec.empty : spec.empty(options);
+  const empty = options.filter === undefined ? none : "nothing meets the filter";
   const table = rows.length === 0 ? [] : context.out.tableLines(rows, columns, options.headers !== false);
   const below = isUsual && rows.length > 0 ? (spec.below?.(rows, context, options) ?? []) : [];
   return {

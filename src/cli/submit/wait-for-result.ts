@@ -108,25 +108,17 @@ async function finish(context: Context, job: JobDetail, options: WaitOptions): P
     if (job.output === null) out.print(file);
     else out.note(`file: ${file}`);
   }
-  if (options.images) await showImages(context, files);
+  // Pictures are for people alone: never in a pipe.
+  if (options.images && context.io.stdout.isTTY === true && files.length > 0) {
+    const { showPictures } = await import("../picture/show-pictures.ts");
+    await showPictures(context, files);
+  }
   return code;
 }
 
 async function filesOf({ io }: Context, job: JobDetail, { outDir, force, many }: WaitOptions) {
   if (outDir === undefined) return { files: job.artifacts.map((artifact) => artifact.path), failures: [] };
   return copyArtifacts({ cwd: io.cwd, outDir, folder: many ? String(job.id) : "", force }, job.artifacts);
-}
-
-/** Pictures are for people alone: never in a pipe. */
-async function showImages({ io, out }: Context, files: readonly string[]): Promise<void> {
-  if (io.stdout.isTTY !== true || files.length === 0) return;
-  const { imageProtocolOf, imageSequence } = await import("./inline-image.ts");
-  const protocol = imageProtocolOf(io.env);
-  if (protocol === null) return;
-  for (const file of files) {
-    const sequence = imageSequence(protocol, file, io.stdout.columns ?? 80);
-    if (sequence !== null) out.write(sequence);
-  }
 }
 
 function outputText(output: Json): string {

@@ -10,8 +10,8 @@ import { isFinished, jobExitCode, jobSentence } from "../text/job-text.ts";
 import { holdSession, type SessionEnd, type SessionOptions } from "./terminal-session.ts";
 
 export interface AttachOptions extends SessionOptions {
-  /** The job was just queued here: an interrupt before its start cancels it. */
-  readonly isOurs: boolean;
+  /** The job if it was just queued here, and told of: an interrupt before its start cancels it. */
+  readonly queued: JobView | null;
 }
 
 /** A holder that was just started needs a moment; so does one on a host that is short of everything. */
@@ -37,8 +37,8 @@ export async function attachJob(
 ): Promise<number> {
   const { out } = context;
   const { job } = await client.call("GET /jobs/:job/terminal", { job: id });
-  if (isFinished(job) && !options.isOurs) throw isOver(job);
-  const waited = job.state === "running" ? null : await awaitStart(context, client, id, options.isOurs);
+  if (isFinished(job) && options.queued === null) throw isOver(job);
+  const waited = job.state === "running" ? null : await awaitStart(context, client, id, options.queued);
   if (waited !== null) return waited;
   const end = await comeIn(context, client, id, options);
   if (end === null) return replayEnd(context, client, id);
@@ -63,7 +63,7 @@ async function awaitStart(
   context: Context,
   client: Client,
   id: number,
-  isOurs: boolean,
+  queued: JobView | null,
 ): Promise<number | null> {
   const { io, out } = context;
   const stop = new AbortController();
@@ -71,7 +71,7 @@ async function awaitStart(
   const onSignal = (signal: InterruptSignal): void => {
     const isFirst = code === null;
     code = signalExit[signal];
-    if (!isOurs || !isFirst) return stop.abort();
+    if (queued === null || !isFirst) return stop.abort();
     out.note(`orch: cancelling job ${id}`);
     void cancel(context, client, id).finally(() => stop.abort());
   };
@@ -83,8 +83,9 @@ async function awaitStart(
       logs: false,
       signal: AbortSignal.any([context.signal, stop.signal]),
       onJob(job, before) {
+        const told = before ?? queued;
         if (job.state === "running" || isFinished(job)) stop.abort();
-        else if (before?.reason?.code !== job.reason?.code || before === undefined)
+        else if (told === null || told.reason?.code !== job.reason?.code)
           out.note(`orch: ${jobSentence(job)}`);
       },
     });

@@ -1,9 +1,12 @@
 import type http from "node:http";
+import { sendFile } from "../../gateway/send-file.ts";
 import type { Context } from "../../operations/context.ts";
+import type { OpenFile } from "../../protocol/open-file.ts";
 import type { Caller } from "../../protocol/operation.ts";
 import { giveWay } from "../../std/give-way.ts";
 import { readInput } from "../jobs/read-input.ts";
 import type { Match } from "./router.ts";
+import { sentFile } from "./sent-file.ts";
 import { writeJson } from "./write-json.ts";
 
 /** A request of a caller who has been let in, by whatever door. */
@@ -20,9 +23,12 @@ export interface Asked {
 /** Runs an operation and answers with what comes of it, a document or a stream. @throws Failure of many kinds */
 export async function answer(ctx: Context, match: Match, asked: Asked): Promise<void> {
   const { request, response, query, caller, signal } = asked;
-  const input = await readInput(request, query, match);
-  const given = match.operation.run(ctx, input, caller, signal);
-  if (given instanceof Promise) await sendJson(response, 200, await given);
+  const { operation } = match;
+  const input =
+    operation.takes === "file" ? { file: sentFile(request) } : await readInput(request, query, match);
+  const given = operation.run(ctx, input, caller, signal);
+  if (operation.answers === "file") await sendFile(request, response, (await given) as OpenFile);
+  else if (given instanceof Promise) await sendJson(response, 200, await given);
   else await sendStream(response, given);
 }
 

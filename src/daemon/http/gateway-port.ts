@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
-import type { GatewayPort } from "../../gateway/port.ts";
+import type { RoutedBook } from "../../gateway/compat/router/routed-book.ts";
+import type { GatewayPort, RequestMeter } from "../../gateway/port.ts";
 import type { RequestDesk } from "../../gateway/request-port.ts";
 import type { Context } from "../../operations/context.ts";
 import { operations } from "../../operations/index.ts";
 import { must } from "../../std/assert.ts";
-import { checkInput } from "../jobs/read-input.ts";
+import { checkInput, readBody } from "../jobs/read-input.ts";
 import type { KeyBook } from "../key-book.ts";
 import type { Admit } from "../users/admit.ts";
 import { answer } from "./answer.ts";
@@ -17,13 +18,17 @@ interface Parts {
   readonly admit: Admit;
   readonly log: Logger;
   readonly desk: RequestDesk;
+  /** For addresses that need no key. */
+  readonly sign: (text: string) => string;
+  readonly routed: RoutedBook;
+  readonly meter: RequestMeter;
 }
 
 /** Bodies from elsewhere, batches too: a batch of the socket's size, many times over, would fill the memory. */
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 
 /** What the gateway gets of the daemon: its keys, its operations, its log. */
-export function gatewayPort({ ctx, keys, owner, admit, log, desk }: Parts): GatewayPort {
+export function gatewayPort({ ctx, keys, owner, admit, log, desk, routed, meter, sign }: Parts): GatewayPort {
   const route = createRouter(operations);
   const auditLog = log.child({ part: "gateway" }, { level: "info" });
   return {
@@ -35,11 +40,19 @@ export function gatewayPort({ ctx, keys, owner, admit, log, desk }: Parts): Gate
       const match = route(method, path);
       return {
         route: match.operation.route,
+        takesFile: match.operation.takes === "file",
         serve: (exchange) => answer(ctx, withSmallBody(match), exchange),
       };
     },
     ...callers(ctx),
+    feed: ctx.feed,
     requests: desk,
+    readBody,
+    inputFiles: ctx.inputFiles,
+    sign,
+    tasks: ctx.tasks,
+    routed,
+    meter,
     isReady: () => !ctx.state().stopping,
     log: {
       audit: (fields) => auditLog.info(fields, "request"),
@@ -50,7 +63,7 @@ export function gatewayPort({ ctx, keys, owner, admit, log, desk }: Parts): Gate
 }
 
 /** Calls operations by their route, as a client would. */
-function callers(ctx: Context): Pick<GatewayPort, "call" | "stream"> {
+export function callers(ctx: Context): Pick<GatewayPort, "call" | "stream"> {
   const known = new Map<string, AnyOperation>(operations.map((operation) => [operation.route, operation]));
   const find = (route: string): AnyOperation => must(known.get(route), `there is no operation ${route}`);
   return {

@@ -38,6 +38,8 @@ interface Entry {
   readonly jobId: number;
   readonly laneKey: string;
   readonly signal: AbortSignal;
+  /** What is over is not to be cancelled by the end of its answer. */
+  readonly forget: () => void;
   isWaiting: boolean;
   /** What the next call of `next` gets. */
   outcome: PromiseWithResolvers<Turn>;
@@ -84,9 +86,11 @@ export function createDesk({ ctx, world, maxWaiting }: Parts): Desk {
       ask.caller.key?.charge(1);
       const [jobId = 0] = await ctx().ask({ type: "submit", jobs: [job] });
       const { signal } = ask;
-      const entry: Entry = { jobId, laneKey: job.lane.key, signal, isWaiting: true, outcome: newOutcome() };
-      open.set(jobId, entry);
       const onAbort = (): void => leave(jobId);
+      const forget = (): void => signal.removeEventListener("abort", onAbort);
+      const laneKey = job.lane.key;
+      const entry: Entry = { jobId, laneKey, signal, forget, isWaiting: true, outcome: newOutcome() };
+      open.set(jobId, entry);
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort, { once: true });
       count += 1;
@@ -141,6 +145,7 @@ function openRequest(id: string, entry: Entry, standing: () => Standing | null):
         ...turn,
         end(outcome) {
           if (outcome === "lost") entry.isWaiting = true;
+          else entry.forget();
           turn.end(outcome);
         },
       };

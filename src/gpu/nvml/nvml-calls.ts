@@ -39,6 +39,8 @@ export interface NvmlCalls {
   isMig(device: NvmlHandle): Promise<boolean>;
   /** The handles of a board's instances, by their numbers; they count as boards of their own in most calls. */
   instances(device: NvmlHandle): Promise<ReadonlyMap<number, NvmlHandle>>;
+  /** The number of an instance on its board, as NVIDIA's tools have it. Rejects for boards. */
+  instanceId(device: NvmlHandle): Promise<number>;
   /** As sysfs spells it, "0000:34:00.0". */
   pciAddress(device: NvmlHandle): Promise<string>;
   /** Whether two GPUs reach each other over NVLink, directly or through a switch. */
@@ -67,6 +69,7 @@ export function bindNvmlCalls(bind: NvmlBind): NvmlCalls {
   const migMode = bind(["nvmlDeviceGetMigMode"], [pointer, pointer, pointer]);
   const migCount = bind(["nvmlDeviceGetMaxMigDeviceCount"], [pointer, pointer]);
   const migHandle = bind(["nvmlDeviceGetMigDeviceHandleByIndex"], [pointer, "uint", pointer]);
+  const instanceId = bind(["nvmlDeviceGetGpuInstanceId"], [pointer, pointer]);
   const compute = bindProcesses(bind, "Compute");
   const graphics = bindProcesses(bind, "Graphics");
   return {
@@ -91,6 +94,7 @@ export function bindNvmlCalls(bind: NvmlBind): NvmlCalls {
       return current.readUInt32LE() === migEnabled;
     },
     instances: (device) => listInstances(migCount, migHandle, device),
+    instanceId: (device) => readUnsigned(instanceId, device),
     createEventSet: () => readHandle(eventSet),
     registerXids: (device, set) => register(device, xidEvents, set),
     nextXid: (set) => readXid(wait, set),

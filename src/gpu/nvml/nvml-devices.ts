@@ -13,6 +13,7 @@ const unknownDevice = {
   uuid: null,
   name: null,
   parent: null,
+  instance: null,
   memory: null,
   utilizationPercent: null,
   temperatureCelsius: null,
@@ -98,8 +99,9 @@ async function readBoard(nvml: NvmlCalls, index: number, board: NvmlHandle): Pro
  * the board's, also for its instances; how busy an instance is NVML does not tell.
  */
 async function readUnit(nvml: NvmlCalls, board: NvmlHandle, unit: NvmlUnit): Promise<WireDevice> {
-  const { device, index, parent } = unit;
-  const identity = { index, uuid: await nvml.uuid(device), name: await nvml.deviceName(device), parent };
+  const { device, index, parent, instance } = unit;
+  const names = { uuid: await nvml.uuid(device), name: await nvml.deviceName(device) };
+  const identity = { index, ...names, parent, instance };
   try {
     return {
       ...identity,

@@ -8,6 +8,8 @@ export interface NvmlUnit {
   readonly index: number;
   /** Null for a board. */
   readonly parent: string | null;
+  /** Of an instance, as NVIDIA's tools write it, e.g. "0.7"; null for a board, and where the driver does not tell. */
+  readonly instance: string | null;
 }
 
 /** The instances of board 0 are numbered from 100, those of board 1 from 200. A board has seven at most. */
@@ -22,12 +24,25 @@ export async function unitsOf(
   index: number,
   board: NvmlHandle,
 ): Promise<readonly NvmlUnit[]> {
-  if (!(await isMig(nvml, board))) return [{ device: board, index, parent: null }];
+  if (!(await isMig(nvml, board))) return [{ device: board, index, parent: null, instance: null }];
   const parent = await nvml.uuid(board);
   const instances = await nvml.instances(board);
-  return [...instances].map(([number, device]) => {
-    return { device, index: indicesPerBoard * (index + 1) + number, parent };
-  });
+  const units: NvmlUnit[] = [];
+  for (const [number, device] of instances) {
+    const instance = await instanceOf(nvml, index, device);
+    units.push({ device, index: indicesPerBoard * (index + 1) + number, parent, instance });
+  }
+  return units;
+}
+
+/** Known for other programs alone: an instance that does not tell is no worse. */
+async function instanceOf(nvml: NvmlCalls, index: number, device: NvmlHandle): Promise<string | null> {
+  try {
+    return `${index}.${await nvml.instanceId(device)}`;
+  } catch (error) {
+    if (!(error instanceof NvmlError)) throw error;
+    return null;
+  }
 }
 
 /** Boards that cannot be cut refuse the question, and so do older drivers; a board that is lost says so soon enough. */

@@ -15,6 +15,8 @@ export const WireDevice = z.object({
   name: z.string().nullable(),
   /** The UUID of the board that it is an instance of; null for a board. */
   parent: z.string().nullable(),
+  /** Its name among NVIDIA's tools, e.g. "0.7". */
+  instance: z.string().nullable(),
   error: z.string().nullable(),
   /** Set when the error is one that does not pass by itself. */
   fault: z.enum(["lost", "reset-required", "xid"]).nullable(),

@@ -84,6 +84,7 @@ export function toReadings(
       name: device.name ?? (remembered ? before.name : "unknown GPU"),
       vendor: "nvidia",
       ...(device.parent === null ? {} : { parent: device.parent }),
+      ...(device.instance === null ? {} : { instance: device.instance }),
       memory: ok && device.memory ? device.memory : emptyMemory(remembered ? before.memory.totalBytes : 0),
       utilizationPercent: device.utilizationPercent,
       temperatureCelsius: device.temperatureCelsius,

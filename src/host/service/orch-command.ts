@@ -13,7 +13,8 @@ export function orchCommand(): readonly string[] {
 
 /** The files that a daemon of this very orch is made of, as far as they are its own. */
 export function orchFiles(): readonly string[] {
-  return [...orchCommand(), ...["cli.cjs", "daemon.cjs"].map((name) => join(packageRoot(), "dist", name))];
+  const own = ["bin/code-cache.js", "dist/cli.cjs", "dist/cli.cjs.cache", "dist/daemon.cjs"];
+  return [...orchCommand(), ...own.map((file) => join(packageRoot(), file))];
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Slot } from "../layout.ts";
 import type { Shown } from "../screen.ts";
+import { beginsAtFirst } from "../state/move.ts";
 import { paneOf } from "../state/panes.ts";
 import { cursorIndex, scrollTop } from "../state/scroll.ts";
 import { type PaneId, panesOf } from "../state/ui.ts";
@@ -49,7 +50,14 @@ export function drawPane(shown: Shown, slot: Slot, places: Places, where: Rectan
   places.panes.set(slot.id, { where, head, first });
   const lines = pane.lines(where.width, first, rows);
   const number = panesOf[ui.view].indexOf(slot.id) + 1;
-  const title = titleLine(look, pane, { isFocused, first, shown: lines.length, number }, where.width);
+  // In the midst of a long list only the jobs' ids say where one is.
+  const counted = pane.isPartial && !beginsAtFirst(slot.id, ui) ? null : first;
+  const title = titleLine(
+    look,
+    pane,
+    { isFocused, first: counted, shown: lines.length, number },
+    where.width,
+  );
   const heading = slot.hasHeading ? [look.paint("dim", pane.heading(where.width))] : [];
   if (lines.length === 0) {
     const why = pane.total > 0 ? look.glyphs.ellipsis : emptyTextOf(slot.id, shown);

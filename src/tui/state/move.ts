@@ -1,7 +1,7 @@
 import type { Anchor } from "../feed/snapshot.ts";
 import type { Facts } from "./pane-keys.ts";
 import { cursorIndex } from "./scroll.ts";
-import type { Ui } from "./ui.ts";
+import type { PaneId, Ui } from "./ui.ts";
 
 /** The screen after a key that moves the cursor; null for other keys. */
 export function moveCursor(
@@ -74,6 +74,12 @@ function slide(ui: Ui, index: number, keys: readonly string[], page: number, by:
     if (isNearStart && !isNewest(ui.finished)) return { ...ui, finished: { after: Number(last) - 1 } };
   }
   return ui;
+}
+
+/** Whether the window of a pane is the beginning of its list, so that its rows can be counted. */
+export function beginsAtFirst(pane: PaneId, ui: Pick<Ui, "queue" | "finished">): boolean {
+  if (pane === "queue") return isOldest(ui.queue);
+  return pane !== "history" || isNewest(ui.finished);
 }
 
 /** The queue begins with the oldest job, the history with the newest. */

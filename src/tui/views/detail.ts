@@ -103,7 +103,10 @@ function workerFields(worker: WorkerView, { status, nowMs }: Snapshot): Field[] 
     ["runtime", worker.runtime],
     ["lane", worker.lane === worker.runtime ? null : worker.lane],
     ["holds", held.join("; ")],
-    ["jobs", `${worker.jobs.join(", ") || "none"} (${worker.jobs.length} of ${worker.slots} slots)`],
+    [
+      "jobs",
+      `${worker.jobs.join(", ") || "none"} (${worker.jobs.length + worker.requests} of ${worker.slots} slots)`,
+    ],
     [
       "kept",
       worker.pinned

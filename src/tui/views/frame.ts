@@ -62,14 +62,16 @@ export function titleLine(
   pane: { readonly title: string; readonly total: number },
   at: {
     readonly isFocused: boolean;
-    readonly first: number;
+    /** Of all, the first row that is shown; null = nobody knows. */
+    readonly first: number | null;
     readonly shown: number;
     readonly number: number;
   },
   columns: number,
 ): string {
   const { isFocused, first, shown, number } = at;
-  const range = shown > 0 && shown < pane.total ? `${grouped(first + 1)}-${grouped(first + shown)} of ` : "";
+  const isPart = first !== null && shown > 0 && shown < pane.total;
+  const range = isPart ? `${grouped(first + 1)}-${grouped(first + shown)} of ` : "";
   const name = look.paint(isFocused ? "active" : "title", ` ${number} ${pane.title} `);
   const count = look.paint("dim", ` ${range}${grouped(pane.total)} `);
   const rule = look.glyphs.rule.repeat(Math.max(0, columns - paintedWidth(name) - paintedWidth(count) - 1));

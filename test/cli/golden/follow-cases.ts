@@ -1,9 +1,9 @@
 import type { LineOf } from "../../../src/client/client.ts";
-import type { EventView } from "../../../src/protocol/views.ts";
 import type { Answers } from "../../client/socket-server.ts";
 import { finishedJob, jobDetail, jobView, logLine, statusView, workerView } from "../sample-views.ts";
+import { eventBefore, ready, switchEvents } from "../switch-story.ts";
 import { fails, type GoldenCase } from "./golden-case.ts";
-import { event, jobs, schedule } from "./golden-views.ts";
+import { jobs, schedule } from "./golden-views.ts";
 
 // Commands that stay until something has come to pass, or ask more than once.
 
@@ -36,24 +36,6 @@ function terminalOf(): Answers {
     "GET /follow": () => follow(finishedJob()),
   };
 }
-
-const BEGAN_MS = Date.parse("2026-01-02T00:10:00Z"); // As the clock of the captured Io stands.
-const switched = (
-  [
-    [0, "worker-draining", "left-1", "left-1 finishes 1 running job(s), then stops (evicted)"],
-    [4000, "worker-stopping", "left-1", "left-1 stops (evicted)"],
-    [4800, "worker-gone", "left-1", "left-1 is gone"],
-    [4800, "worker-starting", "sdxl-1", "sdxl-1 starts on GPU 0 for sdxl"],
-    [5000, "worker-spawn", "sdxl-1", "sdxl-1: its program starts"],
-    [5300, "worker-load", "sdxl-1", "sdxl-1: it loads"],
-    [22_300, "worker-ready", "sdxl-1", "sdxl-1 is ready after 17.5 s"],
-  ] as const
-).map(
-  ([atMs, type, worker, text], index): EventView => ({
-    ...event,
-    ...{ seq: index + 5, at: new Date(BEGAN_MS + atMs).toISOString(), type, worker, text, job: null },
-  }),
-);
 
 /** An editor that is no person: it changes the priority. */
 const EDITOR = "sed -i 's/^priority: 0/priority: 7/'";
@@ -156,12 +138,12 @@ export const followCases: Readonly<Record<string, GoldenCase>> = {
     answers: {
       "POST /workers/switch": () => workerView({ state: "starting" }),
       "GET /workers": () => ({ workers: [workerView()] }),
-      "GET /events": ({ after }) => (after === undefined ? [event] : switched),
+      "GET /events": ({ after }) => (after === undefined ? [eventBefore] : switchEvents(ready)),
     },
     wrong: {
       answers: {
         "POST /workers/switch": fails("runtime/unknown", "there is no runtime sdxl", "orch runtimes"),
-        "GET /events": () => [event],
+        "GET /events": () => [eventBefore],
       },
     },
   },

@@ -16,6 +16,7 @@ import {
   traceLine,
 } from "./golden-views.ts";
 import { hostCases } from "./host-cases.ts";
+import { taskCases } from "./task-cases.ts";
 
 const noJob = fails("job/unknown", "there is no job 42", "orch ls --all");
 const noWorker = fails("worker/unknown", "there is no worker sdxl-9", "orch workers");
@@ -53,6 +54,7 @@ function changing(verb: "cancel" | "hold" | "release" | "retry"): GoldenCase {
 export const goldenCases: Readonly<Record<string, GoldenCase>> = {
   ...followCases,
   ...hostCases,
+  ...taskCases,
   "": { argv: [], answers: { "GET /status": () => statusView() }, wrong: { argv: ["--jsn"] } },
   submit: {
     argv: ["submit", "sdxl", "--prompt", "a fox", "--label", "team=vision"],
@@ -228,8 +230,20 @@ export const goldenCases: Readonly<Record<string, GoldenCase>> = {
     answers: { "POST /reservations/:reservation/remove": () => reservation },
     wrong: { argv: ["reserve", "rm"] },
   },
+  dashboard: {
+    argv: ["dashboard", "--print"],
+    answers: {
+      "POST /logins": () => ({
+        url: "http://127.0.0.1:7707/dashboard/login?token=x1",
+        expiresAt: "2026-03-01T12:05:00.000Z",
+      }),
+    },
+    wrong: {
+      answers: { "POST /logins": fails("gateway/off", "the gateway is off, and the dashboard with it") },
+    },
+  },
   "keys add": {
-    argv: ["keys", "add", "--name", "ci", "--runtime", "sdxl", "--rate", "10/s", "--quota", "100/d"],
+    argv: ["keys", "add", "ci", "--runtime", "sdxl", "--rate", "10/s", "--quota", "100/d"],
     answers: {
       "POST /keys": () => ({
         key: `orch_0a1b2c3d4e_${"x".repeat(43)}`,

@@ -104,4 +104,9 @@ export const hostCases: Readonly<Record<string, GoldenCase>> = {
     answers: {},
     wrong: { argv: ["service", "uninstall", "now"] },
   },
+  metrics: {
+    argv: ["metrics"],
+    answers: { "GET /metrics": () => ({ contentType: "text/plain", text: "orch_stopping 0\n" }) },
+    wrong: { argv: ["metrics", "--openmetric"] },
+  },
 };

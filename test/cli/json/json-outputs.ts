@@ -104,9 +104,18 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   "workers unpin": { schema: worker },
   "workers sleep": { schema: worker },
   "workers wake": { schema: worker },
+  apply: {
+    schema: z
+      .union([answerOf("POST /tasks"), z.object({ tasks: z.array(answerOf("GET /tasks/:task")) })])
+      .describe("the second with --wait"),
+  },
+  get: {
+    schema: z.union([answerOf("GET /tasks"), answerOf("GET /tasks/:task")]).describe("the second with an id"),
+  },
   "reserve add": { schema: answerOf("POST /reservations") },
   "reserve ls": { schema: answerOf("GET /reservations") },
   "reserve rm": { schema: answerOf("POST /reservations/:reservation/remove") },
+  dashboard: { schema: answerOf("POST /logins") },
   "keys add": { schema: answerOf("POST /keys") },
   "keys ls": { schema: answerOf("GET /keys") },
   "keys rm": { schema: answerOf("POST /keys/:key/remove") },
@@ -120,6 +129,7 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   "runtimes forget": { schema: answerOf("POST /runtimes/:runtime/forget") },
   "runtimes reset": { schema: answerOf("POST /runtimes/:runtime/reset") },
   status: { schema: StatusView },
+  metrics: { schema: answerOf("GET /metrics") },
   top: { schema: z.object({ status: StatusView, jobs: z.array(JobView), total: z.number().int() }) },
   events: { schema: answerOf("GET /events"), isLines: true },
   history: { schema: answerOf("GET /history") },

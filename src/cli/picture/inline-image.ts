@@ -1,15 +1,12 @@
-import { readFileSync, statSync } from "node:fs";
 import type { Environment } from "../../config/paths.ts";
 
 /** How a terminal is sent pictures. */
 export type ImageProtocol = "kitty" | "iterm2";
 
-/** Larger ones take a terminal seconds; the path has to do. */
-const MAX_BYTES = 16 * 2 ** 20;
 /** The kitty protocol wants pieces of at most 4096 bytes of base64. */
 const PIECE = 4096;
 /** A cell of a terminal is about so wide; what would be wider than the screen is scaled down. */
-const CELL_PIXELS = 10;
+export const CELL_PIXELS = 10;
 
 /**
  * How the terminal with this environment shows pictures; null = it does not, as far as it says. Multiplexers pass none on.
@@ -24,26 +21,24 @@ export function imageProtocolOf(env: Environment): ImageProtocol | null {
   return null;
 }
 
-/**
- * The sequence that shows a picture at the cursor, with a line break behind it; null for what the terminal cannot show:
- * files that are no pictures, are large, or are gone. The kitty protocol takes PNG alone.
- */
-export function imageSequence(protocol: ImageProtocol, file: string, columns: number): string | null {
-  try {
-    if (statSync(file).size > MAX_BYTES) return null;
-    const bytes = readFileSync(file);
-    const isPng = bytes.subarray(0, 8).toString("latin1") === "\x89PNG\r\n\x1a\n";
-    const isJpeg = bytes.subarray(0, 3).toString("latin1") === "\xff\xd8\xff";
-    if (protocol === "iterm2") return isPng || isJpeg ? iterm2(bytes) : null;
-    return isPng ? kitty(bytes, columns) : null;
-  } catch {
-    return null;
-  }
+/** The sequence that shows a picture at the cursor; null for what is none to the terminal: the kitty protocol takes PNG alone. */
+export function imageSequence(protocol: ImageProtocol, picture: Buffer, columns: number): string | null {
+  if (protocol === "kitty") return isPng(picture) ? kitty(picture, columns) : null;
+  return isPng(picture) || isJpeg(picture) ? iterm2(picture) : null;
+}
+
+/** Whether a file is a PNG, by its first bytes. */
+export function isPng(file: Buffer): boolean {
+  return file.subarray(0, 8).toString("latin1") === "\x89PNG\r\n\x1a\n";
+}
+
+function isJpeg(file: Buffer): boolean {
+  return file.subarray(0, 3).toString("latin1") === "\xff\xd8\xff";
 }
 
 function iterm2(bytes: Buffer): string {
   const data = bytes.toString("base64");
-  return `\x1b]1337;File=inline=1;size=${bytes.length};preserveAspectRatio=1:${data}\x07\n`;
+  return `\x1b]1337;File=inline=1;size=${bytes.length};preserveAspectRatio=1:${data}\x07`;
 }
 
 function kitty(bytes: Buffer, columns: number): string {
@@ -56,5 +51,5 @@ function kitty(bytes: Buffer, columns: number): string {
     const more = at + PIECE < data.length ? 1 : 0;
     sequence += `\x1b_G${first}m=${more};${data.slice(at, at + PIECE)}\x1b\\`;
   }
-  return `${sequence}\n`;
+  return sequence;
 }

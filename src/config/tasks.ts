@@ -1,0 +1,36 @@
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+
+const RuntimeName = z.string().min(1).max(100);
+
+/** The part of config.yaml that is about tasks (`orch apply`). */
+export const TasksSchema = z
+  .strictObject({
+    results: z
+      .string()
+      .refine(isAbsolute, "results: expected an absolute path")
+      .nullable()
+      .default(null)
+      .describe("folder of results; default: results in the state folder"),
+    runtimes: z
+      .record(
+        z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, "runtimes: expected task types such as inference or sft"),
+        z.union([RuntimeName, z.record(z.string().min(1), RuntimeName)]),
+      )
+      .default({})
+      .describe("which runtime serves a task type, or each model of it; * = all others"),
+    environment: z
+      .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "environment: expected names of variables"))
+      .max(100)
+      .default([])
+      .describe("variables of the daemon that documents may fill in"),
+    deliverTo: z
+      .array(z.string().regex(/^[a-z0-9.[\]:-]+$/, "deliverTo: expected hosts, with or without a port"))
+      .max(100)
+      .default([])
+      .describe("hosts to which results may be sent"),
+  })
+  .prefault({})
+  .describe(
+    "task documents: results (folder), runtimes (by task type), environment (names), deliverTo (hosts)",
+  );

@@ -1,0 +1,41 @@
+import path from "node:path";
+import type { Webhooks } from "../../operations/context.ts";
+import { parseSafeUrl } from "../../std/safe-fetch/safe-url.ts";
+import type { Database } from "../../store/database.ts";
+import { createWebhookStore } from "../../store/webhooks.ts";
+import { createQuietWrite } from "../quiet-write.ts";
+import { createDeliverer, type Deliverer, type DelivererParts } from "./deliverer.ts";
+import { createOwnSecrets, type OwnSecrets } from "./secrets.ts";
+
+interface Parts extends Pick<DelivererParts, "ctx" | "fetch" | "rng" | "log"> {
+  readonly db: Database;
+  readonly reader: Database;
+  readonly stateDir: string;
+  readonly clock: { monotonicMs(): number };
+  readonly crash: (error: unknown) => void;
+}
+
+/** The webhooks of the daemon: what operations see of them, and what sends them. */
+export interface OpenWebhooks {
+  readonly forOperations: Webhooks;
+  readonly deliverer: Deliverer;
+  readonly secrets: OwnSecrets;
+}
+
+/** Nothing is sent before the deliverer is started. */
+export function openWebhooks({ db, reader, stateDir, clock, crash, ...parts }: Parts): OpenWebhooks {
+  const store = createWebhookStore(db, reader);
+  const secrets = createOwnSecrets(path.join(stateDir, "webhook-secrets"));
+  const write = createQuietWrite({ db, clock, crash });
+  const deliverer = createDeliverer({ ...parts, store, write, secrets });
+  return {
+    deliverer,
+    secrets,
+    forOperations: {
+      check: (url) => void parseSafeUrl(url, "webhook"),
+      watch: (jobId) => deliverer.watch(jobId),
+      find: (jobId) => store.find(jobId),
+      secretOf: (uid) => secrets.of(String(uid)),
+    },
+  };
+}

@@ -1,0 +1,202 @@
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { JobView, RuntimeView as RuntimeData } from "../../protocol/views.ts";
+import { call, errorText } from "../live/api.ts";
+import { useRights } from "../live/session.ts";
+import { useFeed, useLive, useNow } from "../live/use-live.ts";
+import { useLoaded } from "../live/use-loaded.ts";
+import { hrefOf } from "../model/route.ts";
+import { formOf, readForm } from "../model/runtime-form.ts";
+import { durationText, spanText } from "../model/units.ts";
+import { Empty, Panel, Problem, Progress, StateBadge } from "../parts/basics.tsx";
+import { FieldInput } from "../parts/field-input.tsx";
+import { jobTitle } from "../parts/job-line.tsx";
+import { OutcomeOf } from "../parts/outcome.tsx";
+import { needOf } from "./runtimes.tsx";
+
+const REFRESH_MS = 1_000;
+const SHOWN = 12;
+
+/** One runtime: a form made of its params, and what came of the last jobs. */
+export function RuntimeView({ name }: { readonly name: string }): JSX.Element {
+  const { value: runtime, error } = useLoaded(
+    name,
+    (signal) => call("GET /runtimes/:runtime", { runtime: name }, signal),
+    30_000,
+  );
+  const recent = useLoaded(
+    `jobs of ${name}`,
+    (signal) => call("GET /jobs", { runtime: name, limit: SHOWN }, signal),
+    REFRESH_MS,
+  );
+  const { maySubmit } = useRights();
+  return (
+    <>
+      <header class="view-head">
+        <div>
+          <a class="back" href={hrefOf("runtimes")}>
+            Runtimes
+          </a>
+          <h1>{name}</h1>
+          <p class="muted">{runtime?.summary ?? ""}</p>
+        </div>
+      </header>
+      <Problem error={error} />
+      <div class="studio">
+        <Panel title="New job" tools={<span class="muted">{runtime === null ? "" : aboutOf(runtime)}</span>}>
+          {runtime !== null && runtime.problem !== null && <p class="problem">{runtime.problem}</p>}
+          {runtime !== null && runtime.problem === null && maySubmit && (
+            <SubmitForm runtime={runtime} onSubmitted={recent.reload} />
+          )}
+          {runtime !== null && !maySubmit && (
+            <Empty title="This key may not submit jobs">It needs the scope submit.</Empty>
+          )}
+        </Panel>
+        <Panel title="Results">
+          {recent.value?.jobs.length === 0 && (
+            <Empty title="Nothing yet">What a job makes is shown here.</Empty>
+          )}
+          <ul class="results">
+            {(recent.value?.jobs ?? []).map((job) => (
+              <Result key={job.id} job={job} />
+            ))}
+          </ul>
+        </Panel>
+      </div>
+    </>
+  );
+}
+
+function aboutOf(runtime: RuntimeData): string {
+  return `${needOf(runtime)}${runtime.switchMs === null ? "" : `, switch ${durationText(runtime.switchMs)}`}`;
+}
+
+function SubmitForm({
+  runtime,
+  onSubmitted,
+}: {
+  readonly runtime: RuntimeData;
+  readonly onSubmitted: () => void;
+}): JSX.Element {
+  const feed = useFeed();
+  const fields = formOf(runtime.params);
+  const [texts, setTexts] = useState<Record<string, string>>({});
+  const [priority, setPriority] = useState("0");
+  const [isTried, setIsTried] = useState(false);
+  const [isBusy, setIsBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const form = useRef<HTMLFormElement>(null);
+  const { params, problems } = readForm(fields, texts);
+  const fill = (name: string, text: string): void => setTexts((known) => ({ ...known, [name]: text }));
+  const submit = (): void => {
+    setIsTried(true);
+    setError(null);
+    const wrong = fields.find(({ name }) => problems[name] !== undefined);
+    if (wrong !== undefined)
+      return form.current?.querySelector<HTMLElement>(`#${CSS.escape(`new-${wrong.name}`)}`)?.focus();
+    setIsBusy(true);
+    call("POST /jobs", { runtime: runtime.name, params, options: { priority: Number(priority) } })
+      .then(() => {
+        setIsTried(false);
+        onSubmitted();
+        feed.refresh();
+      })
+      .catch(setError)
+      .finally(() => setIsBusy(false));
+  };
+  const press = (event: KeyboardEvent): void => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
+  };
+  const begin = (event: SubmitEvent): void => {
+    event.preventDefault();
+    submit();
+  };
+  return (
+    <form ref={form} class="submit-form" onSubmit={begin} onKeyDown={press} noValidate>
+      {fields.map((field) => (
+        <FieldInput
+          key={field.name}
+          field={field}
+          idPrefix="new"
+          text={texts[field.name] ?? field.initial}
+          problem={isTried ? (problems[field.name] ?? null) : null}
+          onText={(text) => fill(field.name, text)}
+        />
+      ))}
+      {fields.length === 0 && <p class="muted">It takes no params.</p>}
+      <SubmitRow priority={priority} onPriority={setPriority} isBusy={isBusy} />
+      {error !== null && (
+        <p class="problem" role="alert">
+          {errorText(error)}
+        </p>
+      )}
+    </form>
+  );
+}
+
+function SubmitRow(props: {
+  readonly priority: string;
+  readonly onPriority: (text: string) => void;
+  readonly isBusy: boolean;
+}): JSX.Element {
+  return (
+    <div class="submit-row">
+      <label>
+        Priority
+        <input
+          type="number"
+          min={-1000}
+          max={1000}
+          value={props.priority}
+          onInput={(event) => props.onPriority(event.currentTarget.value)}
+        />
+      </label>
+      <button type="submit" class="button is-main" disabled={props.isBusy} title="Ctrl+Enter">
+        Submit
+      </button>
+    </div>
+  );
+}
+
+function Result({ job }: { readonly job: JobView }): JSX.Element {
+  const nowMs = useNow();
+  const { running } = useLive();
+  const now = running.find(({ id }) => id === job.id) ?? job;
+  const isOver = job.finishedAt !== null;
+  const card = useRef<HTMLLIElement>(null);
+  const isSeen = useSeen(card);
+  return (
+    <li ref={card} class="result">
+      <header>
+        <a href={hrefOf("jobs", job.id)}>
+          <span class="id">{job.id}</span> <span class="title">{jobTitle(job)}</span>
+        </a>
+        <StateBadge state={now.state} />
+        <span class="numbers muted">{spanText(job.startedAt ?? job.submittedAt, job.finishedAt, nowMs)}</span>
+      </header>
+      {now.state === "running" && (
+        <Progress fraction={now.progress?.fraction ?? null} label={`Job ${job.id}`} />
+      )}
+      {!isOver && <p class="job-line-note">{now.progress?.text ?? now.reason?.text ?? ""}</p>}
+      {job.state === "failed" && <p class="problem">{job.reason?.text}</p>}
+      {job.state === "succeeded" && isSeen && <OutcomeOf job={job.id} />}
+    </li>
+  );
+}
+
+/** Whether something has come into sight: what is far below is not fetched. */
+function useSeen(element: { readonly current: HTMLElement | null }): boolean {
+  const [isSeen, setIsSeen] = useState(false);
+  useEffect(() => {
+    if (element.current === null || isSeen) return;
+    const observer = new IntersectionObserver(
+      (entries) => setIsSeen((seen) => seen || entries.some(({ isIntersecting }) => isIntersecting)),
+      {
+        rootMargin: "300px",
+      },
+    );
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [element, isSeen]);
+  return isSeen;
+}

@@ -1,0 +1,142 @@
+import { writeFileSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { documentOf, startMloc } from "./mloc-home.ts";
+
+/** Notes what is sent to it; refuses the first so many requests. */
+async function receiver(refusals = 0) {
+  const got: { url: string; headers: http.IncomingHttpHeaders; body: string }[] = [];
+  let left = refusals;
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      got.push({
+        url: request.url ?? "",
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString("latin1"),
+      });
+      left -= 1;
+      response.writeHead(left >= 0 ? 503 : 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { got, port, url: `http://127.0.0.1:${port}/in`, [Symbol.dispose]: () => void server.close() };
+}
+
+describe("tasks outlive the daemon", () => {
+  it("goes on with a graph in the middle, and does nothing twice", async () => {
+    await using home = await startMloc();
+    const id = await home.submit(
+      documentOf(
+        "inference",
+        `  model: speaker
+  stages:
+    - { name: a, spec: { data: { items: [begin] } } }
+    - { name: b, spec: { data: { items: ["hold \${a.result.items.0.output}"] } } }
+    - { name: c, spec: { data: { items: ["then \${b.result.items.0.output}"] } } }
+`,
+      ),
+    );
+    await home.over(id);
+    const { text } = await home.ask("GET", "/api/v1/tasks");
+    const [c = "", b = ""] = (JSON.parse(text) as { task_id: string }[]).map((each) => each.task_id);
+    await expect
+      .poll(async () => (await home.ask("GET", `/api/v1/tasks/${b}`)).json["status"], { timeout: 20_000 })
+      .toBe("DISPATCHED");
+    expect((await home.ask("GET", `/api/v1/tasks/${c}`)).json).toMatchObject({
+      status: "WAITING",
+      pending_dependencies: [b],
+    });
+    await home.host.kill();
+    await home.host.start();
+    expect((await home.ask("GET", `/api/v1/tasks/${b}`)).json["status"]).toBe("DISPATCHED");
+    writeFileSync(join(home.host.home, "runtimes", "speaker", "go"), "");
+    expect((await home.result(c))["result"]).toMatchObject({ items: [{ output: "THEN HOLD BEGIN" }] });
+    expect((await home.host.client.call("GET /jobs", {})).total, "one job for each stage").toBe(3);
+  });
+
+  it("begins what was taken in and not begun", async () => {
+    await using home = await startMloc();
+    const gpu = documentOf("echo").replace("memory: 1Gi", "memory: 1Gi, gpu: { count: 2, type: any }");
+    const id = await home.submit(gpu);
+    const done = await home.submit(documentOf("echo"));
+    await home.over(done);
+    await home.host.kill();
+    await home.host.start();
+    expect((await home.ask("GET", `/api/v1/tasks/${id}`)).json["status"]).toBe("PENDING");
+    expect((await home.result(done))["task_id"]).toBe(done);
+  });
+});
+
+describe("results are delivered", () => {
+  const to = (url: string, more = ""): string =>
+    `  output: { destination: { type: http, url: "${url}", headers: { X-Run: "7" }${more} } }\n`;
+
+  it("to hosts that may have them, with their files, and again when they are refused", async () => {
+    using inbox = await receiver(1);
+    await using home = await startMloc(
+      "open: true",
+      `tasks: { runtimes: { sft: trainer }, deliverTo: ["127.0.0.1:${inbox.port}"] }\n`,
+    );
+    const id = await home.submit(documentOf("sft", to(inbox.url)));
+    await home.over(id);
+    const [refused, taken, file] = inbox.got;
+    expect(refused?.body).toBe(taken?.body);
+    expect(taken?.headers).toMatchObject({ "x-run": "7", "content-type": "application/json" });
+    expect(taken?.headers["authorization"], "without a token").toBe(undefined);
+    expect(JSON.parse(taken?.body ?? "")).toMatchObject({
+      task_id: id,
+      worker_id: "trainer-1",
+      result: { training_successful: true },
+    });
+    expect(file?.url).toBe(`/in/${id}/files`);
+    expect(file?.body).toContain('name="file"; filename="adapter.bin"');
+    expect(file?.body).toContain("weights of sft");
+  });
+
+  it("to this daemon itself whatever port the document names, of those that are its own", async () => {
+    await using home = await startMloc();
+    for (const host of ["localhost", "127.0.0.1"]) {
+      const id = await home.submit(documentOf("echo", to(`http://${host}:8000/api/v1/results`)));
+      expect((await home.result(id))["result"]).toMatchObject({ ok: true });
+    }
+  });
+
+  it("nowhere else: documents that name another host are refused", async () => {
+    using inbox = await receiver();
+    await using home = await startMloc();
+    for (const url of [
+      inbox.url,
+      "http://169.254.169.254/latest",
+      "file:///etc/passwd",
+      "http://localhost:8000/other",
+    ]) {
+      const { status, json } = await home.ask("POST", "/api/v1/tasks", {
+        body: documentOf("echo", to(url)),
+        headers: { "content-type": "" },
+      });
+      expect([status, String(json["detail"])]).toEqual([
+        400,
+        expect.stringContaining("spec.output.destination.url"),
+      ]);
+    }
+    // What an earlier stage says is looked at when it is known.
+    const sly = documentOf(
+      "echo",
+      `  stages:
+    - { name: a, spec: { url: "${inbox.url}" } }
+    - { name: b, spec: { output: { destination: { type: http, url: "\${a.result.echo.url}" } } } }
+`,
+    );
+    const id = await home.submit(sly);
+    await home.over(id);
+    const { text } = await home.ask("GET", "/api/v1/tasks");
+    const [b] = JSON.parse(text) as { task_id: string }[];
+    expect((await home.over(b?.task_id ?? ""))["error"]).toContain("results may not be sent to 127.0.0.1");
+    expect(inbox.got).toEqual([]);
+  });
+});

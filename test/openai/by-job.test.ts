@@ -1,0 +1,139 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ask } from "../gateway/door.ts";
+import { addEchoRuntime } from "../kit/echo-runtime.ts";
+import { until } from "../kit/until.ts";
+import { type Served, serve } from "./served.ts";
+
+const HANDLER = `
+from orch_sdk import serve
+
+class Handler:
+    def load(self, params):
+        pass
+
+    def run(self, params, ctx):
+        if params.get("text"):
+            ctx.save("said.wav", b"RIFF0000WAVE" + params["text"].encode())
+            return {"embeddings": [[1, 2], [3, 4]]}
+        for at in range(params["num_images"]):
+            ctx.save(f"{at}.png", b"\\x89PNG\\r\\n\\x1a\\n" + f'{params["prompt"]} {params["width"]}x{params["height"]}'.encode())
+        return {"seed": params.get("seed")}
+
+serve(Handler())
+`;
+
+let served: Served;
+let client: OpenAI;
+
+beforeAll(async () => {
+  served = await serve();
+  addEchoRuntime(served.host, "parrot");
+  served.host.addRuntime(
+    "painter",
+    `name: painter
+gpu: { count: 1, vram: 8GiB }
+command: [python3, handler.py]
+timeouts: { ready: 30s }
+params:
+  prompt: { type: string, default: "" }
+  text: { type: string, default: "" }
+  width: { type: integer, default: 64 }
+  height: { type: integer, default: 64 }
+  num_images: { type: integer, default: 1, max: 4 }
+  seed: { type: integer }
+  mask: { type: file }
+`,
+    { "handler.py": HANDLER },
+  );
+  client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: served.key, maxRetries: 0 });
+}, 60_000);
+afterAll(() => served?.[Symbol.asyncDispose]());
+
+describe("a runtime that is no server of this API", () => {
+  it("answers chats and completions by jobs", async () => {
+    const messages = [
+      { role: "system" as const, content: "be brief" },
+      { role: "user" as const, content: [{ type: "text" as const, text: "hello" }] },
+    ];
+    const { data, response } = await client.chat.completions
+      .create({ model: "parrot", messages })
+      .withResponse();
+    expect(data).toMatchObject({ model: "parrot", choices: [{ message: { content: "hello" } }] });
+    const job = Number(response.headers.get("x-orch-job-id"));
+    expect(await served.host.client.call("GET /jobs/:job", { job })).toMatchObject({
+      state: "succeeded",
+      params: { text: "hello" },
+    });
+    const pieces = [];
+    for await (const { choices } of await client.chat.completions.create({
+      model: "parrot",
+      messages,
+      stream: true,
+    }))
+      pieces.push(choices[0]?.delta.content);
+    expect(pieces).toEqual(["hello"]);
+    const { choices } = await client.completions.create({ model: "parrot", prompt: "again" });
+    expect(choices[0]?.text).toBe("again");
+  });
+
+  it("makes pictures, sound and vectors", async () => {
+    const { data } = await client.images.generate({
+      model: "painter",
+      prompt: "a cat",
+      n: 2,
+      size: "512x256" as "auto",
+    });
+    const texts = (data ?? []).map(({ b64_json }) =>
+      Buffer.from(b64_json ?? "", "base64").toString("latin1"),
+    );
+    expect(texts).toEqual([expect.stringMatching(/a cat 512x256$/), expect.stringContaining("a cat")]);
+    const speech = await client.audio.speech.create({ model: "painter", input: "hello", voice: "alloy" });
+    expect(speech.headers.get("content-type")).toContain("audio/");
+    expect(await speech.text()).toBe("RIFF0000WAVEhello");
+    const vectors = await client.embeddings.create({
+      model: "painter",
+      input: "x",
+      encoding_format: "float",
+    });
+    expect(vectors.data.map(({ embedding }) => embedding)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  it("says what it cannot do, takes no files by name, and is cancelled when its caller goes", async () => {
+    const missing = client.images.generate({ model: "parrot", prompt: "a cat", size: "big" as "auto" });
+    await expect(missing).rejects.toMatchObject({ status: 400, code: "param/invalid" });
+    const none = await ask(served.url, {
+      method: "POST",
+      path: "/v1/rerank",
+      key: served.key,
+      body: { model: "painter", query: "x", documents: [] },
+    });
+    expect(none).toMatchObject({ status: 400, json: { error: { code: "runtime/invalid" } } });
+    const masked = await client.images
+      .generate({ model: "painter", prompt: "x", ...{ mask: "/etc/passwd" } })
+      .withResponse();
+    const job = Number(masked.response.headers.get("x-orch-job-id"));
+    const { params } = await served.host.client.call("GET /jobs/:job", { job });
+    expect(params).not.toHaveProperty("mask");
+    const controller = new AbortController();
+    const slow = client.chat.completions.create(
+      { model: "parrot", messages: [{ role: "user", content: "x" }], ...{ seconds: 30 } },
+      { signal: controller.signal },
+    );
+    slow.catch(() => undefined);
+    const running = await served.host.until(await newestJob((id) => id > job), "running");
+    controller.abort();
+    await served.host.until(running.id, "cancelled");
+  });
+});
+
+async function newestJob(isIt: (id: number) => boolean): Promise<number> {
+  const found = await until("the job is there", async () => {
+    const { jobs } = await served.host.client.call("GET /jobs", {});
+    return jobs.find(({ id }) => isIt(id));
+  });
+  return found.id;
+}
