@@ -14,29 +14,36 @@ export function configureDashboard(home) {
 
 /**
  * @param orch runs a command line
+ * @param submitMore queues the work of the pictures once more
  * @param tick makes the GPUs of the pictures go on by a second
  */
-export async function drawDashboard({ orch, tick, pictures, seconds = 100 }) {
+export async function drawDashboard({ orch, tick, submitMore, pictures, seconds = 150 }) {
   const executablePath = browsers.find((file) => fs.existsSync(file));
   if (executablePath === undefined) throw new Error("the pictures of the dashboard need chromium");
-  for (const [index, prompt] of [
-    "a lighthouse at dawn",
-    "dunes in the evening",
-    "the sea from above",
-  ].entries())
-    orch(
-      "submit",
-      "sketch",
-      "-q",
-      "--prompt",
-      prompt,
-      "--seed",
-      String(7 + index),
-      "--steps",
-      String(12 + index),
-    );
+  const prompts = ["a lighthouse at dawn", "dunes in the evening", "the sea from above", "hills after rain"];
+  const sketch = (number) => {
+    const params = ["--prompt", prompts[number % prompts.length], "--seed", String(7 + number)];
+    orch("submit", "sketch", "-q", ...params, "--steps", String(12 + number));
+  };
   for (let second = 0; second < seconds; second++) {
     tick(second);
+    if (second === 60 || second === 120) submitMore();
+    if (second === 90)
+      orch(
+        "run",
+        "-q",
+        "-d",
+        "--gpus",
+        "1",
+        "--priority",
+        "5",
+        "--label",
+        "eval step 4000",
+        "--",
+        "sleep",
+        "60",
+      );
+    if (second % 18 === 6) sketch(Math.floor(second / 18));
     await sleep(900);
   }
   const browser = await puppeteer.launch({ executablePath, args: ["--no-sandbox", "--hide-scrollbars"] });
@@ -44,7 +51,7 @@ export async function drawDashboard({ orch, tick, pictures, seconds = 100 }) {
     const page = await browser.newPage();
     page.on("console", (message) => process.stderr.write(`${message.type()}: ${message.text()}\n`));
     const look = async (name, hash, { width = 1440, height = 900, dark = false, act, full = false } = {}) => {
-      await page.setViewport({ width, height, deviceScaleFactor: 1.5, isMobile: width < 600 });
+      await page.setViewport({ width, height, deviceScaleFactor: 1.25, isMobile: width < 600 });
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
       await page.evaluate((to) => (window.location.hash = to), hash);
       tick(seconds);
@@ -56,9 +63,8 @@ export async function drawDashboard({ orch, tick, pictures, seconds = 100 }) {
     await page.goto(orch("dashboard", "--print").trim());
     await page.waitForSelector(".gpu-card");
     const running = JSON.parse(orch("ls", "--json", "--state", "running")).jobs;
-    const open = running.find(({ runtime }) => runtime === "sdxl") ?? running[0];
+    const open = running.find(({ runtime }) => runtime === "llama-70b") ?? running[0];
     await look("dashboard", "#/overview", { height: 1000 });
-    await look("dashboard-dark", "#/overview", { dark: true, height: 1000 });
     await look("dashboard-job", `#/jobs/${open?.id ?? 1}`, { act: () => sleep(1_500) });
     await look("dashboard-gpus", "#/gpus", { dark: true });
     await look("dashboard-workers", "#/workers", {});

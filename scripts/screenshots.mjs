@@ -40,7 +40,7 @@ try {
   await start();
   if (wanted !== "dashboard") await drawTop();
   const tick = (second) => play(workersOf(), second);
-  if (wanted !== "top") await drawDashboard({ orch, tick, pictures });
+  if (wanted !== "top") await drawDashboard({ orch, tick, submitMore: submitAll, pictures });
 } finally {
   tmux("kill-server");
   orch("down", "--kill");

@@ -55,6 +55,7 @@ const Jobs = z.strictObject({
   registry: Place,
   workers: Place,
   gpuAllocation: Place,
+  anyOrigin: z.boolean().nullable().default(null),
   apps: z
     .record(
       z.string().min(1).max(200),

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { parseDurationMs } from "../std/duration.ts";
 
 const RuntimeName = z.string().min(1).max(100);
 
@@ -24,6 +25,19 @@ export const TasksSchema = z
       .max(100)
       .default([])
       .describe("variables of the daemon that documents may fill in"),
+    keep: z
+      .string()
+      .transform((text, context) => {
+        try {
+          return parseDurationMs(text);
+        } catch {
+          context.issues.push({ code: "custom", message: "keep: expected a duration like 30d", input: text });
+          return z.NEVER;
+        }
+      })
+      .nullable()
+      .default(null)
+      .describe("finished tasks and results are removed after this long, e.g. 90d; null = never"),
     deliverTo: z
       .array(z.string().regex(/^[a-z0-9.[\]:-]+$/, "deliverTo: expected hosts, with or without a port"))
       .max(100)
@@ -32,5 +46,5 @@ export const TasksSchema = z
   })
   .prefault({})
   .describe(
-    "task documents: results (folder), runtimes (by task type), environment (names), deliverTo (hosts)",
+    "task documents: results (folder), runtimes (by task type), environment (names), deliverTo (hosts), keep (e.g. 90d)",
   );

@@ -30,7 +30,7 @@ interface Parts {
   readonly crash: (error: unknown) => void;
 }
 
-/** Opens it. Nothing is kept in memory: a key that is removed is refused from then on. */
+/** Opens it. A key that is removed is refused from then on. */
 export function createKeyBook({ db, reader, clock, crash }: Parts): KeyBook {
   const keys = createApiKeys(db, reader);
   let gateway: Listening | null = null;

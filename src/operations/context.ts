@@ -2,6 +2,7 @@ import type { GpuSample } from "../gpu/sample.ts";
 import type { Mask } from "../log/mask.ts";
 import type { GatewayView } from "../protocol/api-keys.ts";
 import type { Caller } from "../protocol/operation.ts";
+import type { SentFile } from "../protocol/sent-file.ts";
 import type { Registry } from "../runtime/discover.ts";
 import type { LongWork, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
@@ -127,10 +128,7 @@ export interface InputFiles {
     from: { readonly what: string; readonly value: string; readonly signal: AbortSignal },
   ): Promise<InputFile>;
   /** @throws Failure request/too-large, store/full */
-  put(
-    uid: number,
-    file: { readonly name: string; readonly type: string | null; readonly bytes: AsyncIterable<Buffer> },
-  ): Promise<InputFile>;
+  put(uid: number, file: SentFile): Promise<InputFile>;
   /** The newest first. */
   list(uid: number): Promise<InputFile[]>;
   find(uid: number, id: string): Promise<InputFile | null>;

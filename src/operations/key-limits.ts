@@ -34,6 +34,6 @@ export function refuseFileOfKey({ key }: Keyed, param: string): void {
   if (key === undefined) return;
   throw new Failure("param/invalid", `param "${param}" takes a file, which cannot be named from elsewhere`, {
     why: "paths and addresses are meant from the host that runs orch",
-    hint: "submit it on that host",
+    hint: "send the file first: POST /api/v1/uploads",
   });
 }

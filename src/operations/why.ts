@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { JobId } from "../protocol/inputs.ts";
+import { Flag, JobId } from "../protocol/inputs.ts";
 import { DecisionView, EtaView, JobView, Reason } from "../protocol/views.ts";
 import { workerDetail } from "../scheduler/explain.ts";
 import { forecastStart, type StartForecast } from "../scheduler/forecast.ts";
@@ -19,7 +19,12 @@ export const why = operation({
   route: "GET /jobs/:job/why",
   summary: "Why a job waits and when it is expected to start, or why it ended as it did",
   who: "all",
-  input: z.object({ job: JobId }).strict(),
+  input: z
+    .object({
+      job: JobId,
+      outlook: Flag.default(true).describe("false: without what the plan foresees, which takes milliseconds"),
+    })
+    .strict(),
   output: z.object({
     job: JobView,
     reason: Reason,
@@ -50,7 +55,9 @@ export const why = operation({
       ahead: ahead.slice(0, Math.min(AHEAD_SHOWN, (position ?? 1) - 1)),
       lane: row.lane,
       leaving: isQueued ? leavingFor(state, job) : [],
-      ...(job === undefined || job.phase.state === "running" ? noOutlook : outlookOf(ctx, job)),
+      ...(job === undefined || job.phase.state === "running" || !input.outlook
+        ? noOutlook
+        : outlookOf(ctx, job)),
     };
   },
 });

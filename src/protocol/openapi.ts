@@ -13,7 +13,7 @@ type JsonObject = { [key: string]: Json };
 /** The OpenAPI 3.1 document of these operations, from the schemas that check every request. */
 export function describeApi(operations: readonly AnyOperation[], version: string): JsonObject {
   const paths: { [path: string]: JsonObject } = {};
-  const schemas: JsonObject = { Error: errorSchema() };
+  const schemas: JsonObject = { Error: errorSchema(), Problem: problemSchema() };
   for (const operation of operations) {
     const [method, path] = operation.route.split(" ") as ["GET" | "POST", string];
     const shown = `/api/v1${path.replaceAll(/:(\w+)/g, "{$1}")}`;
@@ -26,6 +26,12 @@ export function describeApi(operations: readonly AnyOperation[], version: string
     components: { schemas },
   };
 }
+
+/** The socket answers with the one, the gateway with the other. */
+const FAILURE: JsonObject = {
+  "application/json": { schema: { $ref: "#/components/schemas/Error" } },
+  "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
+};
 
 const FILE: JsonObject = { "application/octet-stream": { schema: { type: "string", format: "binary" } } };
 
@@ -62,7 +68,6 @@ function describe(
       ? FILE
       : { [mediaType]: { schema: toJsonSchema(operation.output, "output", schemas) } };
   const content = operation.takes === "file" ? FILE : { "application/json": { schema: body } };
-  const failure = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
   return {
     operationId: `${method.toLowerCase()}${path.replaceAll(/[^A-Za-z]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary: operation.summary,
@@ -70,7 +75,7 @@ function describe(
     ...(method === "POST" ? { requestBody: { required: needed.length > 0, content } } : {}),
     responses: {
       200: { description: operation.stream ? "a stream of lines" : "done", content: answer },
-      default: { description: "a failure: what, why, and what to try", content: failure },
+      default: { description: "a failure: what, why, and what to try", content: FAILURE },
     },
   };
 }
@@ -104,6 +109,19 @@ function errorSchema(): JsonObject {
           hint: text,
         },
       },
+    },
+  };
+}
+
+/** As RFC 9457 has it. */
+function problemSchema(): JsonObject {
+  const text = { type: "string" };
+  return {
+    type: "object",
+    required: ["type", "title", "status", "code"],
+    properties: {
+      ...{ type: text, title: text, status: { type: "integer" }, detail: text, hint: text },
+      code: { type: "string", enum: Object.keys(failureTable) },
     },
   };
 }

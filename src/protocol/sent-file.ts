@@ -5,4 +5,6 @@ export interface SentFile {
   /** MIME type; null = not said. */
   readonly type: string | null;
   readonly bytes: AsyncIterable<Buffer>;
+  /** How long it is said to be; left out = not said. */
+  readonly saidBytes?: number | undefined;
 }

@@ -46,6 +46,8 @@ interface RawKey {
 const COLUMNS = `id, name, digest, uid, user, scopes, runtimes, rate, quota, created_at AS createdAtMs,
   expires_at AS expiresAtMs, used_at AS usedAtMs, quota_left AS quotaLeft FROM api_keys`;
 
+const KNOWN_MOST = 1_000;
+
 /** @param reader the same database, for reading what is committed */
 export function createApiKeys(db: Database, reader: Database): ApiKeys {
   const find = reader.prepare(`SELECT ${COLUMNS} WHERE id = ?`);
@@ -61,15 +63,27 @@ export function createApiKeys(db: Database, reader: Database): ApiKeys {
   const noteUses = db.transaction((uses: readonly KeyUse[]) => {
     for (const use of uses) noteUse.run(use);
   });
+  // What was read last, of few keys: it is asked for with each request. Whatever changes one forgets them all.
+  const known = new Map<string, ApiKeyRow>();
+  const changing = <T>(change: () => T): T => {
+    known.clear();
+    return translate(db.name, change);
+  };
   return {
     find(id) {
+      const found = known.get(id);
+      if (found !== undefined) return found;
       const raw = find.get(id) as RawKey | undefined;
-      return raw === undefined ? undefined : toKey(raw);
+      if (raw === undefined) return undefined;
+      if (known.size >= KNOWN_MOST) known.clear();
+      const key = toKey(raw);
+      known.set(id, key);
+      return key;
     },
     list: () => (list.all() as RawKey[]).map(toKey),
-    insert: (key) => translate(db.name, () => void insert.run(toRow(key))),
-    remove: (id) => translate(db.name, () => remove.run(id).changes > 0),
-    noteUses: (uses) => translate(db.name, () => noteUses(uses)),
+    insert: (key) => changing(() => void insert.run(toRow(key))),
+    remove: (id) => changing(() => remove.run(id).changes > 0),
+    noteUses: (uses) => changing(() => noteUses(uses)),
   };
 }
 

@@ -77,6 +77,13 @@ export interface TaskTable {
   counts(uid: number | null): TaskCount[];
   noteResult(row: ResultRow): void;
   result(taskId: string): ResultRow | undefined;
+  /** Documents whose tasks all ended before then, and results that were sent in before then. */
+  endedBefore(
+    beforeMs: number,
+    limit: number,
+  ): { readonly submissions: string[]; readonly results: ResultRow[] };
+  /** Forgets documents with their tasks, and results. */
+  forget(submissions: readonly string[], results: readonly string[]): void;
 }
 
 type RawTask = Omit<TaskRow, "document" | "after" | "grant" | "jobs"> &
@@ -109,7 +116,18 @@ export function createTaskTable(db: Database, reader: Database): TaskTable {
     `INSERT INTO task_results (task_id, uid, folder, received_at) VALUES (:taskId, :uid, :folder, :receivedAtMs)
      ON CONFLICT (task_id) DO UPDATE SET received_at = :receivedAtMs`,
   );
+  const dropTasks = db.prepare("DELETE FROM tasks WHERE submission = ?");
+  const dropText = db.prepare("DELETE FROM task_documents WHERE id = ?");
+  const dropResult = db.prepare("DELETE FROM task_results WHERE task_id = ?");
+  const forget = db.transaction((submissions: readonly string[], results: readonly string[]) => {
+    for (const id of results) dropResult.run(id);
+    for (const id of submissions) {
+      dropTasks.run(id);
+      dropText.run(id);
+    }
+  });
   return {
+    forget: (submissions, results) => translate(db.name, () => void forget(submissions, results)),
     insert: (text, tasks) => translate(db.name, () => void insert(text, tasks)),
     update: (id, { jobs, ...progress }) =>
       translate(db.name, () => void update.run({ id, ...progress, jobs: JSON.stringify(jobs) })),
@@ -118,7 +136,7 @@ export function createTaskTable(db: Database, reader: Database): TaskTable {
   };
 }
 
-type Reads = Pick<TaskTable, "live" | "find" | "list" | "ofSubmission" | "text" | "counts" | "result">;
+type Reads = Omit<TaskTable, "insert" | "update" | "noteResult" | "forget">;
 
 function createReads(reader: Database): Reads {
   const live = reader.prepare(`SELECT ${COLUMNS} WHERE finished_at IS NULL ORDER BY seq`);
@@ -131,6 +149,21 @@ function createReads(reader: Database): Reads {
   const text = reader.prepare("SELECT text FROM task_documents WHERE id = ?").pluck();
   const result = reader.prepare(
     "SELECT task_id AS taskId, uid, folder, received_at AS receivedAtMs FROM task_results WHERE task_id = ?",
+  );
+  const over = reader
+    .prepare(
+      `SELECT id FROM task_documents d WHERE NOT EXISTS
+         (SELECT 1 FROM tasks t WHERE t.submission = d.id AND (t.finished_at IS NULL OR t.finished_at >= :beforeMs))
+       LIMIT :limit`,
+    )
+    .pluck();
+  const resultsOf = reader.prepare(
+    `SELECT r.task_id AS taskId, r.uid, r.folder, r.received_at AS receivedAtMs
+     FROM tasks t JOIN task_results r ON r.task_id = t.id WHERE t.submission = ?`,
+  );
+  const sentIn = reader.prepare(
+    `SELECT task_id AS taskId, uid, folder, received_at AS receivedAtMs FROM task_results
+     WHERE received_at < :beforeMs AND task_id NOT IN (SELECT id FROM tasks) LIMIT :limit`,
   );
   const took = "(finished_at - started_at) / 1000.0";
   const counts = reader.prepare(
@@ -148,6 +181,11 @@ function createReads(reader: Database): Reads {
     ofSubmission: (submission) => (ofSubmission.all(submission) as RawTask[]).map(toTask),
     text: (submission) => (text.get(submission) as string | undefined) ?? "",
     counts: (uid) => counts.all({ uid }) as TaskCount[],
+    endedBefore(beforeMs, limit) {
+      const submissions = over.all({ beforeMs, limit }) as string[];
+      const own = submissions.flatMap((id) => resultsOf.all(id) as ResultRow[]);
+      return { submissions, results: [...own, ...(sentIn.all({ beforeMs, limit }) as ResultRow[])] };
+    },
     result: (taskId) => result.get(taskId) as ResultRow | undefined,
   };
 }

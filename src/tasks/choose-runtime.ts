@@ -53,12 +53,42 @@ export function modelOf(spec: JsonMap): string | null {
 function fitting(model: string | null, known: KnownRuntimes): Runtime | null {
   const all = known.list().flatMap(({ runtime }) => (runtime === undefined ? [] : [runtime]));
   if (model === null) return onlyOne(all.filter(takesPrompts));
-  const bare = plain(model.split("/").at(-1) ?? model);
-  const named = all.find(({ name }) => name === model || plain(name) === bare);
+  const named = all.find(({ name }) => isNamed(model, name));
   if (named !== undefined) return named;
+  const aliased = all.find((runtime) => aliasOf(runtime, model) !== undefined);
+  if (aliased !== undefined) return aliased;
   const declared = all.find(({ params }) => isDeclared(params["model"], model));
   if (declared !== undefined) return declared;
   return all.find(({ params }) => takesAnyModel(params["model"])) ?? null;
+}
+
+/** "Qwen/Qwen3-8B" is the model that a runtime `qwen3-8b` is named after. */
+function isNamed(model: string, name: string): boolean {
+  return name === model || plain(name) === plain(model.split("/").at(-1) ?? model);
+}
+
+function aliasOf(
+  { aliases }: Pick<Runtime, "aliases">,
+  model: string,
+): Runtime["aliases"][number] | undefined {
+  return aliases.find(({ name }) => isNamed(model, name));
+}
+
+/**
+ * The load params by which a runtime serves the model of a task: those of the alias that it is asked for by, or its param
+ * `model`, unless it is asked for by its own name.
+ */
+export function modelParams(
+  runtime: Pick<Runtime, "name" | "params" | "aliases">,
+  model: string | null,
+): JsonMap {
+  const param = runtime.params["model"];
+  if (model === null || plain(model) === plain(runtime.name)) return {};
+  const alias = aliasOf(runtime, model);
+  if (alias !== undefined) return alias.params;
+  // A file is named by its path; what only has a name is not one.
+  const takesIt = param?.type === "string" || (param?.type === "file" && model.startsWith("/"));
+  return takesIt ? { model } : {};
 }
 
 function isDeclared(param: Runtime["params"][string] | undefined, model: string): boolean {
@@ -97,12 +127,9 @@ export function wholeParams(
   };
   const params = Object.entries(runtime.params).flatMap(([name, param]) => {
     if (Object.hasOwn(offered, name)) return [[name, offered[name] ?? null] as const];
-    if (name === "model" && param.type !== "json")
-      return model === null || (param.type === "file" && !model.startsWith("/"))
-        ? []
-        : [[name, model] as const];
+    if (name === "model" && param.type !== "json") return [];
     const own = Object.hasOwn(spec, name) ? spec[name] : undefined;
     return own === undefined || own === null ? [] : [[name, own] as const];
   });
-  return Object.fromEntries(params);
+  return { ...Object.fromEntries(params), ...modelParams(runtime, model) };
 }

@@ -1,7 +1,7 @@
 import type { Param, Runtime } from "../runtime/runtime.ts";
 import { Failure } from "../std/failure.ts";
 import type { Json } from "../std/json.ts";
-import { modelOf } from "./choose-runtime.ts";
+import { modelOf, modelParams } from "./choose-runtime.ts";
 import { isMap, type JsonMap, mapOf } from "./json-map.ts";
 import { textOf } from "./references.ts";
 
@@ -67,13 +67,13 @@ const settings: readonly { readonly names: readonly string[]; readonly usual?: J
 
 /** The params of the job that answers one item; only such as the runtime declares. */
 export function itemParams(
-  { params }: Pick<Runtime, "params">,
+  runtime: Pick<Runtime, "name" | "params" | "aliases">,
   spec: JsonMap,
   item: Item,
 ): Record<string, Json> {
+  const { params } = runtime;
   const asked = mapOf(spec["inference"]);
   const system = asked["system_prompt"] ?? asked["system"];
-  const model = modelOf(spec);
   const made: Record<string, Json> = {};
   const put = (names: readonly string[], value: Json | undefined): boolean => {
     const name = names.find((each) => params[each] !== undefined);
@@ -85,7 +85,7 @@ export function itemParams(
   const before = takesSystem || system === undefined || system === null ? "" : `${textOf(system)}\n\n`;
   if (item.messages === null || !put(["messages"], item.messages))
     put(["prompt", "text", "input"], `${before}${item.prompt}`);
-  if (takesModel(params["model"], model)) put(["model"], model);
+  Object.assign(made, modelParams(runtime, modelOf(spec)));
   for (const { names, usual } of settings) {
     const given = names.map((name) => asked[name]).find((value) => value !== undefined && value !== null);
     const name = names.find((each) => params[each] !== undefined);
@@ -93,11 +93,6 @@ export function itemParams(
     put(names, given ?? (fits ? usual : undefined));
   }
   return made;
-}
-
-/** A file is named by its path; what only has a name is not one. */
-function takesModel(param: Param | undefined, model: string | null): boolean {
-  return param !== undefined && model !== null && (param.type === "string" || model.startsWith("/"));
 }
 
 function takes(param: Param | undefined, value: Json): boolean {

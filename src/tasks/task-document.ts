@@ -85,7 +85,8 @@ function planned({ path, ...place }: Place, document: JsonMap, spec: JsonMap): P
     throw invalid(`Invalid field ${path}.taskType: expected a name such as inference`);
   checkHardware(mapOf(valueAt(spec, "resources.hardware")), `${path}.resources.hardware`);
   checkNumbers(spec, path);
-  return { ...place, type, document: { ...document, spec } };
+  const metadata = { ...mapOf(document["metadata"]), name: place.name };
+  return { ...place, type, document: { ...document, metadata, spec } };
 }
 
 function checkHardware(hardware: JsonMap, path: string): void {

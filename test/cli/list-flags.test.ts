@@ -36,7 +36,11 @@ describe("--filter and --sort of a short list", () => {
   });
 
   it("says so when nothing is left", async () => {
-    expect(await listed("--filter", "id = 9")).toEqual({ code: 0, stdout: "", stderr: "nothing meets the filter\n" });
+    expect(await listed("--filter", "id = 9")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "nothing meets the filter\n",
+    });
   });
 });
 

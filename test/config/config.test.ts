@@ -59,7 +59,7 @@ describe("loadConfig", () => {
       energyPrice: null,
       logLevel: "info",
       gateway: null,
-      tasks: { results: null, runtimes: {}, environment: [], deliverTo: [] },
+      tasks: { results: null, runtimes: {}, environment: [], deliverTo: [], keep: null },
       metrics: { dcgm: false, dcgmJobMappingDir: null },
     });
     expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(["default"]));

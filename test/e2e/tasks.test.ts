@@ -34,9 +34,7 @@ describe("orch apply and orch get", () => {
       result: { ok: true, echo: { word: "hello" } },
     });
     expect((await host.cli("get", id)).stdout).toContain('"word":"hello"');
-    expect((await host.cli("get", "--filter", "status = failed")).stderr).toBe(
-      "no tasks; orch apply --help\n",
-    );
+    expect((await host.cli("get", "--filter", "status = failed")).stderr).toBe("nothing meets the filter\n");
   });
 
   it("end with 1 when a task failed, and say which and why", async () => {

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { untilOver, useOrch } from "../e2e/session.ts";
 import type { OrchHome } from "../kit/orch-home.ts";
@@ -43,12 +44,15 @@ const CANARY = "canary-7f3a";
 let home: OrchHome;
 let url: string;
 let key: string;
+let rssBytes: () => number;
 beforeAll(async () => {
   home = createHome();
   writeConfig(home);
   home.write("runtimes/copy/runtime.yaml", COPY);
   home.write("secret.txt", CANARY);
-  await home.daemon();
+  const daemon = await home.daemon();
+  rssBytes = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
   key = await makeKey(home, "files");
   url = await urlOf(home);
 });
@@ -125,6 +129,37 @@ describe("an upload", () => {
     expect(stranger.status).toBe(401);
     const reader = await makeKey(home, "reader", "--scope", "read");
     expect((await send("x", {}, { key: reader })).status).toBe(403);
+  });
+
+  it("may be large: it goes through the daemon in pieces, and back again", async () => {
+    const [pieces, piece] = [96, Buffer.alloc(2 ** 20, "large ")];
+    const before = rssBytes();
+    const answer = await new Promise<string>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${key}`, "x-orch-filename": "large.bin" };
+      const asked = http.request(new URL("/api/v1/uploads", url), { method: "POST", headers }, (response) => {
+        response.once("data", (text) => resolve(String(text)));
+      });
+      asked.once("error", reject);
+      Readable.from(Array.from({ length: pieces }, () => piece)).pipe(asked);
+    });
+    const { upload, bytes, sha256 } = JSON.parse(answer) as Record<string, unknown>;
+    expect(bytes).toBe(pieces * piece.length);
+    const job = await made({ file: upload });
+    const path = `/api/v1/jobs/${job.id}/artifacts/${job.index("copy.bin")}`;
+    const back = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
+    const hash = createHash("sha256");
+    for await (const chunk of back.body ?? []) hash.update(chunk as Uint8Array);
+    expect(hash.digest("hex")).toBe(sha256);
+    expect(rssBytes() - before, "bytes more").toBeLessThan(64 * 2 ** 20);
+    const tooLong = http.request(new URL("/api/v1/uploads", url), {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-length": 2 ** 30 },
+    });
+    tooLong.on("error", () => undefined);
+    tooLong.flushHeaders();
+    const refused = await new Promise<http.IncomingMessage>((resolve) => tooLong.once("response", resolve));
+    expect(refused.statusCode, "before it is sent").toBe(413);
+    tooLong.destroy();
   });
 
   it("that is not whole, a form, packed or badly named leaves nothing behind [fault 47]", async () => {

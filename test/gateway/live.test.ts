@@ -89,7 +89,7 @@ describe("the state for the dashboard", () => {
     for (const reader of [...readers, again, known]) reader.close();
   });
 
-  it("shows other users what they may see of each other's work, and ends with the session", async () => {
+  it("ends with the session", async () => {
     const { url, cookie, post } = await openBrowser(home);
     const reader = await readEvents(url, "/dashboard/events", { cookie });
     await first(reader);

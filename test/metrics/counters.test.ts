@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { JobCounter } from "../../src/daemon/metrics/count-jobs.ts";
+import { createRequestMeter } from "../../src/daemon/metrics/count-requests.ts";
 import { WorkerCounter } from "../../src/daemon/metrics/count-workers.ts";
 import { writeMetrics } from "../../src/daemon/metrics/families.ts";
 import { boundedLabel } from "../../src/daemon/metrics/label-values.ts";
-import { createMeters } from "../../src/daemon/metrics/meters.ts";
+import { clearGauges, createMeters } from "../../src/daemon/metrics/meters.ts";
 import { readLanes } from "../../src/daemon/metrics/read-lanes.ts";
 import type { Step } from "../../src/scheduler/step.ts";
 import { newJob } from "../../src/sim/users.ts";
@@ -26,6 +27,7 @@ class CountedBench extends Bench {
   }
 
   read(): Metrics {
+    clearGauges(this.meters);
     readLanes(this.meters, this.state, { nowMs: this.nowMs, labelOf: this.labelOf });
     return readMetrics(writeMetrics(Object.values(this.meters), "prometheus"));
   }
@@ -70,6 +72,12 @@ test("a switch is counted with each of its parts and why it happened", () => {
   expect(sum("orch_jobs_finished_total", { runtime: "first", result: "succeeded" })).toBe(1);
   expect(sum("orch_jobs_finished_total", { runtime: "second", result: "failed" })).toBe(1);
   expect(sum("orch_vram_estimate_ratio_sum", { runtime: "first" })).toBeCloseTo(0.5);
+  bench.pass(2 * 3_600_000);
+  bench.later(1_000);
+  bench.exit(2);
+  const after = bench.read();
+  expect(after.sum("orch_switch_phase_seconds_sum", { phase: "stop", reason: "idle" })).toBeCloseTo(1);
+  expect(after.sum("orch_evictions_total"), "nobody needed its room").toBe(1);
 });
 
 test("workers that fail to start, or crash, are told apart; their jobs run again", () => {
@@ -129,12 +137,15 @@ test("held, queued and running jobs, and why they wait", () => {
   const [first] = [bench.submit(lane), bench.submit(lane), bench.submit(lane)];
   bench.send({ type: "hold", jobId: (first ?? 0) + 2 });
   bench.ready(1);
-  bench.later(7_000);
+  bench.later(6_000);
+  const other = bench.submit(model("busy with other params", { runtime: "busy" }));
+  bench.later(1_000);
+  expect(bench.read().sum("orch_queue_oldest_age_seconds", { runtime: "busy" })).toBe(7);
+  bench.ask({ type: "cancel", jobId: other });
   const { sum } = bench.read();
   const count = (state: string) => sum("orch_jobs", { runtime: "busy", state });
   expect([count("running"), count("queued"), count("held")]).toEqual([1, 1, 1]);
   expect(sum("orch_jobs_waiting", { reason: "worker-busy" })).toBe(1);
-  expect(sum("orch_queue_oldest_age_seconds", { runtime: "busy" })).toBe(7);
   expect(sum("orch_leases", { mode: "exclusive" })).toBe(1);
 });
 
@@ -147,18 +158,36 @@ test("however many runtimes there are, there are 201 names of them", () => {
   expect(bench.read().sum("orch_jobs_submitted_total", { runtime: "other" })).toBe(300);
 });
 
+test("however routes are named, there are 301 of them", () => {
+  const meters = createMeters();
+  const requests = createRequestMeter(meters);
+  const common = { surface: "api", tookMs: 5, firstByteMs: 2, receivedBytes: 100, sentBytes: 200 };
+  for (let each = 0; each < 1_000; each += 1) {
+    requests.begin();
+    requests.end({ ...common, route: `GET /odd/${each}`, status: each % 2 === 0 ? 200 : null });
+  }
+  const { series, sum } = readMetrics(writeMetrics(Object.values(meters), "prometheus"));
+  const routes = [...series.keys()].flatMap((key) => /route="([^"]*)"/.exec(key)?.[1] ?? []);
+  expect(new Set(routes).size).toBe(301);
+  expect(sum("orch_gateway_requests_total", { code: "none" })).toBe(500);
+  expect(sum("orch_gateway_sent_bytes_total")).toBe(200_000);
+  expect(sum("orch_gateway_first_byte_seconds_sum")).toBeCloseTo(2);
+  expect(requests.inFlight()).toBe(0);
+});
+
 test("a scrape costs by lanes and not by jobs: 100,000 that wait take less than 50 ms", () => {
   const bench = new CountedBench();
   const lanes = Array.from({ length: 50 }, (_, index) => model(`model-${index}`));
   const jobs = Array.from({ length: 2_000 }, () => lanes.map((lane) => newJob(lane, {}))).flat();
   bench.send({ type: "submit", jobs });
   bench.later(5_000);
-  const tookMs = Array.from({ length: 5 }, () => {
+  const tookMs = Array.from({ length: 10 }, () => {
     const beforeMs = performance.now();
     expect(bench.read().sum("orch_queue_oldest_age_seconds", { runtime: "model-7" })).toBe(5);
     return performance.now() - beforeMs;
   });
   expect(bench.read().sum("orch_queue_depth")).toBeGreaterThan(99_000);
   expect(bench.read().sum("orch_jobs_submitted_total", { kind: "job" })).toBe(100_000);
+  expect(bench.read().sum("orch_events_total", { type: "job-submitted" })).toBe(100_000);
   expect(Math.min(...tookMs)).toBeLessThan(50);
 });

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { createJobMapping } from "../../src/daemon/metrics/job-mapping.ts";
 import { runDetached, untilState, useOrch } from "../e2e/session.ts";
 import { buildFakeNvml, whyNoFakeNvml } from "../kit/fake-nvml.ts";
 import type { DaemonProcess, OrchHome } from "../kit/orch-home.ts";
+import { Bench, model } from "../kit/scheduler.ts";
 import { until } from "../kit/until.ts";
 
 const createHome = useOrch();
@@ -63,6 +65,28 @@ it("has a file for each GPU with its jobs, as long as they run, after a kill -9,
   expect(mapping()).toEqual({});
   expect(existsSync(join(dir, "README"))).toBe(true);
   expect(readdirSync(dir)).toEqual(["README"]);
+});
+
+it("is of jobs: a request that is served has no id that anybody could look up", async () => {
+  const bench = new Bench({ gpus: [{}, {}] });
+  for (const [name, isRequest] of [
+    ["chat", true],
+    ["train", false],
+  ] as const)
+    bench.submit(model(name), { isRequest });
+  for (const workerId of [1, 2]) bench.ready(workerId);
+  dir = join(home.dir, "requests");
+  const files = createJobMapping({
+    dir,
+    state: () => bench.state,
+    latestSample: () => ({ gpus: [] }),
+    log: { warn: (fields: object) => expect(fields).toBeUndefined() },
+  });
+  const job = [...bench.state.jobs.keys()].find(Number.isInteger);
+  await until("the job's GPU has a file", () => existsSync(dir) && readdirSync(dir).length > 0);
+  expect(Object.values(mapping())).toEqual([`${job}\n`]);
+  await files.stop();
+  expect(mapping()).toEqual({});
 });
 
 const whyNot = await whyNoFakeNvml();

@@ -23,6 +23,20 @@ class Handler:
 serve(Handler())
 `;
 
+const LISTENER = `
+import os
+from orch_sdk import serve
+
+class Handler:
+    def load(self, params):
+        pass
+
+    def run(self, params, ctx):
+        return {"text": f'{os.path.getsize(params["sound"])} bytes in {params["language"]}'}
+
+serve(Handler())
+`;
+
 let served: Served;
 let client: OpenAI;
 
@@ -45,6 +59,18 @@ params:
   mask: { type: file }
 `,
     { "handler.py": HANDLER },
+  );
+  served.host.addRuntime(
+    "listener",
+    `name: listener
+gpu: { count: 1, vram: 8GiB }
+command: [python3, handler.py]
+timeouts: { ready: 30s }
+params:
+  sound: { type: file, required: true }
+  language: { type: string, default: "" }
+`,
+    { "handler.py": LISTENER },
   );
   client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: served.key, maxRetries: 0 });
 }, 60_000);
@@ -82,7 +108,7 @@ describe("a runtime that is no server of this API", () => {
       model: "painter",
       prompt: "a cat",
       n: 2,
-      size: "512x256" as "auto",
+      size: "512x256",
     });
     const texts = (data ?? []).map(({ b64_json }) =>
       Buffer.from(b64_json ?? "", "base64").toString("latin1"),
@@ -102,8 +128,22 @@ describe("a runtime that is no server of this API", () => {
     ]);
   });
 
+  it("is sent files, as they come", async () => {
+    const file = new File(["x".repeat(300_000)], "said.wav");
+    const { text } = await client.audio.transcriptions.create({ model: "listener", file, language: "de" });
+    expect(text).toBe("300000 bytes in de");
+    const plain = await client.audio.transcriptions.create({
+      model: "listener",
+      file,
+      response_format: "text",
+    });
+    expect(plain).toBe("300000 bytes in \n");
+    const none = client.audio.transcriptions.create({ model: "parrot", file });
+    await expect(none).rejects.toMatchObject({ status: 400, code: "runtime/invalid" });
+  });
+
   it("says what it cannot do, takes no files by name, and is cancelled when its caller goes", async () => {
-    const missing = client.images.generate({ model: "parrot", prompt: "a cat", size: "big" as "auto" });
+    const missing = client.images.generate({ model: "parrot", prompt: "a cat", size: "big" });
     await expect(missing).rejects.toMatchObject({ status: 400, code: "param/invalid" });
     const none = await ask(served.url, {
       method: "POST",

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -133,6 +134,37 @@ describe("many and much", () => {
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
   }, 60_000);
 
+  it("a stream that nobody reads is not read on, and ends with its caller", async () => {
+    await chat("wide", "hi");
+    const before = peakBytes();
+    const controller = new AbortController();
+    const response = await fetch(`${served.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${served.key}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        model: "wide",
+        messages: [{ role: "user", content: "tokens=4000 bytes=50000" }],
+        stream: true,
+      }),
+      signal: controller.signal,
+    });
+    expect(response.status).toBe(200);
+    let last = 0;
+    await until("no more comes", async () => {
+      const now = peakBytes();
+      const isStill = now === last;
+      last = now;
+      await sleep(200);
+      return isStill;
+    });
+    expect(last - before).toBeLessThan(60e6);
+    controller.abort();
+    await until("its place is free", async () => {
+      const { workers } = await served.host.client.call("GET /workers", {});
+      return workers.some(({ runtime, state }) => runtime === "wide" && state === "ready");
+    });
+  }, 30_000);
+
   it("an upload of 200 MB with its model last goes through little memory", async () => {
     await chat("one", "hi");
     const before = peakBytes();
@@ -185,14 +217,13 @@ async function upload(model: string, megabytes: number, place: "first" | "last")
         "content-length": length,
       },
     });
-    asked.once("error", reject).once("response", async (response) => {
-      const text = Buffer.concat(await response.toArray()).toString();
-      resolve({
-        status: response.statusCode ?? 0,
-        headers: response.headers,
-        text,
-        json: JSON.parse(text) as Record<string, unknown>,
-      });
+    asked.once("error", reject).once("response", (response) => {
+      const { statusCode: status = 0, headers } = response;
+      const read = async (): Promise<Answer> => {
+        const text = Buffer.concat(await response.toArray()).toString();
+        return { status, headers, text, json: JSON.parse(text) as Record<string, unknown> };
+      };
+      read().then(resolve, reject);
     });
     Readable.from(parts(), { objectMode: false }).pipe(asked);
   });

@@ -53,6 +53,25 @@ describe("a worker's own server", () => {
     });
   });
 
+  it("hears of no key, not by the other APIs either", async () => {
+    await ask(served.url, {
+      method: "POST",
+      path: "/v1/chat/completions",
+      key: admin,
+      headers: { cookie: "a=b", "openai-organization": "org", "x-forwarded-for": "192.0.2.1" },
+      body: { model: "one", messages: [] },
+    });
+    const { json } = await ask(served.url, { path: "/upstream/one/seen", key: admin });
+    const names = Object.keys(json["headers"] as object);
+    expect(names.toSorted()).toEqual([
+      "connection",
+      "content-length",
+      "content-type",
+      "host",
+      "x-orch-correlation",
+    ]);
+  });
+
   it("talks over a WebSocket, which holds its place as long as it lasts", async () => {
     const address = `${served.url.replace("http", "ws")}/upstream/one/socket`;
     const socket = new WebSocket(address, { headers: { authorization: `Bearer ${admin}` } });

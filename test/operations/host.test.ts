@@ -100,7 +100,7 @@ describe("openapi.json", () => {
     expect(document.openapi).toBe("3.1.0");
     expect(document.info.version).toMatch(/^\d+\.\d+\.\d+/);
     const ids = new Set<string>();
-    for (const { route, stream } of operations) {
+    for (const { route, stream, answers } of operations) {
       if (route === "GET /openapi.json") continue;
       const [method = "", path = ""] = route.split(" ");
       const shown = document.paths[`/api/v1${path.replaceAll(/:(\w+)/g, "{$1}")}`]?.[method.toLowerCase()];
@@ -113,7 +113,11 @@ describe("openapi.json", () => {
       );
       expect(shown.requestBody !== undefined, route).toBe(method === "POST");
       expect(Object.keys(shown.responses["200"]?.content ?? {}), route).toEqual([
-        stream ? "application/x-ndjson" : "application/json",
+        answers === "file"
+          ? "application/octet-stream"
+          : stream
+            ? "application/x-ndjson"
+            : "application/json",
       ]);
       expect(shown.responses["default"], route).toBeDefined();
     }

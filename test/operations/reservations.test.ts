@@ -80,7 +80,9 @@ describe("the command line", () => {
       "demo",
     ];
     const made = await host.cli("reserve", "add", ...words);
-    expect(made.stdout).toMatch(/^reservation demo \(\d+\): GPU 0 is for ann, bob; it begins .+, and ends .+\n$/);
+    expect(made.stdout).toMatch(
+      /^reservation demo \(\d+\): GPU 0 is for ann, bob; it begins .+, and ends .+\n$/,
+    );
     const short = await host.cli(
       "reserve",
       "--gpus",
@@ -92,7 +94,7 @@ describe("the command line", () => {
       "--group",
       "students",
     );
-    expect(short.stdout).toContain("is for group students from");
+    expect(short.stdout).toContain("is for group students; it begins");
     const { stdout } = await host.cli("reserve");
     expect(stdout.split("\n")[0]).toMatch(/^ID +NAME +STATE +GPUS +FROM +UNTIL +FOR +BY$/);
     expect(stdout).toContain("group students");

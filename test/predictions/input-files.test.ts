@@ -62,7 +62,7 @@ function upload(
 }
 
 describe("files of callers who are elsewhere", () => {
-  it("are fetched before there is a job, where orch goes; else nothing is asked and nothing is queued", async () => {
+  it("are fetched before there is a job, where orch goes; else nothing is asked and nothing is queued [fault 51]", async () => {
     await using home = createHome();
     let asked = 0;
     const inner = await serve((_request, response) => {

@@ -1,6 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
-import { networkInterfaces } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { Failure } from "../../src/std/failure.ts";
@@ -10,6 +14,7 @@ import {
   type SafeAnswer,
   type SafeFetchOptions,
 } from "../../src/std/safe-fetch/safe-fetch.ts";
+import { hasOpenssl, makeCertificate } from "../gateway/certificate.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -63,7 +68,7 @@ async function failure(work: Promise<unknown>): Promise<Failure> {
 const noNames: SafeFetchOptions["resolve"] = (name) => Promise.reject(new Error(`looked up ${name}`));
 
 describe("what goes to addresses that others named", () => {
-  it("goes to no address of this host or its network, however it is written", async () => {
+  it("goes to no address of this host or its network, however it is written [fault 51]", async () => {
     const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
     const written = [
       ...[
@@ -194,6 +199,29 @@ describe("what goes to addresses that others named", () => {
     expect((await failure(get(`http://127.0.0.4:${port}/`, byNet))).code).toBe("param/invalid");
   });
 
+  it.skipIf(!hasOpenssl)("asks for the name by TLS, and believes no certificate of another", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "orch-tls-"));
+    closing.push(() => rmSync(dir, { recursive: true }));
+    const { cert, key } = makeCertificate(dir);
+    const files = { cert: readFileSync(cert), key: readFileSync(key) };
+    const names: string[] = [];
+    const server = createTlsServer({
+      ...files,
+      SNICallback(name, done) {
+        names.push(name);
+        done(null, createSecureContext(files));
+      },
+    });
+    const port = await portOf(server);
+    const options = { allow: [parseAllowedPlace("127.0.0.1")], resolve: async () => ["127.0.0.1"] };
+    const found = await failure(get(`https://tls.example:${port}/`, options));
+    expect(found).toMatchObject({ code: "file/unreadable", why: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+    expect(names).toEqual(["tls.example"]);
+    expect((await failure(get(`https://127.0.0.1:${port}/`, options))).why).toBe(
+      "DEPTH_ZERO_SELF_SIGNED_CERT",
+    );
+  });
+
   it("follows no redirect and unpacks nothing", async () => {
     let reached = false;
     const inner = await serve((_request, response) => {
@@ -213,7 +241,7 @@ describe("what goes to addresses that others named", () => {
     );
   });
 
-  it("reads so much in so long, whatever the other side does", async () => {
+  it("reads so much in so long, whatever the other side does [fault 51]", async () => {
     const port = await serve((request, response) => {
       if (request.url === "/said")
         response.writeHead(200, { "content-length": 5_000 }).end(Buffer.alloc(5_000));

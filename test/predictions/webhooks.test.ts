@@ -237,5 +237,9 @@ describe("webhooks", () => {
     expect(quick.told[0]?.prediction["id"]).toBe(json["id"]);
     expect(slow.told.length, "so many at once of one host").toBeLessThanOrEqual(4);
     expect((await home.client.call("GET /status", {})).longestStallMs).toBeLessThan(1_000);
+    at.daemon.signal("SIGTERM");
+    expect(await at.daemon.ended, "nor the end of the daemon").toBe(0);
+    const log = readFileSync(join(home.dir, "state", "daemon.log"), "utf8");
+    expect(log.split("\n").filter((line) => /"level":(50|60)/.test(line))).toEqual([]);
   });
 });

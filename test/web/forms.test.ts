@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ResidencyView } from "../../src/protocol/residency-view.ts";
 import type { ParamView } from "../../src/protocol/views.ts";
 import { colourOf, residencyRows, timeTicks } from "../../src/web/model/residency-rows.ts";
-import { formOf, readForm } from "../../src/web/model/runtime-form.ts";
+import { fittingTexts, formOf, readForm, textsOf } from "../../src/web/model/runtime-form.ts";
 
 const param = (name: string, type: ParamView["type"], more: Partial<ParamView> = {}): ParamView => ({
   ...{ name, type, required: false, help: "", load: false, accept: [] },
@@ -58,6 +58,27 @@ describe("the form of a runtime", () => {
       problems: {},
     });
     expect(readForm(fields, { prompt: "a" }).params).toEqual({ prompt: "a", note: "x" });
+  });
+
+  it("takes the params of a job again, but for the host's files", () => {
+    const fields = formOf([
+      param("prompt", "string"),
+      param("steps", "integer"),
+      param("loras", "json"),
+      param("image", "file"),
+      param("model", "file"),
+    ]);
+    const texts = textsOf({
+      prompt: "/a",
+      steps: 3,
+      loras: [1],
+      image: "upload:u-1",
+      model: "/m/x",
+      gone: 1,
+    });
+    expect(fittingTexts(fields, texts)).toEqual({
+      ...{ prompt: "/a", steps: "3", loras: "[\n 1\n]", image: "upload:u-1" },
+    });
   });
 
   it("says what is wrong, by field", () => {

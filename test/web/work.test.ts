@@ -6,7 +6,7 @@ import { makeKey } from "../gateway/door.ts";
 import { addEchoRuntime } from "../kit/echo-runtime.ts";
 import type { OrchHome } from "../kit/orch-home.ts";
 import { until } from "../kit/until.ts";
-import { hasChromium, press, shows } from "./chromium.ts";
+import { hasChromium, press, shows, violationsOf } from "./chromium.ts";
 import { useDashboard } from "./page.ts";
 
 const NASTY = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>";
@@ -100,6 +100,14 @@ describe.skipIf(!hasChromium)("work in the dashboard (needs chromium)", () => {
     );
     await page.waitForFunction(
       () => (document.querySelector<HTMLAudioElement>(".result audio")?.duration ?? 0) > 0.05,
+    );
+    await go(`#/jobs/${jobs[0]?.id}`);
+    await press(page, "Use its params");
+    await page.waitForFunction(
+      () => document.querySelector<HTMLTextAreaElement>("#new-prompt")?.value === "a fox",
+    );
+    expect(await page.$eval("#new-seed", (field) => (field as HTMLInputElement).value)).toBe(
+      String(params["seed"]),
     );
     expect(complaints.all).toEqual([]);
   });
@@ -198,6 +206,26 @@ describe.skipIf(!hasChromium)("work in the dashboard (needs chromium)", () => {
     expect(medianMs).toBeLessThan(100);
   }, 120_000);
 
+  it("asks nothing while nobody sees it, and knows all when somebody does", async () => {
+    const { page, go, home } = here();
+    await go("#/overview");
+    await page.waitForSelector(".connection.is-live");
+    const asked: string[] = [];
+    const note = (request: HTTPRequest): void => void asked.push(new URL(request.url()).pathname);
+    const other = await page.browser().newPage();
+    await other.bringToFront();
+    await page.waitForFunction(() => document.hidden, { polling: 50 });
+    page.on("request", note);
+    const job = await submit(home, "picture", "--prompt", "unseen");
+    await untilState(home, job, "succeeded");
+    expect(asked.filter((path) => path === "/dashboard/events" || path === "/api/v1/status")).toEqual([]);
+    page.off("request", note);
+    await other.close();
+    await page.bringToFront();
+    await shows(page, "unseen");
+    await page.waitForSelector(".connection.is-live");
+  });
+
   it("asks every two seconds where the stream is refused, and does not hurry", async () => {
     const { page, go, home, enter, complaints } = here();
     complaints.expect(/events/);
@@ -234,6 +262,7 @@ describe.skipIf(!hasChromium)("work in the dashboard (needs chromium)", () => {
     await shows(page, "The daemon does not answer");
     dashboard.daemon = await home.daemon();
     await shows(page, "You are not signed in");
+    expect(await violationsOf(page)).toEqual([]);
     await page.type("#key", "orch_wrong");
     await press(page, "Sign in");
     await page.waitForSelector(".sign-in [role=alert]");
@@ -246,6 +275,8 @@ describe.skipIf(!hasChromium)("work in the dashboard (needs chromium)", () => {
       await page.evaluate(() => document.body.textContent?.includes("Switch now")),
       "a key that is no admin's",
     ).toBe(false);
+    await press(page, "Sign out");
+    await shows(page, "You are not signed in");
     expect(complaints.all).toEqual([]);
   });
 });

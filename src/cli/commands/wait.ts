@@ -49,9 +49,11 @@ export const wait = command<Options>({
       if (noteJob(goal, found, job) && !out.format.json && !out.format.quiet) out.print(jobSentence(job));
       if (isSettled(goal, found)) settled.abort();
     };
-    const timer = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
-    const signal = AbortSignal.any([context.signal, settled.signal, ...timer]);
+    const { timeout } = options;
+    const timer = timeout === undefined ? undefined : setTimeout(() => settled.abort(), timeout);
+    const signal = AbortSignal.any([context.signal, settled.signal]);
     const last = await followJobs(context, client, { jobs: ids, logs: false, signal, onJob: note });
+    clearTimeout(timer);
     last.forEach(note);
     if (!isSettled(goal, found)) throw timedOut(goal, found);
     const jobs = ids.flatMap((id) => found.arrived.get(id) ?? []);

@@ -9,8 +9,7 @@ export interface FailureText {
 /** By code, in the order of docs/errors.md. A test sees to it that every code of `failureTable` is here. */
 export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> = {
   "usage/invalid": {
-    cause:
-      "The command line is wrong: an unknown flag, a value that cannot be read, flags that exclude each other.",
+    cause: "The command line is wrong: an unknown flag, an unreadable value, flags that exclude each other.",
     remedy: "`orch COMMAND --help` has the flags and examples.",
   },
   "usage/unknown-command": {
@@ -18,10 +17,8 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     remedy: "`orch --help` lists all; the error names the nearest one.",
   },
   "request/malformed": {
-    cause:
-      "A request to the API is not JSON, or does not fit the schema of its route. The CLI does not send such ones.",
-    remedy:
-      "Compare it with `GET /api/v1/openapi.json`; a CLI of another version than the daemon: `orch down; orch up`.",
+    cause: "A request to the API is no JSON, or not as its route's schema says. The CLI sends none such.",
+    remedy: "Compare it with `GET /api/v1/openapi.json`; a CLI newer than the daemon: `orch down; orch up`.",
   },
   "request/too-large": {
     cause: "The body of a request is larger than the route takes.",
@@ -64,10 +61,8 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     remedy: "`orch runtimes validate FOLDER` checks it without a daemon restart.",
   },
   "runtime/start-failed": {
-    cause:
-      "A request of the gateway waited for a worker that could not be started; its last words are in the error.",
-    remedy:
-      "`orch workers`, `orch logs WORKER`; what has been mended is tried again by `orch workers start RUNTIME`.",
+    cause: "A request of the gateway waited for a worker that did not start; the error has its last words.",
+    remedy: "`orch logs WORKER`; what has been mended is tried again by `orch workers start RUNTIME`.",
   },
   "runtime/unknown": {
     cause: "No runtime has this name, in the project, the user's, the system's or the shipped ones.",
@@ -87,8 +82,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
   },
   "job/failed": {
     cause: "The job ended without success. Its own exit code is passed on where it has one.",
-    remedy:
-      "`orch logs JOB` has its last words, `orch why JOB` the reason; `orch retry JOB` queues it once more.",
+    remedy: "`orch logs JOB` has its last words, `orch why JOB` the reason; `orch retry JOB` repeats it.",
   },
   "job/deadline": {
     cause: "The deadline is past, or earlier than the job may begin.",
@@ -172,7 +166,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
   },
   "task/invalid": {
     cause: "A task document is not YAML, lacks a field, or asks for what nothing here serves.",
-    remedy: "The error names the field; `docs/tasks.md` has them all, `examples/tasks` has documents.",
+    remedy: "The error names the field; `docs/tasks.md` has them all.",
   },
   "reservation/unknown": {
     cause: "No reservation has this name or number.",
@@ -188,8 +182,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
   },
   "key/refused": {
     cause: "A request to the gateway has no API key, or one that is unknown, revoked or expired.",
-    remedy:
-      "Send it as `authorization: Bearer KEY`; `orch keys ls` lists the keys, `orch keys add` makes one.",
+    remedy: "Send `authorization: Bearer KEY`; `orch keys ls` lists the keys, `orch keys add` makes one.",
   },
   "key/unknown": {
     cause: "There is no API key of this name or id.",
@@ -265,8 +258,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     remedy: "Find it (`fuser FILE`); never open the database for writing while the daemon runs.",
   },
   "store/failing": {
-    cause:
-      "The disk refused a write for another reason than being full. The daemon ends, since it knows nothing for sure.",
+    cause: "The disk refused a write, but is not full. The daemon ends, since it knows nothing for sure.",
     remedy: "Look at the kernel's log for errors of the disk, then `orch up`.",
   },
   "engine/failed": {
@@ -302,8 +294,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     remedy: "Jobs that were not cancelled go on: `orch ls`.",
   },
   bug: {
-    cause:
-      "orch itself failed in a way that nobody thought of, or a newer daemon sent a code that this CLI does not know.",
+    cause: "orch itself failed in an unforeseen way, or a newer daemon sent a code unknown to this CLI.",
     remedy: "Please report it with `ORCH_DEBUG=1` and the daemon's log (`orch paths` says where).",
   },
 };

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errnoOf } from "../../std/failure.ts";
 import type { Io } from "../io.ts";
 
 /** What a terminal says of itself. */
@@ -22,24 +23,27 @@ const ANSWER_MS = 1000;
 export async function askTerminal({ stdin, stdout }: Io): Promise<TerminalTraits | null> {
   if (stdin.isTTY !== true || stdout.isTTY !== true || !isInForeground()) return null;
   let heard = "";
-  let onData: (bytes: Buffer | string) => void = () => {};
-  stdin.setRawMode?.(true);
+  let settle: () => void = () => {};
+  const onData = (bytes: Buffer | string): void => {
+    heard += String(bytes);
+    if (traitsIn(heard) !== null) settle();
+  };
+  // A window that is closed meanwhile answers nothing more.
+  const onError = (): void => settle();
+  stdin.on("data", onData).on("error", onError);
+  const timer = setTimeout(() => settle(), ANSWER_MS);
   try {
+    stdin.setRawMode?.(true);
+    stdout.write(QUESTION);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ANSWER_MS);
-      onData = (bytes) => {
-        heard += String(bytes);
-        if (traitsIn(heard) === null) return;
-        clearTimeout(timer);
-        resolve();
-      };
-      stdin.on("data", onData);
-      stdout.write(QUESTION);
+      settle = resolve;
     });
-  } finally {
-    stdin.off("data", onData);
-    stdin.pause();
     stdin.setRawMode?.(false);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  } finally {
+    clearTimeout(timer);
+    stdin.off("data", onData).off("error", onError).pause();
   }
   return traitsIn(heard);
 }

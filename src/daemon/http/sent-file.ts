@@ -13,7 +13,9 @@ export function sentFile(request: IncomingMessage): SentFile {
       hint: "curl --data-binary @FILE -H 'x-orch-filename: FILE'",
     });
   const name = nameOf(String(headers["x-orch-filename"] ?? ""));
-  return { name, type, bytes: piecesOf(request) };
+  const length = headers["content-length"];
+  const saidBytes = length === undefined ? undefined : Number(length);
+  return { name, type, saidBytes, bytes: piecesOf(request) };
 }
 
 function nameOf(given: string): string {

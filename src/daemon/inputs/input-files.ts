@@ -54,6 +54,8 @@ export function createInputFiles({ dir, fetch, clock, servesMany }: Parts): Inpu
   };
   const atOnce = createAtOnce(MOST_AT_ONCE);
   const store: InputFiles["put"] = async (uid, given) => {
+    // Nobody has to send all of what is too long.
+    if ((given.saidBytes ?? 0) > MAX_FILE_BYTES) throw tooLarge();
     for (const each of [dir, dirOf(uid)]) {
       await fs.mkdir(each, { recursive: true, mode: 0o700 });
       if (servesMany) await fs.chmod(each, 0o711);
@@ -83,12 +85,7 @@ export function createInputFiles({ dir, fetch, clock, servesMany }: Parts): Inpu
     put: (uid, file) => take(uid, () => file),
     list,
     isOwn: (uid, file) => path.dirname(file) === dirOf(uid) && ID.test(path.basename(file)),
-    pathOf(uid, id) {
-      const file = path.join(dirOf(uid), id);
-      if (!ID.test(id) || lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return null;
-      utimesSync(file, clock.nowMs() / 1000, clock.nowMs() / 1000);
-      return file;
-    },
+    pathOf: (uid, id) => pathOf(dirOf(uid), id, clock.nowMs()),
     take: (uid, from) => take(uid, () => openSource(fetch, from)),
     async find(uid, id) {
       const file = await view(uid, id);
@@ -102,6 +99,14 @@ export function createInputFiles({ dir, fetch, clock, servesMany }: Parts): Inpu
       return file !== null;
     },
   };
+}
+
+/** Of a file that is there and is used now. */
+function pathOf(dir: string, id: string, nowMs: number): string | null {
+  const file = path.join(dir, id);
+  if (!ID.test(id) || lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  utimesSync(file, nowMs / 1000, nowMs / 1000);
+  return file;
 }
 
 type Source = Parameters<InputFiles["put"]>[1];
@@ -143,6 +148,12 @@ async function refuseFullDisk(file: string): Promise<void> {
   });
 }
 
+function tooLarge(): Failure {
+  return new Failure("request/too-large", `the file is larger than ${MAX_FILE_BYTES} bytes`, {
+    hint: "put it on the host that runs orch, and submit it there",
+  });
+}
+
 /** @returns the digest of what was written, which is on disk then */
 async function write(file: string, chunks: AsyncIterable<Buffer>, mode: number): Promise<string> {
   const hash = createHash("sha256");
@@ -157,10 +168,7 @@ async function write(file: string, chunks: AsyncIterable<Buffer>, mode: number):
         checkedAt = bytes;
         await refuseFullDisk(file);
       }
-      if (bytes > MAX_FILE_BYTES)
-        throw new Failure("request/too-large", `the file is larger than ${MAX_FILE_BYTES} bytes`, {
-          hint: "put it on the host that runs orch, and submit it there",
-        });
+      if (bytes > MAX_FILE_BYTES) throw tooLarge();
       hash.update(chunk);
       await handle.writeFile(chunk);
     }

@@ -106,7 +106,15 @@ function readDaemon(meters: Meters, parts: Parts): void {
   meters.apiKeys.set(parts.countKeys());
   const logs = parts.logSizes().measured;
   if (logs !== null) meters.logBytes.set(logs.bytes);
-  const { bavail, blocks, bsize } = fs.statfsSync(parts.stateDir);
-  meters.diskFree.set(bavail * bsize);
-  meters.diskSize.set(blocks * bsize);
+  readDisk(meters, parts.stateDir);
+}
+
+function readDisk({ diskFree, diskSize }: Meters, dir: string): void {
+  try {
+    const { bavail, blocks, bsize } = fs.statfsSync(dir);
+    diskFree.set(bavail * bsize);
+    diskSize.set(blocks * bsize);
+  } catch {
+    // All else is worth telling even where the disk does not answer.
+  }
 }

@@ -23,6 +23,7 @@ export function readLanes(
     const off = etaErrorOf(lane);
     if (off !== null) meters.etaError.raise(off.meanMs / 1_000, runtime);
   }
+  for (const mode of ["exclusive", "shared", "residue"]) meters.leases.add(0, mode);
   meters.lanes.set(waiting, "waiting");
   meters.lanes.set(state.lanes.size - waiting, "other");
   meters.stopping.set(state.stopping ? 1 : 0);

@@ -98,11 +98,7 @@ export function createDesk({ ctx, world, maxWaiting }: Parts): Desk {
     },
     async perform(effect) {
       const { jobId } = effect;
-      if (effect.type === "cancel-job") {
-        const attempt = world().state().jobs.get(jobId)?.attempts ?? 0;
-        setTimeout(() => giveUp(world(), jobId, attempt), GIVE_UP_MS).unref();
-        return;
-      }
+      if (effect.type === "cancel-job") return giveUpLater(world, jobId);
       const turn = await takeTurn(world(), effect, () => open.get(jobId)?.signal.aborted ?? true);
       if (turn === null) return;
       // Not looked up before: the turn of one that needs not wait comes with the answer to `enter`.
@@ -122,14 +118,7 @@ export function createDesk({ ctx, world, maxWaiting }: Parts): Desk {
         for (const entry of open.values()) if (entry.isWaiting) lose(entry, stopping());
     },
     loseAll() {
-      for (const entry of open.values())
-        lose(
-          entry,
-          new Failure("request/lost", "the request was lost", {
-            why: "the database could not be written, and the daemon began anew from it",
-            hint: "send it again",
-          }),
-        );
+      for (const entry of open.values()) lose(entry, begunAnew());
     },
   };
 }
@@ -219,8 +208,20 @@ function endFailure(state: JobEnd["state"], reason: JobEnd["reason"]): Failure {
   return new Failure("worker/failed", "the request failed", { why });
 }
 
+function begunAnew(): Failure {
+  return new Failure("request/lost", "the request was lost", {
+    why: "the database could not be written, and the daemon began anew from it",
+    hint: "send it again",
+  });
+}
+
 function stopping(): Failure {
   return new Failure("daemon/stopping", "the daemon is stopping", { hint: "orch up" });
+}
+
+function giveUpLater(world: () => World, jobId: number): void {
+  const attempt = world().state().jobs.get(jobId)?.attempts ?? 0;
+  setTimeout(() => giveUp(world(), jobId, attempt), GIVE_UP_MS).unref();
 }
 
 /** The caller has gone, and whoever spoke to the worker for it has not said that it is over. */

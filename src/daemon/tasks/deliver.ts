@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startDeadline } from "../../std/deadline-signal.ts";
 import { Failure, toFailure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
 import type { Destination } from "../../tasks/job-wishes.ts";
@@ -94,10 +95,11 @@ async function send(
   signal: AbortSignal,
 ): Promise<void> {
   for (let left = TRIES - 1; ; left -= 1) {
+    const deadline = startDeadline(timeoutMs, signal);
     try {
       const answer = await fetch(url, {
         ...{ method, headers, body, redirect: "error" },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: deadline.signal,
       });
       await answer.body?.cancel();
       if (answer.ok) return;
@@ -105,6 +107,8 @@ async function send(
     } catch (error) {
       if (left <= 0 || signal.aborted) throw undelivered(error);
       await sleep(FIRST_WAIT_MS * 2 ** (TRIES - 1 - left), undefined, { signal });
+    } finally {
+      deadline.end();
     }
   }
 }

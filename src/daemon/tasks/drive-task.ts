@@ -88,7 +88,9 @@ async function begin(drive: Drive, task: TaskRow): Promise<void> {
     await drive.note(task, { state: "dispatched", worker: SELF, attempts: 1, startedAtMs: nowMs });
     return finish(drive, task, spec, { ok: true, echo: spec }, []);
   }
-  const jobs = jobsOf(task, spec, runtime);
+  const { quotas } = ctx.state().policy;
+  const { maxPriority } = quotas[`user:${task.user}`] ?? quotas["user:*"] ?? { maxPriority: null };
+  const jobs = jobsOf(task, spec, { runtime, maxPriority });
   if (jobs.length === 0) return finish(drive, task, spec, resultOf(task, spec, runtime, []), []);
   const input = { jobs, idempotencyKey: `task:${task.id}` };
   const { ids } = await (submitBatch.run(ctx, input, callerOf(task), drive.signal) as Promise<{

@@ -3,6 +3,7 @@ import type { Context } from "../../operations/context.ts";
 import { logs } from "../../operations/logs.ts";
 import type { StoredResult } from "../../operations/task-book.ts";
 import type { LogLine } from "../../protocol/log-views.ts";
+import { errnoOf, Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
 import type { JobRow } from "../../store/queries.ts";
 import type { TaskRow, TaskTable } from "../../store/tasks.ts";
@@ -62,27 +63,42 @@ export function createKeeper(parts: KeeperParts): Keeper {
         chunks.push(chunk);
       return JSON.parse(Buffer.concat(chunks).toString("utf8")) as Json;
     },
-    async keep(task, outcome, signal) {
-      const { spec, jobs, worker } = outcome;
-      const destination = destinationOf(spec);
-      refuseDestination(destination, delivery);
-      const place = folderFor(task.id, destination.type === "local" ? destination.path : null);
-      await copyFiles(parts, place, jobs);
-      await copyLogs(parts, place, jobs.slice(0, MOST_LOGS), task, signal);
-      const result = await withExport(folder, place, task, spec, outcome.result);
-      const receivedAtMs = ctx.clock.nowMs();
-      await folder.save(place, {
-        ...{ task_id: task.id, worker_id: worker, metadata: { task_type: task.type, name: task.name } },
-        ...{ received_at: new Date(receivedAtMs).toISOString(), result },
-      });
-      await folder.writeManifest(place, expectedFiles(spec));
-      await write(() => table.noteResult({ taskId: task.id, uid: task.uid, folder: place, receivedAtMs }));
-      if (destination.type === "local" || isOwn(destination.url, delivery)) return;
-      const names = await folder.artifacts(place);
-      const files = names.map((name) => path.join(root, place, "artifacts", name));
-      await deliver(destination, { taskId: task.id, workerId: worker, result, files }, signal);
-    },
+    keep: (task, outcome, signal) => told(root, () => keep(task, outcome, signal)),
   };
+  async function keep(task: TaskRow, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const { spec, jobs, worker } = outcome;
+    const destination = destinationOf(spec);
+    refuseDestination(destination, delivery);
+    const place = folderFor(task.id, destination.type === "local" ? destination.path : null);
+    await copyFiles(parts, place, jobs);
+    await copyLogs(parts, place, jobs.slice(0, MOST_LOGS), task, signal);
+    const result = await withExport(folder, place, task, spec, outcome.result);
+    const receivedAtMs = ctx.clock.nowMs();
+    await folder.save(place, {
+      ...{ task_id: task.id, worker_id: worker, metadata: { task_type: task.type, name: task.name } },
+      ...{ received_at: new Date(receivedAtMs).toISOString(), result },
+    });
+    await folder.writeManifest(place, expectedFiles(spec));
+    await write(() => table.noteResult({ taskId: task.id, uid: task.uid, folder: place, receivedAtMs }));
+    if (destination.type === "local" || isOwn(destination.url, delivery)) return;
+    const names = await folder.artifacts(place);
+    const files = names.map((name) => path.join(root, place, "artifacts", name));
+    await deliver(destination, { taskId: task.id, workerId: worker, result, files }, signal);
+  }
+}
+
+/** What a disk says, as a failure: one that is full passes. @throws Failure store/full, state/unwritable and others */
+async function told(root: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    const isFull = errno === "ENOSPC" || errno === "EDQUOT";
+    throw new Failure(isFull ? "store/full" : "state/unwritable", `${root} cannot be written`, {
+      why: errno,
+    });
+  }
 }
 
 function artifactsOf({ artifacts }: JobRow): string[] {

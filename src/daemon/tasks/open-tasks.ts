@@ -29,11 +29,11 @@ export interface TaskBooks {
 /** Opens both books on the daemon's database. */
 export function openTasks({ config, stateDir, db, reader, clock, log, crash }: Parts): TaskBooks {
   const write = createQuietWrite({ db, clock, crash });
-  const { results, runtimes, environment, deliverTo } = config.tasks;
+  const { results, runtimes, environment, deliverTo, keep } = config.tasks;
   const tasks = createTasks({
     ...{ db, reader, write, clock, log },
     settings: {
-      ...{ runtimes, environment },
+      ...{ runtimes, environment, keepMs: keep },
       resultsDir: results ?? usualResultsDir(stateDir),
       delivery: { hosts: deliverTo, own: ownPlaces(config) },
     },

@@ -28,6 +28,8 @@ export interface ResultsFolder {
   ): Promise<string>;
   /** @throws Failure task/invalid, task/unknown */
   open(folder: string, name: string): Promise<{ stream: Readable; bytes: number }>;
+  /** Removes all that is there. */
+  remove(folder: string): Promise<void>;
   /** Names of the artifacts that are there. */
   artifacts(folder: string): Promise<string[]>;
   /** Writes down what is there, and what is missing of what was expected. */
@@ -79,6 +81,7 @@ export function createResultsFolder(root: string): ResultsFolder {
       const { size } = await handle.stat();
       return { stream: handle.createReadStream(), bytes: size };
     },
+    remove: (folder) => rm(path.join(root, folder), { recursive: true, force: true }),
     artifacts: (folder) => namesIn(path.join(root, folder, "artifacts")),
     async writeManifest(folder, expected) {
       const dir = await dirOf(folder);

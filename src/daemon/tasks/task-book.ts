@@ -23,6 +23,7 @@ import type { QuietWrite } from "../quiet-write.ts";
 import { type DeliverySettings, refuseDestination } from "./deliver.ts";
 import { createKeeper } from "./keep-result.ts";
 import { createResultsFolder, folderFor, type ResultsFolder, refuseName } from "./results-folder.ts";
+import { type Sweeper, sweepTasks } from "./sweep-tasks.ts";
 import { createTaskDriver, type TaskDriver } from "./task-driver.ts";
 import { documentOf, recordOf, type TaskDocument } from "./task-record.ts";
 
@@ -34,6 +35,8 @@ export interface TaskSettings {
   /** Names of variables that documents may fill in. */
   readonly environment: readonly string[];
   readonly delivery: DeliverySettings;
+  /** How long finished tasks and results are kept; null = for ever. */
+  readonly keepMs: number | null;
 }
 
 interface Parts {
@@ -62,6 +65,7 @@ export function createTasks(parts: Parts): DrivenTasks {
   const folder = createResultsFolder(settings.resultsDir);
   let ctx: Context | null = null;
   let driver: TaskDriver | null = null;
+  let sweeper: Sweeper | null = null;
   const at = (): Context => {
     if (ctx !== null) return ctx;
     throw new Failure("daemon/stopping", "the daemon is not ready yet");
@@ -80,8 +84,12 @@ export function createTasks(parts: Parts): DrivenTasks {
         delivery: settings.delivery,
       });
       driver = createTaskDriver({ ...parts, ctx, table, keeper, variables: variablesOf(settings) });
+      sweeper = sweepTasks({ ...parts, table, folder, keepMs: settings.keepMs });
     },
-    stop: () => driver?.stop(),
+    stop() {
+      driver?.stop();
+      sweeper?.stop();
+    },
     async submit(text, caller) {
       const planned = planDocument(text);
       const jobs = planned.map((task) => refuseUnservable(task, at(), settings));

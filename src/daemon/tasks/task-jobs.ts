@@ -19,13 +19,22 @@ function takesWhole({ params }: Runtime, type: string): boolean {
   return params["task"] !== undefined || params["spec"] !== undefined || type !== "inference";
 }
 
+interface Terms {
+  readonly runtime: Runtime;
+  /** A quota of its user; null = none. */
+  readonly maxPriority: number | null;
+}
+
 /** The jobs that a task comes to: one for each shard, or one for each prompt. @throws Failure task/invalid */
-export function jobsOf(task: TaskRow, spec: JsonMap, runtime: Runtime): Submission[] {
+export function jobsOf(task: TaskRow, spec: JsonMap, { runtime, maxPriority }: Terms): Submission[] {
   const works = takesWhole(runtime, task.type)
     ? shardsOf(spec).map((shard) => wholeParams(runtime, task.id, task.type, shard))
     : itemsOf(spec).map((item) => itemParams(runtime, spec, item));
   const options = JobOptions.parse({
-    ...{ retries: MOST_ATTEMPTS - 1, priority: priorityOf(spec) },
+    ...{
+      retries: MOST_ATTEMPTS - 1,
+      priority: Math.min(priorityOf(spec), maxPriority ?? Number.POSITIVE_INFINITY),
+    },
     ...{
       label: task.name.slice(0, 200),
       labels: { task: task.id },

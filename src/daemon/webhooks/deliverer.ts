@@ -1,7 +1,6 @@
 import fs from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Context } from "../../operations/context.ts";
-import { must } from "../../std/assert.ts";
 import { toFailure } from "../../std/failure.ts";
 import type { Rng } from "../../std/rng.ts";
 import type { SafeFetch } from "../../std/safe-fetch/safe-fetch.ts";
@@ -62,6 +61,11 @@ class WebhookDeliverer {
   private readonly hooks = new Map<number, Hook>();
   private readonly lanes = createHostLanes();
   private readonly dirty = new Map<number, WebhookProgress>();
+  /** Jobs that run, and of which what they write is to be told. */
+  private readonly writing = new Set<number>();
+  private isReading = false;
+  /** What is still on its way is told again by the next daemon; the database is closed by then. */
+  private isStopped = false;
   private stops: (() => void)[] = [];
 
   constructor(parts: DelivererParts) {
@@ -89,6 +93,7 @@ class WebhookDeliverer {
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
     this.lanes.close();
     for (const stop of this.stops) stop();
     for (const { timer } of this.hooks.values()) if (timer !== null) clearTimeout(timer);
@@ -103,9 +108,13 @@ class WebhookDeliverer {
   /** Sends what is due, or sees to it that it will be. Called within commits: it is quick. */
   private look(jobId: number): void {
     const hook = this.hooks.get(jobId);
-    if (hook === undefined || hook.isBusy || hook.timer !== null) return;
+    if (hook === undefined || this.isStopped) return;
     const { clock, queries } = this.parts.ctx();
-    const pending = pendingEvent(hook.row, queries.job(jobId));
+    const job = queries.job(jobId);
+    if (job?.state === "running" && hook.row.events.includes("logs")) this.writing.add(jobId);
+    else this.writing.delete(jobId);
+    if (hook.isBusy || hook.timer !== null) return;
+    const pending = pendingEvent(hook.row, job);
     if (pending === "done") return this.end(hook, "done", hook.row.detail);
     if (pending === "wait") return;
     const waitMs = (hook.row.nextAtMs ?? 0) - clock.nowMs();
@@ -122,6 +131,7 @@ class WebhookDeliverer {
     this.lanes.enter(new URL(hook.row.url).host, async () => {
       const sent = await this.send(hook.row, event, hook.logBytes);
       hook.isBusy = false;
+      if (this.isStopped) return;
       if (event !== "logs") this.settle(hook, sent, toldThen);
       this.look(hook.row.jobId);
     });
@@ -131,15 +141,17 @@ class WebhookDeliverer {
     const { fetch, secrets, log } = this.parts;
     const ctx = this.parts.ctx();
     try {
-      const { uid } = must(ctx.queries.job(row.jobId), "its job is there");
+      const job = ctx.queries.job(row.jobId);
+      if (job === undefined) return { outcome: "refused", why: "the job was removed" };
       const body = await composeBody(ctx, row, event, (text) => secrets.sign("links", text));
       const part = event === "logs" ? `logs_${logBytes}` : event;
       const id = `msg_${ctx.host.instance.slice(0, 8)}_${row.jobId}_${part}`;
-      const sign = (text: string): string => secrets.sign(String(uid), text);
+      const sign = (text: string): string => secrets.sign(String(job.uid), text);
       return await sendWebhook(fetch, { ...{ url: row.url, id, body, sign }, atMs: ctx.clock.nowMs() });
     } catch (error) {
       const failure = toFailure(error);
-      if (failure.code === "bug") log.error({ err: error, job: row.jobId }, "a webhook could not be made");
+      if (failure.code === "bug" && !this.isStopped)
+        log.error({ err: error, job: row.jobId }, "a webhook could not be made");
       return { outcome: "failed", why: failure.sentence, afterMs: 0 };
     }
   }
@@ -165,6 +177,7 @@ class WebhookDeliverer {
 
   private end(hook: Hook, state: "done" | "dead", detail: string | null): void {
     this.hooks.delete(hook.row.jobId);
+    this.writing.delete(hook.row.jobId);
     if (state === "dead") this.parts.log.warn({ job: hook.row.jobId, why: detail }, "a webhook is given up");
     this.change(hook, { state, nextAtMs: null, detail });
   }
@@ -188,19 +201,20 @@ class WebhookDeliverer {
 
   /** What is written while a job runs is told once at most: its end tells all of it. */
   private async lookAtLogs(): Promise<void> {
+    if (this.isReading) return;
+    this.isReading = true;
     const { queries, places } = this.parts.ctx();
-    for (const [jobId, hook] of this.hooks) {
-      const { row } = hook;
-      if (!row.events.includes("logs") || hook.isBusy) continue;
-      const job = queries.job(jobId);
-      if (job?.state !== "running" || pendingEvent(row, job) !== "wait") continue;
+    for (const jobId of this.writing) {
       const size = await fs.stat(places.jobLog(jobId)).then(
         (stats) => stats.size,
         () => 0,
       );
-      if (size <= hook.logBytes || hook.isBusy || !this.hooks.has(jobId)) continue;
+      const hook = this.isStopped ? undefined : this.hooks.get(jobId);
+      if (hook === undefined || hook.isBusy || size <= hook.logBytes) continue;
+      if (pendingEvent(hook.row, queries.job(jobId)) !== "wait") continue;
       hook.logBytes = size;
-      this.enqueue(hook, "logs", row.told);
+      this.enqueue(hook, "logs", hook.row.told);
     }
+    this.isReading = false;
   }
 }

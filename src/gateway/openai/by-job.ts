@@ -25,20 +25,34 @@ const MOST_PICTURE_BYTES = 256 * 1024 * 1024;
  * @throws Failure of many kinds
  */
 export async function serveByJob(kit: Kit, path: string, exchange: Exchange, asked: Asked): Promise<void> {
+  const { caller, signal } = exchange;
+  const fields = parse(asked.body);
+  const { served } = asked;
+  const runtime = await kit.port.call("GET /runtimes/:runtime", { runtime: served.runtime }, caller, signal);
+  await answerByJob(kit, path, exchange, { served, fields, params: jobParamsOf(path, fields, runtime) });
+}
+
+/** What a job is submitted for. */
+export interface JobWish {
+  readonly served: ServedModel;
+  /** As the request has them, for how its answer is to look. */
+  readonly fields: Readonly<Record<string, Json>>;
+  readonly params: Readonly<Record<string, Json>>;
+}
+
+/** Submits a job, waits for its end and answers with what it came to. @throws Failure of many kinds */
+export async function answerByJob(kit: Kit, path: string, exchange: Exchange, wish: JobWish): Promise<void> {
   const { port } = kit;
   const { caller, request, response, signal } = exchange;
-  const fields = parse(asked.body);
-  const { runtime: name, params: load } = asked.served;
-  const runtime = await port.call("GET /runtimes/:runtime", { runtime: name }, caller, signal);
+  const { served, fields, params } = wish;
   const isStream = fields["stream"] === true && path.endsWith("/completions");
-  const asUrl = fields["response_format"] === "url";
   const manner = isStream ? streamed(request.headers["x-orch-progress"]) : wholeAnswers;
   const priority = priorityOf(request.headers["x-orch-priority"]);
   const submitted = await port.call(
     "POST /jobs",
     {
-      runtime: name,
-      params: { ...jobParamsOf(path, fields, runtime), ...load },
+      runtime: served.runtime,
+      params: { ...params, ...served.params },
       ...(priority === undefined ? {} : { options: { priority } }),
     },
     caller,
@@ -49,7 +63,7 @@ export async function serveByJob(kit: Kit, path: string, exchange: Exchange, ask
   try {
     const job = await untilOver(port, submitted.id, exchange);
     waiting.end();
-    await answer(port, path, exchange, { job, model: asked.served.name, isStream, asUrl });
+    await answer(port, path, exchange, { job, model: served.name, isStream, fields });
   } finally {
     waiting.end();
   }
@@ -57,8 +71,12 @@ export async function serveByJob(kit: Kit, path: string, exchange: Exchange, ask
 
 /** The job at its end; it is cancelled when its caller goes. @throws Failure job/failed, interrupted */
 async function untilOver(port: GatewayPort, job: number, { caller, signal }: Exchange): Promise<Job> {
-  for await (const line of port.stream("GET /follow", { jobs: [job] }, caller, signal))
-    if (line.type === "end") break;
+  try {
+    for await (const line of port.stream("GET /follow", { jobs: [job] }, caller, signal))
+      if (line.type === "end") break;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
   if (signal.aborted) {
     await port.call("POST /jobs/:job/cancel", { job }, caller).catch(() => undefined);
     throw new Failure("interrupted", "the caller has gone");
@@ -72,8 +90,7 @@ interface Done {
   readonly job: Job;
   readonly model: string;
   readonly isStream: boolean;
-  /** Pictures as addresses: they hold what they stand for, so that no key is needed to look at them. */
-  readonly asUrl: boolean;
+  readonly fields: JobWish["fields"];
 }
 
 async function answer(port: GatewayPort, path: string, exchange: Exchange, done: Done): Promise<void> {
@@ -81,7 +98,12 @@ async function answer(port: GatewayPort, path: string, exchange: Exchange, done:
   const { job } = done;
   const created = Math.floor(port.clock.nowMs() / 1000);
   switch (path) {
+    case "/v1/audio/transcriptions":
+    case "/v1/audio/translations":
+      return sendTranscript(exchange, done);
     case "/v1/images/generations":
+    case "/v1/images/edits":
+    case "/v1/images/variations":
       return answerJson(response, { created, data: await pictures(port, done, exchange) });
     case "/v1/audio/speech":
       return sendSound(port, job, exchange);
@@ -92,7 +114,7 @@ async function answer(port: GatewayPort, path: string, exchange: Exchange, done:
   }
 }
 
-async function pictures(port: GatewayPort, { job, asUrl }: Done, { caller }: Exchange): Promise<object[]> {
+async function pictures(port: GatewayPort, { job, fields }: Done, { caller }: Exchange): Promise<object[]> {
   const found: object[] = [];
   let bytes = 0;
   for (const index of job.artifacts.keys()) {
@@ -104,6 +126,8 @@ async function pictures(port: GatewayPort, { job, asUrl }: Done, { caller }: Exc
         throw new Failure("worker/failed", "the pictures are too large to be sent");
       const data = await file.handle.readFile();
       const base64 = data.toString("base64");
+      // An address that holds what it stands for: no key is needed to look at it.
+      const asUrl = fields["response_format"] === "url";
       found.push(asUrl ? { url: `data:${file.type};base64,${base64}` } : { b64_json: base64 });
     } finally {
       await file.handle.close();
@@ -157,6 +181,13 @@ function sendText(
   const chunk = { ...head, object: isChat ? "chat.completion.chunk" : kind, choices: [piece] };
   if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
   response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+}
+
+function sendTranscript({ response }: Exchange, { job, fields }: Done): void {
+  const text = textIn(job.output);
+  if (fields["response_format"] !== "text") return answerJson(response, { text });
+  response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+  response.end(`${text}\n`);
 }
 
 /** Of an output that is text, or has one under the usual names; any other as JSON. */

@@ -55,8 +55,8 @@ function subjectIn(path: string, fields: Fields): Json {
   });
 }
 
-/** "1024x768" */
-function sidesOf(size: Json | undefined): { width: number | null; height: number | null } {
+/** The sides of "1024x768". @throws Failure param/invalid */
+export function sidesOf(size: Json | undefined): { width: number | null; height: number | null } {
   if (size === undefined || size === "auto") return { width: null, height: null };
   const match = /^(\d{1,5})x(\d{1,5})$/.exec(String(size));
   if (match !== null) return { width: Number(match[1]), height: Number(match[2]) };

@@ -12,6 +12,7 @@ import type { Exchange } from "../port.ts";
 import { openaiPieces } from "./errors.ts";
 import { wholeAnswers } from "./manners.ts";
 import { modelName, needModel, withQuery } from "./serve-json.ts";
+import { serveUploadByJob } from "./upload-by-job.ts";
 
 /**
  * Serves a form that brings files along. It is read until its model is known and, as long as it has to wait, further on; what comes
@@ -45,6 +46,10 @@ async function forward(kit: Kit, path: string, exchange: Exchange, upload: Uploa
   const { part, arrival } = upload;
   const given = needModel(part.model);
   const served = kit.port.requests.model(given, caller);
+  if (served.protocol !== "openai") {
+    const body = Readable.from(bodyOf(upload, Buffer.from(given)), { objectMode: false });
+    return serveUploadByJob(kit, path, exchange, { served, body });
+  }
   const length = Number(request.headers["content-length"]);
   let isSent = false;
   await inTurn({
@@ -77,6 +82,7 @@ async function forward(kit: Kit, path: string, exchange: Exchange, upload: Uploa
 
 /** What has come, with the model's name exchanged, and then what is still to come. */
 async function* bodyOf({ part, spool, arrival }: Upload, name: Buffer): AsyncGenerator<Buffer> {
+  await arrival.hold();
   let at = 0;
   for await (const chunk of spool.read()) {
     const end = at + chunk.length;

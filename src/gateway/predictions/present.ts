@@ -40,7 +40,12 @@ async function logsOf(port: GatewayPort, job: number, { caller, signal }: Showin
 
 async function standingOf(port: GatewayPort, { id, state }: JobView, { caller, signal }: Showing) {
   if (state !== "queued") return undefined;
-  const { position, reason } = await port.call("GET /jobs/:job/why", { job: id }, caller, signal);
+  const { position, reason } = await port.call(
+    "GET /jobs/:job/why",
+    { job: id, outlook: false },
+    caller,
+    signal,
+  );
   return { position, text: reason?.text ?? "it waits" };
 }
 

@@ -1,3 +1,4 @@
+import { startDeadline } from "../../std/deadline-signal.ts";
 import type { Exchange, GatewayPort } from "../port.ts";
 
 type Waiting = Pick<Exchange, "caller" | "signal">;
@@ -10,10 +11,14 @@ export async function waitForEnd(
   { caller, signal }: Waiting,
 ): Promise<boolean> {
   if (waitMs === 0) return false;
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-  for await (const line of port.stream("GET /follow", { jobs: [job] }, caller, stop))
-    if (line.type === "end") return true;
-  return false;
+  const deadline = startDeadline(waitMs, signal);
+  try {
+    for await (const line of port.stream("GET /follow", { jobs: [job] }, caller, deadline.signal))
+      if (line.type === "end") return true;
+    return false;
+  } finally {
+    deadline.end();
+  }
 }
 
 /** Cancels a job when its caller has gone: who hangs up while it is queued leaves nothing behind. Never rejects. */

@@ -2,6 +2,7 @@ import { lookup, Resolver } from "node:dns/promises";
 import http from "node:http";
 import https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
+import { type DeadlineSignal, startDeadline } from "../deadline-signal.ts";
 import { errnoOf, Failure } from "../failure.ts";
 import { type AllowedPlace, isAllowedAddress, isAllowedName, whyNotPublic } from "./address-rules.ts";
 import { parseSafeUrl, type SafeUrl } from "./safe-url.ts";
@@ -49,13 +50,14 @@ const PUBLIC_PORTS: readonly number[] = [80, 443];
 export function createSafeFetch({ allow, resolve = resolveName }: SafeFetchOptions): SafeFetch {
   return async (ask) => {
     const url = parseSafeUrl(ask.url, ask.what);
-    const deadline = AbortSignal.timeout(ask.timeoutMs);
-    const signal = ask.signal === undefined ? deadline : AbortSignal.any([deadline, ask.signal]);
+    const deadline = startDeadline(ask.timeoutMs, ask.signal);
     const isAllowed = isAllowedName(allow, url.host, url.port);
-    const addresses = await vetted(url, ask, { allow, isAllowed, signal, resolve });
     try {
-      return await exchange(url, addresses, ask, { signal, deadline });
+      const { signal } = deadline;
+      const addresses = await vetted(url, ask, { allow, isAllowed, signal, resolve });
+      return await exchange(url, addresses, ask, deadline);
     } catch (error) {
+      deadline.end();
       throw failed(ask, url, error, deadline);
     }
   };
@@ -96,6 +98,7 @@ async function namesAddresses(
   const aborted = new Promise<never>((_, reject) => {
     leave = () => reject(new Error("its name was not resolved in time"));
     signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
   });
   try {
     const found = await Promise.race([resolve(), aborted]);
@@ -128,7 +131,7 @@ function exchange(
   url: SafeUrl,
   addresses: readonly string[],
   ask: SafeAsk,
-  { signal, deadline }: { readonly signal: AbortSignal; readonly deadline: AbortSignal },
+  deadline: DeadlineSignal,
 ): Promise<SafeAnswer> {
   const known = addresses.map((address) => ({ address, family: isIP(address) }));
   const fixed: LookupFunction = (_name, options, done) => {
@@ -146,7 +149,7 @@ function exchange(
           port: url.port,
           path: url.path,
           lookup: fixed,
-          signal,
+          signal: deadline.signal,
           agent: false,
         },
         ...(url.isTls && !url.isAddress ? { servername: url.host } : {}),
@@ -165,7 +168,10 @@ function exchange(
           status,
           headers,
           body: capped(response, { url, ask, deadline }),
-          drop: () => void asked.destroy(),
+          drop: () => {
+            deadline.end();
+            asked.destroy();
+          },
         });
       },
     );
@@ -182,7 +188,7 @@ function exchange(
 
 async function* capped(
   response: http.IncomingMessage,
-  { url, ask, deadline }: { readonly url: SafeUrl; readonly ask: SafeAsk; readonly deadline: AbortSignal },
+  { url, ask, deadline }: { readonly url: SafeUrl; readonly ask: SafeAsk; readonly deadline: DeadlineSignal },
 ): AsyncGenerator<Buffer> {
   const tooLarge = (): Failure =>
     new Failure("file/unreadable", `${ask.what}: ${originOf(url)} sends too much`, {
@@ -203,6 +209,7 @@ async function* capped(
   } catch (error) {
     throw failed(ask, url, error, deadline);
   } finally {
+    deadline.end();
     response.destroy();
   }
 }
@@ -218,9 +225,9 @@ function refused(ask: SafeAsk, url: SafeUrl, why: string): Failure {
   });
 }
 
-function failed(ask: SafeAsk, url: SafeUrl, error: unknown, deadline: AbortSignal): Failure {
+function failed(ask: SafeAsk, url: SafeUrl, error: unknown, deadline: DeadlineSignal): Failure {
   if (error instanceof Failure) return error;
-  const why = deadline.aborted ? `it took longer than ${ask.timeoutMs / 1000} s` : undefined;
+  const why = deadline.isLate() ? `it took longer than ${ask.timeoutMs / 1000} s` : undefined;
   return new Failure("file/unreadable", `${ask.what}: ${originOf(url)} cannot be reached`, {
     why: why ?? errnoOf(error) ?? (error instanceof Error ? error.message : String(error)),
     cause: error,

@@ -87,6 +87,7 @@ export function createLiveFeed(): LiveFeed {
     () => schedule(BREAK_MS),
   );
   const poll = async (): Promise<void> => {
+    if (document.hidden) return;
     if (!isForced && live.connection === "live" && events.isGood()) return schedule(POLL_MS);
     isForced = false;
     try {
@@ -101,6 +102,11 @@ export function createLiveFeed(): LiveFeed {
       schedule(live.connection === "signed-out" ? SIGNED_OUT_MS : RETRY_MS);
     }
   };
+  // Browsers have six connections to a host, for all pages together: one that nobody sees keeps none, and asks nothing.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) events.close();
+    else schedule(0);
+  });
   schedule(0);
   events.open();
   return {

@@ -10,12 +10,9 @@ export const LiveContext = createContext<LiveFeed | null>(null);
 /** What is known of the host; the component is drawn again whenever that changes. */
 export function useLive(): Live {
   const feed = useFeed();
-  const [live, setLive] = useState(feed.get());
-  useEffect(() => {
-    setLive(feed.get());
-    return feed.subscribe(() => setLive(feed.get()));
-  }, [feed]);
-  return live;
+  const [, drawAgain] = useState(0);
+  useEffect(() => feed.subscribe(() => drawAgain((count) => count + 1)), [feed]);
+  return feed.get();
 }
 
 /** The feed itself, for those who did something and want to see it at once. */

@@ -80,6 +80,23 @@ function labelOf(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** The texts with which a form would give these params again. */
+export function textsOf(params: Readonly<Record<string, FormValue>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, textOf(value)]));
+}
+
+/** Those texts that a form has fields for. Files of the host are not: a path means what its owner can reach. */
+export function fittingTexts(
+  fields: readonly Field[],
+  texts: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const fitting = fields.flatMap(({ name, control }) => {
+    const text = texts[name];
+    return text === undefined || (control === "file" && !text.startsWith("upload:")) ? [] : [[name, text]];
+  });
+  return Object.fromEntries(fitting) as Record<string, string>;
+}
+
 function textOf(value: FormValue): string {
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value, null, 1) : String(value);

@@ -49,7 +49,9 @@ export function FileInput(props: {
         onChange={(event) => send(event.currentTarget.files?.[0])}
       />
       {share !== null && <Progress fraction={share} label={`Sending ${said}`} />}
-      {share === null && props.text !== "" && <span class="muted">{said} is on the host</span>}
+      {share === null && props.text !== "" && (
+        <span class="muted">{said === "" ? "The file of before" : said} is on the host</span>
+      )}
       {problem !== null && <span class="wrong">{problem}</span>}
     </div>
   );

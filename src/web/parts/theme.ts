@@ -19,13 +19,13 @@ function chosen(): Theme | null {
 /** The theme of the page, and what switches it. */
 export function useTheme(): [Theme, () => void] {
   const [choice, setChoice] = useState(chosen());
-  const [system, setSystem] = useState<Theme>(systemDark.matches ? "dark" : "light");
+  const [, drawAgain] = useState(0);
   useEffect(() => {
-    const change = (): void => setSystem(systemDark.matches ? "dark" : "light");
+    const change = (): void => drawAgain((count) => count + 1);
     systemDark.addEventListener("change", change);
     return () => systemDark.removeEventListener("change", change);
   }, []);
-  const theme = choice ?? system;
+  const theme = choice ?? (systemDark.matches ? "dark" : "light");
   // Before anything below reads the colours.
   useLayoutEffect(() => {
     document.documentElement.dataset["theme"] = theme;

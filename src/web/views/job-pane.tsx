@@ -2,10 +2,12 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { JobDetail } from "../../protocol/views.ts";
 import { call } from "../live/api.ts";
+import { keepDraft } from "../live/drafts.ts";
 import { useRights } from "../live/session.ts";
 import { useNow } from "../live/use-live.ts";
 import { useLoaded } from "../live/use-loaded.ts";
 import { hrefOf } from "../model/route.ts";
+import { textsOf } from "../model/runtime-form.ts";
 import { durationText, inText, spanText } from "../model/units.ts";
 import { ActionButton, useAction } from "../parts/actions.tsx";
 import { Problem, Progress, StateBadge } from "../parts/basics.tsx";
@@ -128,6 +130,15 @@ function Actions({
             window.location.hash = hrefOf("jobs", fresh.id);
           }}
         />
+      )}
+      {job.command === null && (
+        <a
+          class="button"
+          href={hrefOf("runtimes", job.runtime)}
+          onClick={() => keepDraft(job.runtime, textsOf(job.params))}
+        >
+          Use its params
+        </a>
       )}
       {isWaiting && <PriorityForm job={job} onDone={onDone} />}
     </div>

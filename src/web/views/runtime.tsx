@@ -1,12 +1,14 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { RuntimeDetail } from "../../protocol/learned-view.ts";
 import type { JobView, RuntimeView as RuntimeData } from "../../protocol/views.ts";
 import { call, errorText } from "../live/api.ts";
+import { draftOf, keepDraft } from "../live/drafts.ts";
 import { useRights } from "../live/session.ts";
 import { useFeed, useLive, useNow } from "../live/use-live.ts";
 import { useLoaded } from "../live/use-loaded.ts";
 import { hrefOf } from "../model/route.ts";
-import { formOf, readForm } from "../model/runtime-form.ts";
+import { fittingTexts, formOf, readForm } from "../model/runtime-form.ts";
 import { durationText, spanText } from "../model/units.ts";
 import { Empty, Panel, Problem, Progress, StateBadge } from "../parts/basics.tsx";
 import { FieldInput } from "../parts/field-input.tsx";
@@ -67,8 +69,15 @@ export function RuntimeView({ name }: { readonly name: string }): JSX.Element {
   );
 }
 
-function aboutOf(runtime: RuntimeData): string {
-  return `${needOf(runtime)}${runtime.switchMs === null ? "" : `, switch ${durationText(runtime.switchMs)}`}`;
+/** What a worker takes, what it costs to make it resident, and how long a job takes as far as that was seen. */
+function aboutOf(runtime: RuntimeDetail): string {
+  const runs = runtime.lanes.flatMap(({ run }) => run ?? []);
+  const count = runs.reduce((sum, run) => sum + run.count, 0);
+  const meanMs = runs.reduce((sum, run) => sum + run.meanMs * run.count, 0) / count;
+  const parts = [needOf(runtime)];
+  if (runtime.switchMs !== null) parts.push(`switch ${durationText(runtime.switchMs)}`);
+  if (count > 0) parts.push(`a run takes ${durationText(meanMs)}`);
+  return parts.join(" · ");
 }
 
 function SubmitForm({
@@ -80,14 +89,18 @@ function SubmitForm({
 }): JSX.Element {
   const feed = useFeed();
   const fields = formOf(runtime.params);
-  const [texts, setTexts] = useState<Record<string, string>>({});
+  const [texts, setTexts] = useState(fittingTexts(fields, draftOf(runtime.name)));
   const [priority, setPriority] = useState("0");
   const [isTried, setIsTried] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const form = useRef<HTMLFormElement>(null);
   const { params, problems } = readForm(fields, texts);
-  const fill = (name: string, text: string): void => setTexts((known) => ({ ...known, [name]: text }));
+  const fill = (name: string, text: string): void => {
+    const filled = { ...texts, [name]: text };
+    keepDraft(runtime.name, filled);
+    setTexts(filled);
+  };
   const submit = (): void => {
     setIsTried(true);
     setError(null);

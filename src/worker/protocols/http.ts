@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../../std/assert.ts";
+import { startDeadline } from "../../std/deadline-signal.ts";
 import type { Json } from "../../std/json.ts";
 import { placeholdersIn } from "../../std/placeholders.ts";
 import type { WorkerProtocol } from "../protocol.ts";
@@ -111,7 +112,9 @@ async function watch(
   for (;;) {
     await sleep(progress.everyMs, undefined, { signal: done, ref: false }).catch(() => undefined);
     if (done.aborted) return;
-    const answer = await probe(connection, path, AbortSignal.any([done, AbortSignal.timeout(PROGRESS_MS)]));
+    const deadline = startDeadline(PROGRESS_MS, done);
+    const answer = await probe(connection, path, deadline.signal);
+    deadline.end();
     if (done.aborted) return;
     if (isGood(answer)) tellProgress(progress, parsed(answer.text), job);
   }

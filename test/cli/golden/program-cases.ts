@@ -1,2 +1,2 @@
 /** Commands whose output goes past the CLI: they are run as programs. */
-export const programCases = ["exec", "daemon"] as const;
+export const programCases = ["exec", "daemon", "bench"] as const;

@@ -58,3 +58,31 @@ it("orch daemon", async () => {
     text.replaceAll(home.dir, "/HOME").replaceAll(`pid ${pid}`, "pid PID"),
   );
 });
+
+it("orch bench", async () => {
+  await using home = createHome();
+  home.write(
+    "runtimes/note/runtime.yaml",
+    "name: note\nprotocol: exec\ngpu: { count: 0 }\ncommand: [echo, hi]\n",
+  );
+  await home.daemon();
+  const typed = [
+    ["bench", "note", "-n", "3", "-c", "1"],
+    ["bench", "note", "-n", "3", "-c", "1", "--json"],
+    ["bench", "note", "--hold", "10s"],
+    ["bench", "nothing"],
+  ];
+  const lines = [];
+  for (const argv of typed) lines.push({ argv, run: await home.orch(argv) });
+  expect(lines.map(({ run }) => run.code)).toEqual([0, 0, 2, 5]);
+  // What was measured is another time another.
+  const measured = (text: string): string =>
+    text
+      .replaceAll(/("(?:seconds|perSecond|mean|p50|p90|p99|max)": )[\d.]+/g, "$1N")
+      .replaceAll(/"note-\d+"/g, '"note-N"')
+      .replaceAll(/note-\d+ 1/g, "note-N 1")
+      .replaceAll(/\d+(\.\d+)? ?(ms|s)\b/g, "T")
+      .replace(/(note +3 +0 +)[\d.]+/, "$1R")
+      .replaceAll(/(?<=^(?:RUNTIME|note).*) +/gm, " ");
+  await compare("bench", lines, measured);
+});

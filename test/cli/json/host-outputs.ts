@@ -15,6 +15,34 @@ const spread = z.object({
 });
 const count = z.number().int();
 
+const times = z
+  .object({ mean: z.number(), p50: z.number(), p90: z.number(), p99: z.number(), max: z.number() })
+  .nullable()
+  .describe("of those that succeeded; null = there are none");
+const counts = z.record(z.string(), z.number().int());
+
+const loaded = z.object({
+  shape: z.union([
+    z.object({ kind: z.literal("requests"), requests: z.number().int(), concurrency: z.number().int() }),
+    z.object({ kind: z.literal("users"), users: z.number().int(), rampMs: z.number(), holdMs: z.number() }),
+  ]),
+  rows: z.array(
+    z.object({
+      runtime: z.string().nullable().describe("null = all together"),
+      requests: z.number().int(),
+      succeeded: z.number().int(),
+      failed: z.number().int(),
+      seconds: z.number(),
+      perSecond: z.number().describe("successes"),
+      latencyMs: times,
+      waitMs: times,
+      runMs: times,
+      workers: counts.describe("how many each did"),
+      errors: counts.describe("what went wrong, and how often"),
+    }),
+  ),
+});
+
 const simulated = z.object({
   trace: z.object({
     name: z.string(),
@@ -92,6 +120,7 @@ const setting = z.object({
 });
 
 export const hostOutputs: Readonly<Record<string, JsonOutput>> = {
+  bench: { schema: loaded },
   sim: { schema: simulated },
   doctor: { schema: examined },
   "bug-report": { schema: z.object({ file: z.string(), bytes: count }) },

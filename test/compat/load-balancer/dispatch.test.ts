@@ -112,7 +112,10 @@ describe("four callers on two replicas", () => {
 
   it("twelve wait, no more: beyond the limit callers are refused", async () => {
     const go = file("go-many");
-    const callers = Array.from({ length: 14 }, () => infer(asked, "gemma3", { input: `wait=${go}` }));
+    const ask = () => infer(asked, "gemma3", { input: `wait=${go}` });
+    const callers = [ask(), ask()];
+    await until("both workers have one", () => begun(go).length === 2);
+    callers.push(...Array.from({ length: 12 }, ask));
     await until("twelve wait", async () => {
       const { gemma3 = [] } = await pools();
       return gemma3.reduce((sum, { queue_length }) => sum + Number(queue_length), 0) === 12;

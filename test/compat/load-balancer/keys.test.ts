@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { useOrch } from "../../e2e/session.ts";
-import { makeKey } from "../../gateway/door.ts";
+import { ask, makeKey, urlOf } from "../../gateway/door.ts";
 import type { OrchHome } from "../../kit/orch-home.ts";
 import { type AskBalancer, askBalancer, infer, writeBalancer, writeHandler } from "./lb-home.ts";
 
@@ -88,5 +88,29 @@ describe("api_keys.json", () => {
     const key = await makeKey(home, "balanced", "--scope", "submit");
     expect((await tryKey(key)).status).toBe(200);
     expect(await tryKey("orch_0000000000_wrong")).toMatchObject({ status: 401, json: REFUSED });
+  });
+});
+
+describe("below a prefix of the gateway's own door", () => {
+  it("what people asked is for keys alone; the rest is open as it was", async () => {
+    await using other = createHome();
+    writeHandler(other, "gemma3", "  prompt: { type: string }\n", `        return params["prompt"]`);
+    other.write(
+      "config.yaml",
+      "gateway:\n  listen: 127.0.0.1:0\n  compat:\n    load-balancer: { prefix: /lb }\n",
+    );
+    await other.daemon();
+    const key = await makeKey(other, "reader", "--scope", "read,submit");
+    const url = await urlOf(other);
+    for (const path of ["/lb/", "/lb/status", "/lb/metrics", "/lb/dashboard"])
+      expect((await ask(url, { path })).status, path).toBe(200);
+    for (const path of ["/lb/logs", "/lb/logs_json"]) {
+      expect(await ask(url, { path }), path).toMatchObject({ status: 401, json: REFUSED });
+      expect((await ask(url, { path, key })).status, path).toBe(200);
+    }
+    const body = { model_name: "gemma3", request_body: { input: "hi" } };
+    const asking = { method: "POST", path: "/lb/infer", body };
+    expect((await ask(url, asking)).status).toBe(401);
+    expect((await ask(url, { ...asking, headers: { "x-api-key": key } })).json["response"]).toBe("hi");
   });
 });

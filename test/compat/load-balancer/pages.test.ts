@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLogFiles } from "../../../src/gateway/compat/load-balancer/log-files.ts";
 import { useOrch } from "../../e2e/session.ts";
 import { need } from "../../kit/need.ts";
-import { answerJson, startOddServer } from "../../kit/odd-server.ts";
+import { answerJson, type OddServer, startOddServer } from "../../kit/odd-server.ts";
 import type { OrchHome } from "../../kit/orch-home.ts";
 import { newFolder } from "../../kit/service-run.ts";
 import { type AskBalancer, askBalancer, infer, sentIn, writeBalancer, writeServer } from "./lb-home.ts";
@@ -25,12 +25,13 @@ const hasPoppler = (): boolean => {
     return false;
   }
 };
-await using pictures = await startOddServer(({ path }, response) => {
-  if (path === "/a.png") response.writeHead(200, { "content-type": "image/png" }).end(PNG);
-  else answerJson(response, {}, 404);
-});
+let pictures: OddServer;
 
 beforeAll(async () => {
+  pictures = await startOddServer(({ path }, response) => {
+    if (path === "/a.png") response.writeHead(200, { "content-type": "image/png" }).end(PNG);
+    else answerJson(response, {}, 404);
+  });
   home = createHome();
   writeServer(home, "gemma3");
   for (const folder of ["media/sub", "other"]) mkdirSync(join(home.dir, folder), { recursive: true });
@@ -49,7 +50,10 @@ beforeAll(async () => {
   await home.daemon();
   asked = await askBalancer(home);
 });
-afterAll(() => home[Symbol.asyncDispose]());
+afterAll(async () => {
+  await pictures[Symbol.asyncDispose]();
+  await home[Symbol.asyncDispose]();
+});
 
 describe("pictures", () => {
   const see = (image: unknown, pdf_page?: number) =>
@@ -130,7 +134,7 @@ describe("the log", () => {
       { "x-request-id": "id-of-mine" },
     );
     await infer(asked, "nobody", { input: "x" }, { "x-request-id": "lost-one" });
-    const text = (await asked("/logs?kind=balancer&lines=50")).text;
+    const text = (await asked("/logs?kind=balancer&lines=5000")).text;
     const mine = text.split("\n").filter((line) => line.includes('"correlation_id":"id-of-mine"'));
     expect(mine.map((line) => JSON.parse(line).event)).toEqual([
       "request_received",

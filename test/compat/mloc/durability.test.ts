@@ -1,8 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { createRng } from "../../../src/std/rng.ts";
 import { documentOf, startMloc } from "./mloc-home.ts";
 
 /** Notes what is sent to it; refuses the first so many requests. */
@@ -59,6 +61,29 @@ describe("tasks outlive the daemon", () => {
     expect((await home.host.client.call("GET /jobs", {})).total, "one job for each stage").toBe(3);
   });
 
+  it("does everything once, whenever it is killed", async () => {
+    await using home = await startMloc();
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const nodes = names.map((name, at) => {
+      const before = names[at - 1];
+      const text = before === undefined ? "begin" : `\${${before}.result.items.0.output}+`;
+      return `    - { name: ${name}, spec: { data: { items: ["${text}", side] } } }`;
+    });
+    await home.submit(documentOf("inference", `  model: speaker\n  stages:\n${nodes.join("\n")}\n`));
+    const rng = createRng(7);
+    for (let round = 0; round < 4; round += 1) {
+      await sleep(rng.below(120));
+      await home.host.kill();
+      await home.host.start();
+    }
+    const { text } = await home.ask("GET", "/api/v1/tasks");
+    const [last] = JSON.parse(text) as { task_id: string }[];
+    expect((await home.result(last?.task_id ?? ""))["result"]).toMatchObject({
+      items: [{ output: "BEGIN+++++" }, {}],
+    });
+    expect((await home.host.client.call("GET /jobs", {})).total, "two for each stage").toBe(12);
+  }, 60_000);
+
   it("begins what was taken in and not begun", async () => {
     await using home = await startMloc();
     const gpu = documentOf("echo").replace("memory: 1Gi", "memory: 1Gi, gpu: { count: 2, type: any }");
@@ -69,6 +94,28 @@ describe("tasks outlive the daemon", () => {
     await home.host.start();
     expect((await home.ask("GET", `/api/v1/tasks/${id}`)).json["status"]).toBe("PENDING");
     expect((await home.result(done))["task_id"]).toBe(done);
+  });
+});
+
+describe("what is over and old", () => {
+  it("is removed with its files where the config says after how long, and nothing else", async () => {
+    await using home = await startMloc();
+    const id = await home.submit(
+      documentOf("echo", "  output: { destination: { type: local, path: mine } }\n"),
+    );
+    await home.result(id);
+    await home.ask("POST", "/api/v1/results", { body: { task_id: "sent", result: 1 } });
+    const waits = documentOf("echo").replace("memory: 1Gi", "memory: 1Gi, gpu: { count: 9, type: any }");
+    const live = await home.submit(waits);
+    await home.host.kill();
+    const results = join(home.host.paths.stateDir, "results");
+    expect(readdirSync(join(results, "mine"))).toEqual([id]);
+    appendFileSync(home.host.paths.configFile, "tasks: { keep: 1ms }\n");
+    await home.host.start();
+    await expect.poll(async () => (await home.ask("GET", `/api/v1/tasks/${id}`)).status).toBe(404);
+    await expect.poll(async () => (await home.ask("GET", "/api/v1/results/sent")).status).toBe(404);
+    expect([readdirSync(join(results, "mine")), readdirSync(results)]).toEqual([[], ["mine"]]);
+    expect((await home.ask("GET", `/api/v1/tasks/${live}`)).json["status"]).toBe("PENDING");
   });
 });
 

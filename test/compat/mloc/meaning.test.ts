@@ -9,7 +9,7 @@ let home: MlocHome;
 beforeAll(async () => {
   home = await startMloc(
     "open: true",
-    "tasks: { runtimes: { sft: trainer, lora_sft: trainer }, environment: [GREETING] }\n",
+    'tasks: { runtimes: { sft: trainer, lora_sft: trainer }, environment: [GREETING] }\nquotas: { "user:*": { maxPriority: 40 } }\n',
     { env: { GREETING: "good day", SECRET: "none of yours" } },
   );
 }, 30_000);
@@ -89,13 +89,13 @@ describe("inference", () => {
     expect((await home.ask("GET", made.url)).text).toContain('"output":"B"');
   });
 
-  it("is more urgent the tighter its time, and answers nothing at once", async () => {
+  it("is more urgent the tighter its time, as far as its user may be, and answers nothing at once", async () => {
     const id = await home.submit(inference("  data: { items: [] }\n", "  sloSeconds: 20\n"));
     expect((await home.result(id))["result"]).toMatchObject({ items: [], usage: { num_requests: 0 } });
     const urgent = await home.submit(inference("  data: { items: [u] }\n", "  sloSeconds: 20\n"));
     const [job] = (await home.over(urgent))["jobs"] as number[];
     expect(await home.host.client.call("GET /jobs/:job", { job: job ?? 0 })).toMatchObject({
-      ...{ priority: 50, label: "t", labels: { task: urgent }, retries: 2 },
+      ...{ priority: 40, label: "t", labels: { task: urgent }, retries: 2 },
     });
   });
 
@@ -143,7 +143,7 @@ describe("stages and graphs", () => {
       depends_on: [first?.["task_id"]],
       dependents: [third?.["task_id"]],
     });
-    expect(third?.["parsed"]).toMatchObject({ metadata: { name: "flow" } });
+    expect(third?.["parsed"]).toMatchObject({ metadata: { name: "flow:third" } });
     const { result } = await home.result(String(third?.["task_id"]));
     expect(result).toMatchObject({
       echo: { n: 5, said: "DEEP AND 5", from: second?.["task_id"], greeting: `good day, \${SECRET}` },

@@ -25,7 +25,7 @@ export async function resultOf(
 /** An output that was too long is a file. */
 async function outputOf({ output, artifacts }: Pick<JobDetail, "output" | "artifacts">): Promise<Json> {
   const file = artifacts.find(({ name }) => name === "output.json");
-  if (output !== null || file === undefined) return output as Json;
+  if (output !== null || file === undefined) return output;
   const bytes = await readArtifact(file.path);
   return bytes === null ? null : (JSON.parse(bytes.toString("utf8")) as Json);
 }
@@ -66,9 +66,9 @@ function echoes(app: string, params: JobDetail["params"]): Record<string, Json> 
     const value = [name, ...(known?.alsoCalled[name] ?? []), ...calledSo(known?.alsoCalled ?? {}, name)]
       .map((each) => params[each])
       .find((each) => each !== undefined);
-    if (value !== undefined) found[name] = value as Json;
+    if (value !== undefined) found[name] = value;
   }
-  return "resolution" in params ? { ...readResolution(params["resolution"] as Json), ...found } : found;
+  return "resolution" in params ? { ...readResolution(params["resolution"]), ...found } : found;
 }
 
 function calledSo(alsoCalled: Readonly<Record<string, readonly string[]>>, name: string): string[] {

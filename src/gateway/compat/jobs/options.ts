@@ -22,4 +22,6 @@ export interface JobsOptions extends CompatDoor {
   readonly workers: string | null;
   readonly gpuAllocation: string | null;
   readonly apps: Readonly<Record<string, AppOptions>>;
+  /** Whether pages of other origins may ask; null = where keys are asked for. */
+  readonly anyOrigin: boolean | null;
 }

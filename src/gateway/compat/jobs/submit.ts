@@ -53,7 +53,8 @@ async function submitLocal(
   const named = paramsFor(app, runtime, converted.values);
   const { params, hasFiles } = await withFiles(desk, runtime, named);
   const { vramGb } = app;
-  const vramBytes = vramGb === null || vramGb === 0 ? null : Math.round(vramGb * 2 ** 30);
+  // In whole MiB, as leases are written.
+  const vramBytes = vramGb === null || vramGb === 0 ? null : Math.ceil(vramGb * 1024) * 2 ** 20;
   const ownVram = vramBytes !== null && runtime.gpu.count > 0 && vramBytes !== runtime.gpu.vramBytes;
   const options = { ...optionsOf(order), ...(ownVram ? { vramBytes } : {}) };
   try {

@@ -1,9 +1,9 @@
-import type { ServerResponse } from "node:http";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { toFailure } from "../../../std/failure.ts";
 import type { Access } from "../../access.ts";
 import { createBodies } from "../../forward/bodies.ts";
-import type { GatewayPort, Surface } from "../../port.ts";
+import type { Exchange, GatewayPort, OpenRoute, Surface } from "../../port.ts";
 import { TooMany } from "../../too-many.ts";
 import { answerText } from "../answer.ts";
 import { admitAsOwner, hasOrchKey } from "../open-admit.ts";
@@ -48,6 +48,31 @@ const OWN = /^\/(?:submit|workers|status(?:\/.*)?|admin\/.*)$/;
 /** A body may hold a picture or two. */
 const MOST_BODY_BYTES = 32 * 2 ** 20;
 
+/** What a page of any origin is told that it may. */
+const CORS: OutgoingHttpHeaders = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST, OPTIONS",
+  "access-control-allow-headers": "authorization, content-type, x-api-key, x-correlation-id",
+  "access-control-max-age": "600",
+  "cross-origin-resource-policy": "cross-origin",
+};
+
+const preflight: OpenRoute = {
+  route: "OPTIONS (jobs)",
+  access: "open",
+  serve: async ({ response }) => void response.writeHead(204, { ...CORS, "content-length": 0 }).end(),
+};
+
+function setAll(response: ServerResponse, headers: OutgoingHttpHeaders): void {
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) response.setHeader(name, value);
+}
+
+function shared(exchange: Exchange, headers: OutgoingHttpHeaders): Exchange {
+  setAll(exchange.response, headers);
+  return exchange;
+}
+
 /**
  * The job orchestrator: its paths, its texts, its ids.
  * @throws Failure config/invalid, file/unreadable: one of its files cannot be taken as it is
@@ -60,21 +85,38 @@ export function jobsSurface(port: GatewayPort, options: JobsOptions): Surface {
     spool: createSpool(port.clock, () => spoolDir(port)),
   };
   stopIdleWorkers(desk);
+  // Where no key is asked for, a page that somebody happens to look at must not give orders.
+  const anyOrigin = options.anyOrigin ?? !options.open;
+  const headers = anyOrigin ? CORS : {};
   return {
     name: "jobs",
     owns: (path) => OWN.test(path),
+    anyOrigin,
     find: (method, path) => {
+      // What a browser asks before it asks.
+      if (method === "OPTIONS" && anyOrigin) return preflight;
       const rows = table.filter((each) => each.path.test(path));
       const found = rows.find((each) => each.method === method);
       const id = decoded(found?.path.exec(path)?.[1] ?? "");
       const route = `${method} ${path.replace(/[^/]{20,}/, ":id")} (jobs)`.slice(0, 100);
       if (found !== undefined)
-        return { route, access: found.access, serve: async (exchange) => found.call(desk, exchange, id) };
+        return {
+          route,
+          access: found.access,
+          serve: async (exchange) => found.call(desk, shared(exchange, headers), id),
+        };
       const [status, text] =
         rows.length > 0 ? ([405, "Method not allowed"] as const) : ([404, "Not found"] as const);
-      return { route, access: "read", serve: async (exchange) => refuse(exchange, status, text) };
+      return {
+        route,
+        access: "read",
+        serve: async (exchange) => refuse(shared(exchange, headers), status, text),
+      };
     },
-    sendError,
+    sendError: (response, error) => {
+      if (!response.headersSent) setAll(response, headers);
+      sendError(response, error);
+    },
     // The old system was open, its administration too: so is this one where it is said to be.
     admit: (request) =>
       options.open && !hasOrchKey(request)

@@ -72,7 +72,7 @@ async function served({ balancer, pool, record, exchange, target, prepared }: Se
     const taken = takeSlot(pool, worker);
     if (isWaiting) pool.waiting -= 1;
     isWaiting = false;
-    const waitingThen = Math.floor(pool.waiting / Math.max(1, pool.slots.length));
+    const waitingThen = Math.ceil(pool.waiting / Math.max(1, pool.slots.length));
     const startMs = clock.monotonicMs();
     [slot, sinceMs] = [taken, startMs];
     const id = balancer.pools.idOf(pool, taken);

@@ -75,7 +75,7 @@ export function beginRecord(balancer: Balancer, { request, path }: Exchange): Re
     },
     done(answer) {
       const duration = Math.round((port.clock.monotonicMs() - startMs) / 10) / 100;
-      const more = { duration_s: duration, ...http(200), ...payload("output", { ...answer } as Json) };
+      const more = { duration_s: duration, ...http(200), ...payload("output", { ...answer }) };
       write("INFO", "request_completed", `answered after ${duration} s`, more);
     },
     failed(error) {

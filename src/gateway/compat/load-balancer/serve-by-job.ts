@@ -48,7 +48,7 @@ export async function serveByJob(work: Work): Promise<Done> {
   if (last.state !== "succeeded" || running === null || worker === null)
     throw refusalOf(last, { worker: running?.id ?? 0, model: kind.name, seconds });
   const { output } = await port.call("GET /jobs/:job", { job: job.id }, caller);
-  return { fields: fieldsOf(output as Json), running, worker };
+  return { fields: fieldsOf(output), running, worker };
 }
 
 async function submit({ balancer, prepared, target, caller, requestId }: Work): Promise<JobView> {

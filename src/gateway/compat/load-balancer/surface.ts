@@ -67,6 +67,7 @@ export function loadBalancerSurface(port: GatewayPort, options: LoadBalancerOpti
       return pageRoute(balancer, path, page, page.isPrivate && !isLoopback);
     },
     sendError,
+    isPage: (path) => path === "/dashboard",
     admit: (request) => admit(balancer, request),
     hasKeys: () => balancer.keys.mayLetIn(),
   };

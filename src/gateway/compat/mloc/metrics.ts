@@ -16,7 +16,7 @@ export async function metricsOf(port: GatewayPort, workers: WorkerDesk, caller: 
       counts.filter((each) => each.state === state),
       ({ tasks }) => tasks,
     );
-  const { registered, gone } = workersEver(live.length, await startedWorkers(port, caller));
+  const registered = Math.max(live.length, workers.seen());
   const completed = await port.tasks.list(caller, MOST_COMPLETED, "done");
   return {
     generated_at: new Date(port.clock.nowMs()).toISOString(),
@@ -26,7 +26,7 @@ export async function metricsOf(port: GatewayPort, workers: WorkerDesk, caller: 
       tasks_failed: of("failed"),
       tasks_requeued: sum(counts, ({ requeued }) => requeued),
       workers_registered: registered,
-      workers_unregistered: gone,
+      workers_unregistered: registered - live.length,
       worker_heartbeats: 0,
     },
     task_timings: {
@@ -45,18 +45,6 @@ export async function metricsOf(port: GatewayPort, workers: WorkerDesk, caller: 
       duration_sec: ((task.finishedAtMs ?? 0) - (task.startedAtMs ?? task.finishedAtMs ?? 0)) / 1000,
     })),
   };
-}
-
-/** Names of workers end in a number that only grows. */
-async function startedWorkers(port: GatewayPort, caller: Caller): Promise<number> {
-  const { workers } = await port.call("GET /workers", {}, caller);
-  return Math.max(0, ...workers.map(({ id }) => id));
-}
-
-function workersEver(live: number, newest: number): { registered: number; gone: number } {
-  // The daemon's own entry is one more.
-  const registered = newest + 1;
-  return { registered: Math.max(registered, live), gone: Math.max(0, registered - live) };
 }
 
 function timing(counts: Counts) {

@@ -13,6 +13,9 @@ export interface TokenGate {
   hasKeys(): boolean;
 }
 
+/** Of orch's own administration nothing is reached: what an admin may is to pin a worker. */
+const SCOPES = ["read", "submit", "admin"] as const;
+
 /**
  * The token is read again when its file changes; a file that cannot be read lets nobody in.
  * @throws Failure config/invalid, file/unreadable
@@ -42,10 +45,10 @@ export function createTokenGate(port: GatewayPort, { tokenFile, open }: MlocOpti
       const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
       const wanted = current();
       if (given !== undefined && wanted !== null && timingSafeEqual(digest(given), wanted))
-        return admitAsOwner(port, ["read", "submit", "admin"], true);
+        return admitAsOwner(port, SCOPES, false);
       const isBare =
         request.headers.authorization === undefined && request.headers["x-api-key"] === undefined;
-      return isBare && open ? admitAsOwner(port, ["read", "submit", "admin"], true) : null;
+      return isBare && open ? admitAsOwner(port, SCOPES, false) : null;
     },
   };
 }
