@@ -5,7 +5,7 @@ import type { End } from "./end.ts";
 import { workerIdOf } from "./gpus/worker-of-pid.ts";
 import { dryLaunch } from "./jobs/dry-launch.ts";
 import { createJobFiles } from "./jobs/job-files.ts";
-import type { Loop } from "./loop.ts";
+import type { Loop } from "./loop-options.ts";
 import type { World } from "./world.ts";
 
 export interface ContextParts {

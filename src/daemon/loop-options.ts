@@ -1,5 +1,5 @@
 import type { Effect, Fire } from "../scheduler/effects.ts";
-import type { Report } from "../scheduler/events.ts";
+import type { LongWork, Report, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import type { Changes } from "../scheduler/transition.ts";
 import type { Clock } from "../std/clock.ts";
@@ -26,4 +26,19 @@ export interface LoopOptions {
   /** Does `work`, which is called `what`, and notes how long the event loop stood still for it. */
   readonly watch: (what: string, work: () => void) => void;
   readonly clock: Clock;
+}
+
+/** The one owner of the scheduler's state. */
+export interface Loop {
+  /** Resolves with the answer once it is on disk. @throws Failure when refused, or when nothing can be written */
+  ask(request: Request): Promise<readonly number[]>;
+  /** As `ask`, for what is too much for one turn: one transaction over many turns, in which nothing else is handled. */
+  askLong<T>(work: LongWork<T>): Promise<T>;
+  /** Takes news from the world; it is never lost: kept and tried again while nothing can be written. */
+  report(report: Report): void;
+  state(): State;
+  /** Performs effects that were derived, not planned: what an earlier daemon may have left undone. */
+  resume(effects: readonly Effect[]): void;
+  /** Handles what has arrived, then nothing more. */
+  stop(): void;
 }

@@ -2,11 +2,10 @@ import type { Effect } from "../scheduler/effects.ts";
 import type { Event, LongWork, Report, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
 import { stepInSlices } from "../scheduler/step.ts";
-import type { Changes } from "../scheduler/transition.ts";
 import { type Failure, toFailure } from "../std/failure.ts";
 import { type Aftermath, createAftermath } from "./aftermath.ts";
 import { type LongTask, longTask, MOST_JOBS, type OpenTask, restOfStep } from "./long-work.ts";
-import type { LoopOptions } from "./loop-options.ts";
+import type { Loop, LoopOptions } from "./loop-options.ts";
 import {
   isFatal,
   kindsOf,
@@ -18,28 +17,11 @@ import {
 } from "./pending.ts";
 import { createPutOff } from "./put-off.ts";
 
-/** The one owner of the scheduler's state. */
-export interface Loop {
-  /** Resolves with the answer once it is on disk. @throws Failure when refused, or when nothing can be written */
-  ask(request: Request): Promise<readonly number[]>;
-  /** As `ask`, for what is too much for one turn: one transaction over many turns, in which nothing else is handled. */
-  askLong<T>(work: LongWork<T>): Promise<T>;
-  /** Takes news from the world; it is never lost: kept and tried again while nothing can be written. */
-  report(report: Report): void;
-  state(): State;
-  /** Performs effects that were derived, not planned: what an earlier daemon may have left undone. */
-  resume(effects: readonly Effect[]): void;
-  /** Handles what has arrived, then nothing more. */
-  stop(): void;
-}
-
 /** While nothing can be written, reports are tried again this often. */
 const RETRY_MS = 500;
 /** While another program writes, its end is looked for this often, and requests wait for it this long. */
 const BUSY_RETRY_MS = 25;
 const BUSY_PATIENCE_MS = 3_000;
-/** What requests leave behind is written this much later at most. */
-const PUT_OFF_MS = 5_000;
 /** Long work gives way to the event loop this often. */
 const SLICE_MS = 8;
 
@@ -65,8 +47,7 @@ class EventLoop implements Loop {
   private isScheduled = false;
   private isStopped = false;
   private readonly aftermath: Aftermath;
-  private readonly putOff = createPutOff();
-  private lateTimer: NodeJS.Timeout | null = null;
+  private readonly putOff = createPutOff(() => this.report({ type: "tick" }));
 
   constructor(options: LoopOptions) {
     this.options = options;
@@ -180,7 +161,7 @@ class EventLoop implements Loop {
     const { done, value: planned } = slices.next();
     let seqs: readonly number[];
     try {
-      seqs = options.journal.write(this.toWrite(events, planned.changes));
+      seqs = options.journal.write(this.putOff.toWrite(events, planned.changes));
       if (done === true) options.journal.commit();
       else options.journal.expectMuch();
     } catch (error) {
@@ -198,22 +179,7 @@ class EventLoop implements Loop {
     }
     batch.forEach((pending, index) => void settle(pending, planned.replies[index] ?? null));
     this.aftermath.act({ planned, seqs });
-    this.writeLater();
     if (this.inbox.length > 0 || this.tasks.length > 0) this.schedule();
-  }
-
-  private toWrite(events: readonly Event[], changes: Changes): Changes {
-    return this.putOff.toWrite(events, changes);
-  }
-
-  /** What was put off is written after a while, if nothing else is until then. */
-  private writeLater(): void {
-    if (this.putOff.isEmpty() || this.lateTimer !== null) return;
-    this.lateTimer = setTimeout(() => {
-      this.lateTimer = null;
-      if (!this.putOff.isEmpty() && !this.isStopped) this.report({ type: "tick" });
-    }, PUT_OFF_MS);
-    this.lateTimer.unref();
   }
 
   /** Opens a transaction, or says what keeps us from it: nothing has been changed then. */
@@ -256,7 +222,7 @@ class EventLoop implements Loop {
       do {
         const planned = task.next(this.current, atMs);
         if (planned === null) return this.flush(task);
-        task.steps.push({ planned, seqs: journal.write(this.toWrite([], planned.changes)) });
+        task.steps.push({ planned, seqs: journal.write(this.putOff.toWrite([], planned.changes)) });
       } while (clock.monotonicMs() < untilMs);
     } catch (error) {
       return this.abandon(task, error);

@@ -20,14 +20,27 @@ export interface PutOff {
   forget(): void;
 }
 
-/** Nothing is put off. */
-export function createPutOff(): PutOff {
+/** It is written this much later at most. */
+const PUT_OFF_MS = 5_000;
+
+/** Nothing is put off. @param onDue told when something has been put off for as long as may be */
+export function createPutOff(onDue: () => void): PutOff {
   let owed = nothingOwed;
+  let isAwaited = false;
+  const writeLater = (): void => {
+    if (isAwaited) return;
+    isAwaited = true;
+    setTimeout(() => {
+      isAwaited = false;
+      if (owed !== nothingOwed) onDue();
+    }, PUT_OFF_MS).unref();
+  };
   return {
     toWrite(events, changes) {
       const durable = durablePart(changes);
       if (durable !== changes && isTallyAlone(durable) && events.every(isOfRequest)) {
         owed = withTallies(owed, durable);
+        writeLater();
         return nothingOwed;
       }
       if (owed === nothingOwed) return durable;

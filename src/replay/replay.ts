@@ -1,6 +1,7 @@
-import type { Event, RefusalCode, Reply } from "../scheduler/events.ts";
+import type { Event, Reply } from "../scheduler/events.ts";
 import { fastForward, type Observer } from "../scheduler/fast-forward.ts";
 import type { Policy, Worker } from "../scheduler/model.ts";
+import type { RefusalCode } from "../scheduler/refusal-code.ts";
 import { createState } from "../scheduler/state.ts";
 import { assert, must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";

@@ -1,6 +1,7 @@
 import type { Json } from "../std/json.ts";
 import type { Condition } from "./job-model.ts";
 import type { GpuVendor, LaneSpec } from "./model.ts";
+import type { RefusalCode } from "./refusal-code.ts";
 import type { TermsRow } from "./terms.ts";
 import type { ReservationRequest, ScheduleRequest } from "./timetable.ts";
 import type { StartStep } from "./worker-phase.ts";
@@ -288,24 +289,3 @@ export type Reply =
  * the asker gets once all of it is on disk. If it throws a Failure, nothing of it has happened.
  */
 export type LongWork<T> = Generator<readonly Request[], T, readonly (Reply | null)[]>;
-
-export type RefusalCode =
-  | "job/unknown"
-  | "job/state"
-  | "worker/unknown"
-  | "worker/state"
-  | "gpu/unknown"
-  | "gpu/state"
-  | "gpu/too-many"
-  | "gpu/too-large"
-  | "host/too-large"
-  | "quota/refused"
-  | "job/deadline"
-  | "dependency/unknown"
-  | "dependency/failed"
-  | "schedule/unknown"
-  | "schedule/exists"
-  | "reservation/unknown"
-  | "reservation/invalid"
-  | "reservation/refused"
-  | "daemon/stopping";

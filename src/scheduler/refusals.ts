@@ -1,7 +1,8 @@
 import { formatBytes } from "../std/bytes.ts";
 import { fitsEmpty, suits } from "./capacity.ts";
-import type { RefusalCode, Reply } from "./events.ts";
+import type { Reply } from "./events.ts";
 import type { Gpu, LaneSpec, State } from "./model.ts";
+import type { RefusalCode } from "./refusal-code.ts";
 
 /** The answer to a request that changes nothing. */
 export function refuse(code: RefusalCode, message: string, hint: string | null = null): Reply {

@@ -2,18 +2,19 @@ import type { Event, Reply, Report, Request, SeenGpu, SeenWorker } from "../sche
 import { checkInvariants } from "../scheduler/invariants.ts";
 import type { State } from "../scheduler/model.ts";
 import { pendingEffects, restore } from "../scheduler/restore.ts";
-import { type Step, step } from "../scheduler/step.ts";
+import { step } from "../scheduler/step.ts";
 import { createRng, type Rng } from "../std/rng.ts";
 import type { Agenda } from "./agenda.ts";
 import { checkOverdue } from "./check-overdue.ts";
 import { countSpins } from "./check-spins.ts";
 import { checkTransition, createMemory, forget } from "./check-transition.ts";
-import { type CommitFate, chooseFate } from "./commit-fate.ts";
+import { chooseFate } from "./commit-fate.ts";
 import { compareStates } from "./compare-states.ts";
+import type { Commit, Daemon, Life, Waiting } from "./daemon-life.ts";
 import { type Diary, note } from "./diary.ts";
 import { createMirror, type Mirror } from "./mirror.ts";
 import type { SimOptions } from "./options.ts";
-import { createPerformer, type Performer } from "./performer.ts";
+import { createPerformer } from "./performer.ts";
 import { areEqual, listed } from "./readings.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
@@ -48,49 +49,6 @@ export interface DaemonParts {
   readonly host: VirtualHost;
   readonly options: SimOptions;
   readonly diary: Diary;
-}
-
-interface Waiting {
-  readonly event: Request | Report;
-  readonly onReply: ((reply: Reply) => void) | undefined;
-}
-
-/** A step that is being written, with what follows once it is. */
-interface Commit {
-  readonly batch: readonly Waiting[];
-  readonly taken: Step;
-  readonly nowMs: number;
-  readonly crash: CommitFate["crash"];
-}
-
-/** One life of the daemon: what is lost when it dies. */
-interface Life {
-  state: State;
-  readonly performer: Performer;
-  /** What its clock is ahead of virtual time: the host's clock when it began. */
-  readonly aheadMs: number;
-  inbox: Waiting[];
-  isScheduled: boolean;
-  writing: Commit | null;
-  callers: (() => void)[];
-  /** The latest timer; older ones are void. */
-  timer: number;
-  /** How many times in a row it has woken up for nothing, to do so again at once. */
-  spins: number;
-  lastSeen: readonly SeenGpu[] | null;
-  lastSeenWorkers: readonly SeenWorker[];
-}
-
-interface Daemon extends DaemonParts {
-  readonly mirror: Mirror;
-  readonly memory: ReturnType<typeof createMemory>;
-  /** Decides what is checked. Apart from the world's own, so that checking more changes nothing in the world. */
-  readonly checkRng: Rng;
-  life: Life | undefined;
-  clockAheadMs: number;
-  setBackMs: number;
-  diskFullUntilMs: number;
-  lastRequestId: number;
 }
 
 /** While nothing can be written, reports are tried again this often, as in daemon/loop.ts. */

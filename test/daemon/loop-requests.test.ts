@@ -80,7 +80,7 @@ async function startLoop() {
 }
 
 const learned = (kit: Awaited<ReturnType<typeof startLoop>>): number =>
-  (readRows(kit.db).lanes.find(({ spec }) => spec.key === chat.key)?.learned.run.count ?? 0) as number;
+  readRows(kit.db).lanes.find(({ spec }) => spec.key === chat.key)?.learned.run.count ?? 0;
 
 describe("requests in the loop", () => {
   test("are served without anything being written, until something else is", async () => {

@@ -1,4 +1,5 @@
 import type { JobView } from "../../../protocol/views.ts";
+import { startDeadline } from "../../../std/deadline-signal.ts";
 import { Failure } from "../../../std/failure.ts";
 import { giveWay } from "../../../std/give-way.ts";
 import type { Exchange } from "../../port.ts";
@@ -112,7 +113,8 @@ export async function cancelJob({ port }: JobsDesk, exchange: Exchange, id: stri
     if (error instanceof Failure && error.code === "job/state") return missing();
     throw error;
   }
-  await untilOver(port, job.id, exchange, AbortSignal.any([signal, AbortSignal.timeout(STOP_MS)]));
+  const deadline = startDeadline(STOP_MS, signal);
+  await untilOver(port, job.id, exchange, deadline.signal).finally(deadline.end);
   const message = `Job ${id} cancelled`;
   answerJson(response, 200, { success: true, job_id: clientIdOf(job), message }, ADMIN_HEADERS);
 }

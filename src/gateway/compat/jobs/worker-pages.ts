@@ -1,5 +1,6 @@
 import type { Caller } from "../../../protocol/operation.ts";
 import type { WorkerView } from "../../../protocol/views.ts";
+import { startDeadline } from "../../../std/deadline-signal.ts";
 import { Failure } from "../../../std/failure.ts";
 import type { Exchange } from "../../port.ts";
 import { answerJson } from "../answer.ts";
@@ -151,7 +152,7 @@ async function start(
   if (app.type !== "local") return "it runs elsewhere, and is always there";
   const { runtime, load } = runtimes.of(app);
   const input = { runtime: runtime.name, params: load };
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(START_MS)]);
+  const { signal: limit, end } = startDeadline(START_MS, signal);
   try {
     const worker =
       action === "start"
@@ -166,5 +167,7 @@ async function start(
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "interrupted") throw error;
     return "it waits for its place, and starts as soon as there is one";
+  } finally {
+    end();
   }
 }

@@ -1,3 +1,4 @@
+import { startDeadline } from "../../../std/deadline-signal.ts";
 import type { Json } from "../../../std/json.ts";
 import { BrokenOff, send } from "../../forward/send.ts";
 import type { Turn } from "../../request-port.ts";
@@ -48,7 +49,7 @@ async function ask({ balancer, prepared, signal, requestId }: Work, turn: Turn, 
   const { port, connections, options } = balancer;
   const { kind } = prepared;
   const seconds = options.models[kind.name]?.timeoutSeconds ?? kind.timeoutSeconds;
-  const limit = AbortSignal.timeout(seconds * 1000);
+  const limit = startDeadline(seconds * 1000, signal);
   const request = requestFor(prepared, turn.model, { ...turn.headers, "x-request-id": requestId });
   const chunks: Buffer[] = [];
   let [status, bytes] = [0, 0];
@@ -64,9 +65,11 @@ async function ask({ balancer, prepared, signal, requestId }: Work, turn: Turn, 
     },
   };
   try {
-    await send(connections.to(turn).pool, request, taker, AbortSignal.any([signal, limit]));
+    await send(connections.to(turn).pool, request, taker, limit.signal);
   } catch (error) {
-    throw limit.aborted && !signal.aborted ? tooSlow(running.id) : error;
+    throw limit.isLate() ? tooSlow(running.id) : error;
+  } finally {
+    limit.end();
   }
   const answer = parse(Buffer.concat(chunks));
   if (status >= 400) throw refusalOf(status, answer, running.id);

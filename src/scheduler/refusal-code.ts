@@ -1,0 +1,21 @@
+/** Why the scheduler refuses a request: a failure code. */
+export type RefusalCode =
+  | "job/unknown"
+  | "job/state"
+  | "worker/unknown"
+  | "worker/state"
+  | "gpu/unknown"
+  | "gpu/state"
+  | "gpu/too-many"
+  | "gpu/too-large"
+  | "host/too-large"
+  | "quota/refused"
+  | "job/deadline"
+  | "dependency/unknown"
+  | "dependency/failed"
+  | "schedule/unknown"
+  | "schedule/exists"
+  | "reservation/unknown"
+  | "reservation/invalid"
+  | "reservation/refused"
+  | "daemon/stopping";
