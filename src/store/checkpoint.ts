@@ -46,14 +46,22 @@ export function createCheckpointer(db: Database): Checkpointer {
   const measure = db.prepare<[], LogLength>("PRAGMA wal_checkpoint(NOOP)");
   const copyHere = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
   const thread = createThread(db.name);
+  const look = (): void => {
+    const { log, checkpointed } = measure.get() ?? { log: 0, checkpointed: 0 };
+    const left = log - checkpointed;
+    if (left >= COPY_PAGES && thread.isBroken()) copyHere.get();
+    else if (left >= COPY_PAGES) thread.copy();
+    else if (log >= LONG_PAGES && left > 0 && left <= FEW_PAGES) copyHere.get();
+  };
   return {
     look() {
       if (thread.isBusy()) return;
-      const { log, checkpointed } = measure.get() ?? { log: 0, checkpointed: 0 };
-      const left = log - checkpointed;
-      if (left >= COPY_PAGES && thread.isBroken()) copyHere.get();
-      else if (left >= COPY_PAGES) thread.copy();
-      else if (log >= LONG_PAGES && left > 0 && left <= FEW_PAGES) copyHere.get();
+      try {
+        look();
+      } catch {
+        // The commit is on disk. A copy that fails (a full disk, somebody who reads) is tried again after the next one, as
+        // SQLite does with its own; trouble that lasts shows in commits.
+      }
     },
   };
 }

@@ -25,7 +25,7 @@ interface Schema {
 interface Described {
   readonly parameters?: readonly { name: string; in: "path" | "query"; required: boolean; schema: Schema }[];
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, unknown>> }>>;
-  readonly requestBody?: { readonly content: { readonly "application/json": { readonly schema: Schema } } };
+  readonly requestBody?: { readonly content: { readonly "application/json"?: { readonly schema: Schema } } };
 }
 
 /** The daemon's own description of what it takes. */
@@ -67,7 +67,7 @@ export function createFuzz(
     const given = inputs.filter((input) => input.in === "path" || input.required || rng.chance(0.3));
     const values: { [key: string]: Json } = {};
     for (const { name, schema } of given) values[name] = sound(rng, schema, words, 0);
-    const body = what.requestBody?.content["application/json"].schema;
+    const body = what.requestBody?.content["application/json"]?.schema;
     const whole = { values, body: body === undefined ? null : sound(rng, body, words, 0) };
     for (let flaw = 0; flaw < flaws; flaw++) spoil(rng, rng.chance(0.75) ? whole.body : whole.values, whole);
     const text = body === undefined ? Buffer.alloc(0) : write(rng, whole.body, flaws);

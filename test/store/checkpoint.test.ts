@@ -54,3 +54,14 @@ test("a thread that cannot open the database leaves the copying to the commits",
     return length(db).checkpointed > 0;
   });
 });
+
+test("what keeps the log from being looked at is no trouble of the commit", () => {
+  using temp = tempDatabase();
+  const db = temp.open();
+  const checkpointer = createCheckpointer(db);
+  db.exec("CREATE TABLE texts (text TEXT); BEGIN; INSERT INTO texts VALUES ('x')");
+  expect(() => length(db)).toThrow("locked");
+  checkpointer.look();
+  db.exec("COMMIT");
+  checkpointer.look();
+});

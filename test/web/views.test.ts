@@ -86,7 +86,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser (needs chromium)", () 
     await page.keyboard.press("2");
     await shows(page, "Cancelled");
     await page.keyboard.press("/");
-    expect(await page.evaluate(() => document.activeElement?.getAttribute("type"))).toBe("search");
+    await page.waitForFunction(() => document.activeElement?.getAttribute("type") === "search");
     await page.keyboard.type("g?2");
     expect(await page.evaluate(() => window.location.hash), "keys in a field are text").toBe("#/jobs");
     await page.keyboard.press("Escape");
