@@ -1,4 +1,5 @@
 import type { Reply, Report, Request } from "../scheduler/events.ts";
+import { isRequestId } from "../scheduler/request-jobs.ts";
 import { Failure } from "../std/failure.ts";
 import { roughSize } from "../std/rough-size.ts";
 
@@ -31,7 +32,15 @@ export function takeBatch(inbox: Pending[]): Pending[] {
 
 /** Of others there is never much. */
 function textOf(event: Pending["event"] | undefined): number {
-  return event?.type === "submit" || event?.type === "job-ended" ? roughSize(event) : 0;
+  // Requests write none.
+  if (event?.type === "submit") return isRequest(event.jobs) ? 0 : roughSize(event);
+  if (event?.type === "job-ended") return isRequestId(event.jobId) ? 0 : roughSize(event);
+  return 0;
+}
+
+/** Requests come one by one. */
+function isRequest(jobs: readonly { readonly isRequest?: boolean }[] | null): boolean {
+  return jobs?.length === 1 && jobs[0]?.isRequest === true;
 }
 
 /** Gives the asker what the scheduler replied. */

@@ -6,6 +6,7 @@ import { emptyPayload, laneSpecOf, usableRuntime } from "../../operations/new-jo
 import { treatmentOf } from "../../operations/treatment.ts";
 import { JobOptions } from "../../protocol/inputs.ts";
 import { checkLoadParams } from "../../runtime/load-params.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import type { Effect } from "../../scheduler/effects.ts";
 import type { NewJob } from "../../scheduler/events.ts";
 import type { LaneSpec } from "../../scheduler/model.ts";
@@ -155,6 +156,22 @@ function newOutcome(): PromiseWithResolvers<Turn> {
   return { promise, resolve, reject };
 }
 
+/** What most requests ask for beside their worker: nothing. */
+const usual = JobOptions.parse({});
+
+/** The lanes of a runtime by the params that a model's name stands for, as long as both are the objects that they were. */
+const lanes = new WeakMap<Runtime, WeakMap<RequestAsk["params"], LaneSpec>>();
+
+/** Thousands of requests a second ask for the same. What a file says is looked at each time. @throws Failure as checkParams */
+function laneFor(runtime: Runtime, given: RequestAsk["params"]): LaneSpec {
+  const readsFiles = Object.values(runtime.params).some(({ type, load }) => load && type === "file");
+  const known = lanes.get(runtime) ?? new WeakMap<RequestAsk["params"], LaneSpec>();
+  const lane =
+    (readsFiles ? undefined : known.get(given)) ?? laneSpecOf(runtime, checkLoadParams(runtime, given));
+  lanes.set(runtime, known.set(given, lane));
+  return lane;
+}
+
 /** The job that a request is. @throws Failure of many kinds */
 async function newRequest(ctx: Context, ask: RequestAsk): Promise<NewJob> {
   const { caller, keepAliveMs } = ask;
@@ -169,9 +186,8 @@ async function newRequest(ctx: Context, ask: RequestAsk): Promise<NewJob> {
     );
   refuseOtherRuntime(caller, runtime.name);
   await ctx.groups.know(caller);
-  const options = JobOptions.parse(ask.priority === undefined ? {} : { priority: ask.priority });
-  const params = checkLoadParams(runtime, ask.params);
-  const lane = laneSpecOf(runtime, params);
+  const options = ask.priority === undefined ? usual : JobOptions.parse({ priority: ask.priority });
+  const lane = laneFor(runtime, ask.params);
   return {
     ...treatmentOf(ctx, options, caller, runtime.timeouts.jobMs),
     lane: keepAliveMs === undefined ? lane : { ...lane, keepAliveMs },
