@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { addResidents } from "../e2e/runtimes.ts";
 import { submit, untilState } from "../e2e/session.ts";
+import { until } from "../kit/until.ts";
 import { hasChromium, press, shows, violationsOf } from "./chromium.ts";
 import { useDashboard } from "./page.ts";
 
@@ -85,8 +86,12 @@ describe.skipIf(!hasChromium)("the dashboard in a browser (needs chromium)", () 
     await go("#/overview");
     await page.keyboard.press("2");
     await shows(page, "Cancelled");
-    await page.keyboard.press("/");
-    await page.waitForFunction(() => document.activeElement?.getAttribute("type") === "search");
+    // A view listens for keys a moment after it is shown.
+    await until("the filter has the keys", async () => {
+      const focused = await page.evaluate(() => document.activeElement?.getAttribute("type"));
+      if (focused !== "search") await page.keyboard.press("/");
+      return focused === "search";
+    });
     await page.keyboard.type("g?2");
     expect(await page.evaluate(() => window.location.hash), "keys in a field are text").toBe("#/jobs");
     await page.keyboard.press("Escape");

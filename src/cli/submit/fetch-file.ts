@@ -1,5 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -40,6 +39,8 @@ export async function fetchFile(address: string, fetching: Fetching): Promise<st
     if (totalBytes !== null && totalBytes > maxBytes) throw tooLarge(shown, maxBytes);
     await mkdir(fetching.dir, { recursive: true, mode: 0o700 });
     path = join(fetching.dir, nameOf(url, response.headers.get("content-type")));
+    // Opened before anything can go wrong with what is written to it: else it would be made after it was removed.
+    const file = await open(path, "wx", 0o600);
     let bytes = 0;
     const count = async function* (chunks: AsyncIterable<Uint8Array>) {
       for await (const chunk of chunks) {
@@ -50,11 +51,7 @@ export async function fetchFile(address: string, fetching: Fetching): Promise<st
         yield chunk;
       }
     };
-    await pipeline(
-      Readable.fromWeb(response.body as never),
-      count,
-      createWriteStream(path, { flags: "wx", mode: 0o600 }),
-    );
+    await pipeline(Readable.fromWeb(response.body as never), count, file.createWriteStream());
     return path;
   } catch (error) {
     if (path !== undefined) await rm(path, { force: true });
