@@ -49,7 +49,7 @@ export function createCheckpointer(db: Database): Checkpointer {
   const look = (): void => {
     const { log, checkpointed } = measure.get() ?? { log: 0, checkpointed: 0 };
     const left = log - checkpointed;
-    if (left >= COPY_PAGES && thread.isBroken()) copyHere.get();
+    if (left >= COPY_PAGES && thread.hasFailed()) copyHere.get();
     else if (left >= COPY_PAGES) thread.copy();
     else if (log >= LONG_PAGES && left > 0 && left <= FEW_PAGES) copyHere.get();
   };
@@ -92,7 +92,12 @@ function createThread(file: string) {
   };
   return {
     isBusy: () => isBusy,
-    isBroken: () => isBroken,
+    /** Whether the last copy failed, on a full disk say: it is done here then, and the next one tried there again. */
+    hasFailed(): boolean {
+      const failed = isBroken;
+      isBroken = false;
+      return failed;
+    },
     copy(): void {
       clearTimeout(timer);
       isBusy = true;

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { useOrch } from "../e2e/session.ts";
-import { installReplicatePython } from "../kit/replicate-python.ts";
+import { installPython } from "../kit/python-tools.ts";
 import { startPredictions } from "./prediction-home.ts";
 
 const run = promisify(execFile);
 const script = join(import.meta.dirname, "../fixtures/predictions/client.py");
-const found = await installReplicatePython();
+const found = await installPython("replicate-client", ["replicate==1.0.7"]);
 const why = typeof found === "string" ? ` (skipped: ${found})` : "";
 const createHome = useOrch();
 

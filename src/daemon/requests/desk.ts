@@ -16,7 +16,7 @@ import { Failure } from "../../std/failure.ts";
 import type { World } from "../world.ts";
 import { servedModel, servedModels } from "./models.ts";
 import { createStandings } from "./standing.ts";
-import { takeTurn } from "./turn.ts";
+import { outcomeOf, takeTurn } from "./turn.ts";
 
 /** The requests, as the daemon has to do with them. */
 export interface Desk extends RequestDesk {
@@ -242,16 +242,5 @@ function giveUpLater(world: () => World, jobId: number): void {
 
 /** The caller has gone, and whoever spoke to the worker for it has not said that it is over. */
 function giveUp(world: World, jobId: number, attempt: number): void {
-  world.report({
-    type: "job-ended",
-    jobId,
-    attempt,
-    outcome: {
-      kind: "cancelled",
-      exitCode: null,
-      message: "its caller has gone",
-      output: null,
-      artifacts: null,
-    },
-  });
+  world.report({ type: "job-ended", jobId, attempt, outcome: outcomeOf("cancelled") });
 }

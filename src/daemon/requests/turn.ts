@@ -47,7 +47,8 @@ export async function takeTurn(
   };
 }
 
-function outcomeOf(kind: RunOutcome["kind"]): RunOutcome {
+/** How a request came out, which has nothing to show. */
+export function outcomeOf(kind: RunOutcome["kind"]): RunOutcome {
   const message = kind === "succeeded" ? null : kind === "cancelled" ? "its caller has gone" : "it failed";
   return { kind, exitCode: kind === "succeeded" ? 0 : null, message, output: null, artifacts: null };
 }
