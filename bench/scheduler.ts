@@ -68,7 +68,7 @@ class Host {
     const news = due.map((effect) => outcomeOf(effect)).filter((each) => each !== null);
     const jobs = Math.max(1, size - news.length);
     const submits = Array.from({ length: jobs }, () => ({ type: "submit" as const, jobs: [this.nextJob()] }));
-    const group = [...news, ...submits].map((event) => ({ ...event, atMs: this.nowMs }));
+    const group = [...news, ...submits].map((event) => ({ atMs: this.nowMs, ...event }));
     this.effects.push(...step(this.state, group).effects);
     return group.length;
   }
@@ -86,7 +86,7 @@ class Host {
 
   private send(event: Untimed): void {
     const startMs = performance.now();
-    const { effects } = step(this.state, [{ ...event, atMs: this.nowMs }]);
+    const { effects } = step(this.state, [{ atMs: this.nowMs, ...event }]);
     this.stepsMs.push(performance.now() - startMs);
     this.effects.push(...effects);
   }

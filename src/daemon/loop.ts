@@ -156,7 +156,7 @@ class EventLoop implements Loop {
     if (obstacle !== null) return this.giveUp(batch, obstacle);
     const atMs = options.clock.nowMs();
     const wasStopping = this.current.stopping;
-    const events = batch.map(({ event }): Event => ({ ...event, atMs }));
+    const events = batch.map(({ event }): Event => ({ atMs, ...event }));
     const slices = stepInSlices(this.current, events, this.mostJobs);
     const { done, value: planned } = slices.next();
     let seqs: readonly number[];

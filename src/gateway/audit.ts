@@ -31,15 +31,10 @@ export function createAudit({ clock, log }: GatewayPort): (line: AuditLine, answ
       unlogged += 1;
       return;
     }
-    log.audit({
-      ...line,
-      method,
-      status: response.headersSent ? response.statusCode : null,
-      ms: Math.round(clock.monotonicMs() - startMs),
-      correlation,
-      from,
-      ...(unlogged === 0 ? {} : { unlogged }),
-    });
+    const status = response.headersSent ? response.statusCode : null;
+    const ms = Math.round(clock.monotonicMs() - startMs);
+    const said = { method, status, ms, correlation, from, ...line };
+    log.audit(unlogged === 0 ? said : { unlogged, ...said });
     unlogged = 0;
   };
 }

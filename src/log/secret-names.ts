@@ -12,6 +12,19 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) && !NAMES_A_PLACE.test(name) && name !== "PWD" && name !== "OLDPWD";
 }
 
+/** What names were found to be: each line of the daemon's log is asked about by the same few. */
+const judged = new Map<string, boolean>();
+const MOST_JUDGED = 1_000;
+
+function isSecretField(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  if (judged.size >= MOST_JUDGED) judged.clear();
+  const isSecret = isSecretName(name);
+  judged.set(name, isSecret);
+  return isSecret;
+}
+
 /** The values of an environment that look like secrets by their names. */
 export function secretValues(env: Readonly<Record<string, string>>): string[] {
   return Object.entries(env)
@@ -33,7 +46,7 @@ export function withoutSecrets(value: unknown, depth = 0): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [
       name,
-      isSecretName(name) ? "[hidden]" : withoutSecrets(item, depth + 1),
+      isSecretField(name) ? "[hidden]" : withoutSecrets(item, depth + 1),
     ]),
   );
 }

@@ -212,7 +212,7 @@ function finish(tx: Transition, job: Job, end: End): void {
   tx.state.jobs.delete(job.id);
   forgetEta(tx.state, job.id);
   tx.changes.jobs.delete(job);
-  tx.changes.ended.push({ ...end, job, atMs: tx.nowMs });
+  tx.changes.ended.push({ job, atMs: tx.nowMs, ...end });
   countJob(job, -1, 0);
   leaveTerms(tx.state, job.terms);
   const why = end.reason === null ? "" : `: ${end.reason.text}`;

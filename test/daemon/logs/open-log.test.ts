@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { openLog } from "../../../src/daemon/logs/open-log.ts";
 import { mountSmallDisk } from "../../kit/small-disk.ts";
 
-test("the log is private, appended to, and written at once", () => {
+test("the log is private, appended to, and written at the end of each turn", async () => {
   const dir = mkdtempSync(join(tmpdir(), "orch-log-"));
   try {
     const file = join(dir, "daemon.log");
@@ -13,6 +14,7 @@ test("the log is private, appended to, and written at once", () => {
     const log = openLog(file, "info");
     log.debug("not asked for");
     log.warn({ jobId: 5 }, "two");
+    await setImmediate();
     const lines = readFileSync(file, "utf8").trim().split("\n");
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
       { msg: "one", level: 30 },
@@ -24,7 +26,7 @@ test("the log is private, appended to, and written at once", () => {
   }
 });
 
-test("fields that bear the names of secrets are hidden, at any depth", () => {
+test("fields that bear the names of secrets are hidden, at any depth", async () => {
   const dir = mkdtempSync(join(tmpdir(), "orch-log-"));
   try {
     const file = join(dir, "daemon.log");
@@ -34,6 +36,7 @@ test("fields that bear the names of secrets are hidden, at any depth", () => {
       { launch: { argv: ["python3"], env: [env] }, apiKey: "canary-value", err: new Error("why") },
       "planned",
     );
+    await setImmediate();
     const text = readFileSync(file, "utf8");
     expect(text).not.toContain("canary-value");
     expect(JSON.parse(text)).toMatchObject({
@@ -53,15 +56,18 @@ test("a disk that is full costs lines, not the daemon, and no endless memory [fa
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * 2 ** 20);
 });
 
-test("it goes on when there is room again", ({ skip }) => {
+test("it goes on when there is room again", async ({ skip }) => {
   using disk = mountSmallDisk(1);
   if (disk === null) return skip("no tmpfs can be mounted here");
   const file = join(disk.path, "daemon.log");
   const log = openLog(file, "info");
   log.info("before");
+  await setImmediate();
   disk.fill();
   for (let line = 0; line < 100; line++) log.info({ filler: "x".repeat(1000) }, "while it is full");
+  await setImmediate();
   disk.clear();
   log.info("after");
+  await setImmediate();
   expect(readFileSync(file, "utf8")).toMatch(/"before"[\s\S]*"while it is full"[\s\S]*"after"/);
 });
