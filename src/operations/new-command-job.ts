@@ -8,7 +8,7 @@ import { must } from "../std/assert.ts";
 import { Failure } from "../std/failure.ts";
 import { type ArrayMember, alone, forMember } from "./array-members.ts";
 import type { Context } from "./context.ts";
-import { commandLane, emptyPayload, shorten } from "./new-job.ts";
+import { commandLane, shorten } from "./new-job.ts";
 import { treatmentOf } from "./treatment.ts";
 
 /** Makes the job that the scheduler gets of a command. @throws Failure file/missing, usage/invalid and others */
@@ -40,10 +40,9 @@ export function newCommandJobs(
   return members.map((member) => {
     const command = submission.command.map((word) => forMember(member, word));
     return {
-      ...treatment,
       lane,
       payload: {
-        ...emptyPayload,
+        retryOf: null,
         params: member.values,
         command,
         resumeCommand: submission.resumeCommand?.map((word) => forMember(member, word)) ?? null,
@@ -59,6 +58,7 @@ export function newCommandJobs(
         correlation: options.correlation ?? caller.correlation ?? null,
       },
       estimateKey,
+      ...treatment,
     };
   });
 }

@@ -60,11 +60,13 @@ export function newRuntimeJobs(
     const { params, lane, summary, estimateKey } =
       common ?? nameMember(member, () => work(paramsOf(member, submission.params)));
     return {
-      ...treatment,
       lane,
       payload: {
-        ...emptyPayload,
         params,
+        command: null,
+        cwd: null,
+        env: null,
+        retryOf: null,
         summary,
         label: options.label,
         labels: options.labels,
@@ -74,6 +76,7 @@ export function newRuntimeJobs(
         correlation: options.correlation ?? caller.correlation ?? null,
       },
       estimateKey,
+      ...treatment,
     };
   });
 }
