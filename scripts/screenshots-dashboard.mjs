@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import puppeteer from "puppeteer-core";
+import { addSketch, submitEval, submitMany } from "./picture-work.mjs";
 
 const browsers = ["chromium", "chromium-browser", "google-chrome"].map((name) => `/usr/bin/${name}`);
 
@@ -28,21 +29,8 @@ export async function drawDashboard({ orch, tick, submitMore, pictures, seconds 
   for (let second = 0; second < seconds; second++) {
     tick(second);
     if (second === 60 || second === 120) submitMore();
-    if (second === 90)
-      orch(
-        "run",
-        "-q",
-        "-d",
-        "--gpus",
-        "1",
-        "--priority",
-        "5",
-        "--label",
-        "eval step 4000",
-        "--",
-        "sleep",
-        "60",
-      );
+    if (second === 90) submitEval(orch);
+    if (second === 110) submitMany(orch);
     if (second % 18 === 6) sketch(Math.floor(second / 18));
     await sleep(900);
   }
@@ -69,6 +57,8 @@ export async function drawDashboard({ orch, tick, submitMore, pictures, seconds 
     await look("dashboard-gpus", "#/gpus", { dark: true });
     await look("dashboard-workers", "#/workers", {});
     await look("dashboard-runtime", "#/runtimes/sketch", { act: fillSketch });
+    await look("dashboard-array", `#/jobs/array-${arrayOf(orch)}`);
+    await look("dashboard-timetable", "#/timetable", { height: 660 });
     await look("dashboard-stats", "#/stats");
     await look("dashboard-phone", "#/overview", { width: 390, height: 844, dark: true });
   } finally {
@@ -76,72 +66,13 @@ export async function drawDashboard({ orch, tick, submitMore, pictures, seconds 
   }
 }
 
+/** The array of the newest job that is in one. */
+function arrayOf(orch) {
+  const { jobs } = JSON.parse(orch("ls", "--json", "-a", "--filter", "array.id != null", "-n", "1"));
+  return jobs[0]?.array.id ?? 1;
+}
+
 async function fillSketch(page) {
   await page.type("#new-prompt", "mountains behind a lake, first light");
   await page.evaluate(() => document.activeElement?.blur());
-}
-
-/** A runtime that draws a landscape with what Python brings along. */
-function addSketch(home) {
-  const dir = path.join(home, "runtimes", "sketch");
-  fs.mkdirSync(dir, { recursive: true });
-  fs.writeFileSync(
-    path.join(dir, "runtime.yaml"),
-    `name: sketch
-summary: Draws a landscape
-command: [python3, handler.py]
-gpu: { count: 1, vram: 6GiB, mode: shared }
-keepAlive: 10m
-params:
-  prompt: { type: string, required: true, help: what to draw }
-  style: { type: string, default: ink, choices: [ink, oil, pastel], help: how }
-  width: { type: integer, default: 480, min: 64, max: 1024, multipleOf: 8 }
-  steps: { type: integer, default: 12, min: 1, max: 60, help: more steps take longer }
-  image: { type: file, accept: [image/png, image/jpeg], help: a picture to begin with }
-  seed: { type: integer, help: the same seed draws the same picture }
-outputs: [image/png]
-`,
-  );
-  fs.writeFileSync(
-    path.join(dir, "handler.py"),
-    `import math, random, struct, time, zlib
-from orch_sdk import serve
-
-def png(width, height, pixel):
-    rows = b"".join(b"\\0" + bytes(v for x in range(width) for v in pixel(x, y)) for y in range(height))
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-class Sketch:
-    def load(self, params):
-        time.sleep(0.5)
-    def run(self, params, ctx):
-        for step in range(params["steps"]):
-            if ctx.cancelled:
-                return None
-            ctx.progress((step + 1) / params["steps"], f"step {step + 1}/{params['steps']}")
-            ctx.log(f"step {step + 1}/{params['steps']}")
-            time.sleep(0.15)
-        dice = random.Random(params.get("seed", time.time()))
-        width, height = params["width"], params["width"] * 9 // 16
-        hues = [[dice.randrange(90, 250) for _ in range(3)] for _ in range(5)]
-        ridges = [[(dice.uniform(0.004, 0.02), dice.uniform(0, 7), dice.uniform(4, 16)) for _ in range(3)] for _ in range(4)]
-        lines = [[height * (0.42 + 0.15 * i) + sum(a * math.sin(x * f + p) for f, p, a in ridge) for x in range(width)] for i, ridge in enumerate(ridges)]
-        sun = (dice.uniform(0.2, 0.8) * width, height * 0.3, height * 0.1)
-        def pixel(x, y):
-            layer = sum(1 for line in lines if y > line[x])
-            if layer == 0:
-                glow = math.exp(-((x - sun[0]) ** 2 + (y - sun[1]) ** 2) / (3 * sun[2]) ** 2)
-                if math.hypot(x - sun[0], y - sun[1]) < sun[2]:
-                    return (255, 244, 220)
-                return tuple(int(min(255, c * (0.75 + 0.25 * y / height) + 60 * glow)) for c in hues[0])
-            return tuple(int(c * (0.85 - 0.17 * layer)) for c in hues[layer])
-        ctx.save("landscape.png", png(width, height, pixel))
-        return None
-
-serve(Sketch())
-`,
-  );
 }

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { toSvg } from "./ansi-svg.mjs";
 import { buildMissing } from "./install.mjs";
+import { addModels, submitAll, submitEval } from "./picture-work.mjs";
 import { configureDashboard, drawDashboard } from "./screenshots-dashboard.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -40,7 +41,7 @@ try {
   await start();
   if (wanted !== "dashboard") await drawTop();
   const tick = (second) => play(workersOf(), second);
-  if (wanted !== "top") await drawDashboard({ orch, tick, submitMore: submitAll, pictures });
+  if (wanted !== "top") await drawDashboard({ orch, tick, submitMore: () => submitAll(orch), pictures });
 } finally {
   tmux("kill-server");
   orch("down", "--kill");
@@ -52,15 +53,9 @@ async function start() {
   configureDashboard(home);
   makeDriver();
   play([]);
-  for (const [name, seconds] of [
-    ["llama-70b", 0.5],
-    ["sdxl", 0.7],
-    ["whisper", 0.3],
-    ["flux", 0.6],
-  ])
-    makeRuntime(name, seconds);
+  addModels(home);
   orch("up");
-  submitAll();
+  submitAll(orch);
   await sleep(6_000);
 }
 
@@ -70,23 +65,7 @@ async function drawTop() {
   screen.type("orch top", "Enter");
   for (let second = 0; second < 24; second++) {
     play(workersOf(), second);
-    if (second === 18)
-      orch(
-        "run",
-        "-q",
-        "-d",
-        "--gpus",
-        "1",
-        "--priority",
-        "9",
-        "--label",
-        "eval step 4000",
-        "--",
-        "python3",
-        "eval.py",
-        "--checkpoint",
-        "4000",
-      );
+    if (second === 18) submitEval(orch);
     await sleep(1_000);
   }
   save("top", screen.capture(), 132, "orch top: GPUs, workers, running jobs, queue and events");
@@ -101,67 +80,6 @@ async function drawTop() {
   small.type("orch top", "Enter");
   await sleep(3_000);
   save("top-small", small.capture(), 80, "orch top on 80 columns and 24 rows");
-}
-
-function submitAll() {
-  const submit = (runtime, prompt, steps, ...more) =>
-    orch("submit", runtime, "--prompt", prompt, "--steps", String(steps), "-q", ...more);
-  orch("run", "-q", "-d", "--gpus", "1", "--label", "finetune charlm, lr 3e-4", "--", "sleep", "600");
-  submit("llama-70b", "Summarise the minutes of Tuesday", 90);
-  submit("sdxl", "a lighthouse at dawn, oil on canvas", 70);
-  submit("llama-70b", "Translate chapter 3", 130);
-  submit("whisper", "interview-041.wav", 160);
-  for (const [index, prompt] of [
-    "a fox in the snow",
-    "cats under cherry trees",
-    "map of an island",
-    "portrait, soft light",
-  ].entries())
-    submit("flux", prompt, 40 + index * 10, ...(index === 0 ? ["--priority", "5"] : []));
-  for (let index = 42; index < 60; index++) submit("whisper", `interview-0${index}.wav`, 60);
-  submit("sdxl", "the same lighthouse, at night", 30);
-  orch("run", "-q", "-d", "--gpus", "4", "--label", "ablation, all GPUs", "--", "sleep", "30");
-  orch("run", "-q", "-d", "--hold", "--label", "publish weights", "--", "echo", "done");
-}
-
-function makeRuntime(name, seconds) {
-  const dir = path.join(home, "runtimes", name);
-  const vram = { "llama-70b": 60, sdxl: 24, whisper: 10, flux: 34 }[name];
-  fs.mkdirSync(dir, { recursive: true });
-  fs.writeFileSync(
-    path.join(dir, "runtime.yaml"),
-    `name: ${name}
-summary: for a picture
-command: [python3, handler.py]
-gpu: { count: 1, vram: ${vram}GiB, mode: shared }
-slots: ${name === "llama-70b" ? 4 : 1}
-keepAlive: 10m
-params:
-  prompt: { type: string, default: "" }
-  steps: { type: integer, default: 30 }
-`,
-  );
-  fs.writeFileSync(
-    path.join(dir, "handler.py"),
-    `import time
-from orch_sdk import serve
-
-class Handler:
-    def load(self, params):
-        time.sleep(1)
-    def run(self, params, ctx):
-        steps = params["steps"]
-        for step in range(1, steps + 1):
-            if ctx.cancelled:
-                return None
-            ctx.progress(step / steps, f"step {step}/{steps}")
-            ctx.log(f"step {step}/{steps}  loss {2.4 / (1 + step / 9):.4f}  {31.2 - step % 5:.1f} it/s")
-            time.sleep(${seconds})
-        return {"steps": steps}
-
-serve(Handler())
-`,
-  );
 }
 
 function makeDriver() {

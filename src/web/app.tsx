@@ -17,6 +17,7 @@ import { RuntimeView } from "./views/runtime.tsx";
 import { RuntimesView } from "./views/runtimes.tsx";
 import { SignIn } from "./views/sign-in.tsx";
 import { StatsView } from "./views/stats.tsx";
+import { TimetableView } from "./views/timetable.tsx";
 import { WorkersView } from "./views/workers.tsx";
 
 /** The whole page. */
@@ -58,7 +59,7 @@ export function App(): JSX.Element {
 
 const titles = {
   ...{ overview: "Overview", jobs: "Jobs", gpus: "GPUs" },
-  ...{ workers: "Workers", runtimes: "Runtimes", stats: "Statistics" },
+  ...{ workers: "Workers", runtimes: "Runtimes", timetable: "Timetable", stats: "Statistics" },
 } as const;
 
 function View({ place, theme }: { readonly place: Place; readonly theme: "light" | "dark" }): JSX.Element {
@@ -70,9 +71,11 @@ function View({ place, theme }: { readonly place: Place; readonly theme: "light"
     case "gpus":
       return <GpusView theme={theme} />;
     case "workers":
-      return <WorkersView />;
+      return <WorkersView item={place.item} />;
     case "runtimes":
       return place.item === null ? <RuntimesView /> : <RuntimeView key={place.item} name={place.item} />;
+    case "timetable":
+      return <TimetableView />;
     case "stats":
       return <StatsView />;
   }

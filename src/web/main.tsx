@@ -2,6 +2,7 @@ import "./style/base.css";
 import "./style/shell.css";
 import "./style/parts.css";
 import "./style/views.css";
+import "./style/timetable.css";
 import { render } from "preact";
 import { must } from "../std/assert.ts";
 import { App } from "./app.tsx";

@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/std/clock.ts";
 import { addResidents } from "../e2e/runtimes.ts";
 import { submit, untilState } from "../e2e/session.ts";
+import type { OrchHome } from "../kit/orch-home.ts";
 import { until } from "../kit/until.ts";
 import { hasChromium, press, shows, violationsOf } from "./chromium.ts";
 import { useDashboard } from "./page.ts";
@@ -11,6 +13,19 @@ import { useDashboard } from "./page.ts";
 const here = useDashboard((home) => addResidents(home));
 const MOST_BYTES = 150 * 1024;
 const FIRST_PAINT_MS = 1_000;
+
+/** A schedule that is paused, a reservation of tomorrow, and an array, which it gives. */
+async function fillTimetable({ client }: OrchHome): Promise<number> {
+  const scheduled = { verb: "submit", submission: { runtime: "left", params: {} } } as const;
+  await client.call("POST /schedules", { line: "0 3 * * *", name: "nightly", scheduled });
+  await client.call("POST /schedules/:schedule/pause", { schedule: "nightly" });
+  const start = systemClock.nowMs() + 86_400_000;
+  await client.call("POST /reservations", { name: "demo", start, end: start + 3_600_000 });
+  const asked = { runtime: "left", params: { tag: "many" }, array: "0-1", options: { hold: true } };
+  const { array } = await client.call("POST /jobs/array", asked);
+  await client.call("POST /arrays/:array/cancel", { array });
+  return array;
+}
 
 describe.skipIf(!hasChromium)("the dashboard in a browser (needs chromium)", () => {
   it("is small", () => {
@@ -50,15 +65,19 @@ describe.skipIf(!hasChromium)("the dashboard in a browser (needs chromium)", () 
     const job = await submit(home, "left", "--tag", "first", "--ms", "100");
     await untilState(home, job, "succeeded");
     const waiting = await submit(home, "right", "--tag", "second", "--ms", "60000");
-    await untilState(home, waiting, "running");
+    const { worker } = await untilState(home, waiting, "running");
+    const array = await fillTimetable(home);
     const views: [string, string][] = [
       ["#/overview", "Who held which GPU"],
       ["#/jobs", "first"],
       [`#/jobs/${job}`, "said.txt"],
       ["#/gpus", "Temperature and power"],
       ["#/workers", "Residency"],
+      [`#/workers/${worker}`, "Ready since"],
       ["#/runtimes", "charlm-train"],
       ["#/runtimes/left", "New job"],
+      [`#/jobs/array-${array}`, "2 cancelled"],
+      ["#/timetable", "begins in"],
       ["#/stats", "GPU-hours"],
     ];
     for (const [width, scheme] of [
@@ -137,13 +156,13 @@ describe.skipIf(!hasChromium)("the dashboard in a browser (needs chromium)", () 
     for (const [text, found] of [
       ["fir", ["first"]],
       ["runtime = right", ["second"]],
-      ["", ["second", "first"]],
+      ["", ["2 jobsmany", "second", "first"]],
     ] as const) {
       await filter(text);
       await expect.poll(titles, { timeout: 5_000 }).toEqual(found);
     }
-    await press(page, "Cancelled 1");
-    await expect.poll(titles, { timeout: 5_000 }).toEqual(["second"]);
+    await press(page, "Cancelled 3");
+    await expect.poll(titles, { timeout: 5_000 }).toEqual(["2 jobsmany", "second"]);
     await filter("nothing = 1");
     await shows(page, 'there is no field "nothing"');
   });

@@ -175,7 +175,9 @@ describe.skipIf(!hasChromium)("work in the dashboard (needs chromium)", () => {
       array: `1-${QUEUED}`,
     });
     await go("#/jobs");
-    await shows(page, "one of many");
+    await shows(page, "10,000 jobs");
+    await page.click(".switch input");
+    await shows(page, "[10000]");
     const rowsOf = () => page.evaluate(() => document.querySelectorAll(".job-table tbody tr").length);
     expect(await rowsOf()).toBeLessThan(80);
     await page.waitForFunction(

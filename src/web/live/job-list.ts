@@ -1,10 +1,14 @@
+import type { ArrayStatus } from "../../protocol/array-status.ts";
 import type { JobView } from "../../protocol/views.ts";
+import { systemClock } from "../../std/clock.ts";
 import type { JobQuery } from "../model/job-filter.ts";
-import { appendPage, refreshRows } from "../model/job-rows.ts";
+import { appendPage, onePerArray, refreshRows } from "../model/job-rows.ts";
 import { call } from "./api.ts";
 
 const PAGE = 200;
 const REFRESH_MS = 1_000;
+/** What took the daemon long, since there are so many jobs in an array, is asked for so many times its length later. */
+const REST = 20;
 /** Jobs that come below what is seen are fetched when so few are left. */
 const AHEAD = 60;
 const NEWEST = Number.MAX_SAFE_INTEGER;
@@ -12,6 +16,8 @@ const NEWEST = Number.MAX_SAFE_INTEGER;
 /** What a list of jobs holds so far, newest first. */
 export interface JobRows {
   readonly rows: readonly JobView[];
+  /** Arrays that are one row each, by their ids. */
+  readonly arrays: ReadonlyMap<number, ArrayStatus>;
   /** Whether there are no older ones. */
   readonly isWhole: boolean;
   readonly error: unknown;
@@ -29,25 +35,35 @@ export interface JobList {
   close(): void;
 }
 
+/** What is listed: jobs in some states, of an array, or with arrays as one row each. */
+export interface ListQuery extends JobQuery {
+  readonly states?: readonly JobView["state"][];
+  readonly array?: number;
+  readonly fold?: boolean;
+}
+
+/** A list that has not come yet. */
+export const noRows: JobRows = { rows: [], arrays: new Map(), isWhole: false, error: null, isLoaded: false };
+
 /** Begins at once. @param onChange hears of every change of what `get` gives */
-export function createJobList(
-  query: JobQuery & { readonly states?: readonly JobView["state"][] },
-  onChange: () => void,
-): JobList {
+export function createJobList(query: ListQuery, onChange: () => void): JobList {
   const controller = new AbortController();
-  let state: JobRows = { rows: [], isWhole: false, error: null, isLoaded: false };
+  let state: JobRows = noRows;
+  let restMs = REFRESH_MS;
   let seen = { first: 0, end: PAGE / 4 };
   let isBusy = false;
   let isStale = false;
   let timer: number | undefined;
   const set = (change: Partial<JobRows>): void => {
-    if (controller.signal.aborted) return;
     state = { ...state, ...change };
-    onChange();
+    if (!controller.signal.aborted) onChange();
   };
   const fetchPage = async (before: number, limit: number): Promise<JobView[]> => {
     const cursor = before === NEWEST ? {} : { before };
-    const { jobs } = await call("GET /jobs", { ...query, ...cursor, limit }, controller.signal);
+    const startMs = systemClock.monotonicMs();
+    const { jobs, arrays = [] } = await call("GET /jobs", { ...query, ...cursor, limit }, controller.signal);
+    restMs = Math.max(REFRESH_MS, REST * (systemClock.monotonicMs() - startMs));
+    state = { ...state, arrays: withArrays(state.arrays, arrays) };
     return jobs;
   };
   const work = async (act: () => Promise<void>): Promise<void> => {
@@ -61,7 +77,7 @@ export function createJobList(
     const { rows, isWhole, isLoaded, error } = state;
     if (isWhole || !isLoaded || error !== null || seen.end + AHEAD < rows.length) return;
     void work(async () => {
-      const page = await fetchPage(rows.at(-1)?.id ?? NEWEST, PAGE);
+      const page = await fetchPage(below(rows.at(-1), query), PAGE);
       set({ rows: appendPage(state.rows, page), isWhole: page.length < PAGE });
     });
   };
@@ -74,15 +90,15 @@ export function createJobList(
     timer = window.setTimeout(() => {
       timer = undefined;
       if (isStale) refresh();
-    }, REFRESH_MS);
+    }, restMs);
     void work(async () => {
       const { first, end } = seen;
       // From the top new ones push the others down; further below that would move what somebody reads.
       const before = first === 0 ? NEWEST : (state.rows[first]?.id ?? NEWEST - 1) + 1;
-      const limit = Math.min(PAGE, Math.max(50, end - first));
-      const page = await fetchPage(before, state.isLoaded ? limit : PAGE);
-      const asked = state.isLoaded ? limit : PAGE;
-      const rows = refreshRows(state.rows, page, { before, limit: asked });
+      const asked = state.isLoaded ? Math.min(PAGE, Math.max(50, end - first)) : PAGE;
+      const page = await fetchPage(before, asked);
+      const fresh = refreshRows(state.rows, page, { before, limit: asked });
+      const rows = query.fold === true ? onePerArray(fresh) : fresh;
       set({ rows, isLoaded: true, error: null, isWhole: page.length < asked || state.isWhole });
     });
   };
@@ -99,4 +115,16 @@ export function createJobList(
       window.clearTimeout(timer);
     },
   };
+}
+
+function withArrays(
+  known: JobRows["arrays"],
+  fresh: readonly ArrayStatus[],
+): ReadonlyMap<number, ArrayStatus> {
+  return new Map([...known, ...fresh.map((status) => [status.array, status] as const)]);
+}
+
+/** Where the page after this row begins. */
+function below(row: JobView | undefined, { fold }: ListQuery): number {
+  return (fold === true ? row?.array?.id : undefined) ?? row?.id ?? NEWEST;
 }

@@ -24,6 +24,19 @@ export function refreshRows<T extends Row>(
   return [...above, ...page.filter(({ id }) => id < before), ...below];
 }
 
+/** Where an array is one row, another of its jobs may have come to stand for it: the first counts. */
+export function onePerArray<T extends { readonly array: { readonly id: number } | null }>(
+  rows: readonly T[],
+): readonly T[] {
+  const seen = new Set<number>();
+  return rows.filter(({ array }) => {
+    if (array === null) return true;
+    const isNew = !seen.has(array.id);
+    seen.add(array.id);
+    return isNew;
+  });
+}
+
 /** The rows that a window shows, with some to spare at both ends so that scrolling does not outrun them. */
 export function windowOf(
   count: number,

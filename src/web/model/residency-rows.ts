@@ -1,4 +1,5 @@
 import type { ResidencyView } from "../../protocol/residency-view.ts";
+import type { ReservationView } from "../../protocol/timetable.ts";
 
 /** A worker's time on a GPU, as it is drawn: shares of the time that is shown, 0 to 1. */
 export interface Span {
@@ -29,18 +30,18 @@ type Lease = ResidencyView["leases"][number];
 
 /**
  * Which worker held which GPU when, as it is drawn.
- * @param time the span that is shown; leases that go on end with it
+ * @param time the span that is shown; leases that go on end now, or with it
  */
 export function residencyRows(
   gpus: readonly Pick<ResidencyView, "index" | "uuid" | "leases">[],
-  time: { readonly fromMs: number; readonly toMs: number },
+  time: { readonly fromMs: number; readonly toMs: number; readonly nowMs?: number },
 ): ResidencyRow[] {
   return gpus.map(({ index, uuid, leases }) => {
     const ends: number[] = [];
     const spans = leases.flatMap((lease) => {
       const fromMs = Date.parse(lease.from);
       const toMs = lease.to === null ? null : Date.parse(lease.to);
-      const endMs = Math.min(toMs ?? time.toMs, time.toMs);
+      const endMs = Math.min(toMs ?? time.nowMs ?? time.toMs, time.toMs);
       const beginMs = Math.max(fromMs, time.fromMs);
       if (endMs < time.fromMs || beginMs > time.toMs) return [];
       const free = ends.findIndex((end) => end <= fromMs);
@@ -65,6 +66,47 @@ function startEndOf({ phases }: Lease, endMs: number): number {
   const start = phases.find(({ phase }) => phase === "start");
   if (start === undefined) return Number.NEGATIVE_INFINITY;
   return start.to === null ? endMs : Date.parse(start.to);
+}
+
+/** A GPU's time that is kept for somebody, as it is drawn. */
+export interface ReservedSpan {
+  readonly id: number;
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly left: number;
+  readonly width: number;
+}
+
+/** The part of a reservation that drawing it needs. */
+type Reserved = Pick<ReservationView, "id" | "name" | "start" | "end" | "gpus">;
+
+/** When a GPU is kept for somebody, within the time that is shown. */
+export function reservedSpans(
+  reservations: readonly Reserved[],
+  gpu: string,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): ReservedSpan[] {
+  return reservations.flatMap(({ id, name, start, end, gpus }) => {
+    const [startMs, endMs] = [Date.parse(start), Date.parse(end)];
+    if (!gpus.some(({ uuid }) => uuid === gpu) || endMs <= fromMs || startMs >= toMs) return [];
+    const left = (Math.max(startMs, fromMs) - fromMs) / (toMs - fromMs);
+    const width = (Math.min(endMs, toMs) - fromMs) / (toMs - fromMs) - left;
+    return { ...{ id, name, left, width }, fromMs: startMs, toMs: endMs };
+  });
+}
+
+/**
+ * How far ahead a timeline has to look so that it shows reservations that come, of which it shows at most half as much as of
+ * the past. Milliseconds; 0 = none is near.
+ */
+export function aheadMs(reservations: readonly Reserved[], nowMs: number, pastMs: number): number {
+  const most = pastMs / 2;
+  const near = reservations.filter(
+    ({ start, end }) => Date.parse(start) < nowMs + most && Date.parse(end) > nowMs,
+  );
+  const last = Math.max(0, ...near.map(({ end }) => (Date.parse(end) - nowMs) * 1.05));
+  return Math.min(most, last);
 }
 
 /** Steps of a time axis, in milliseconds. */

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import type { Counted } from "../model/many.ts";
 import type { Field } from "../model/runtime-form.ts";
 import { FileInput } from "./file-input.tsx";
 
@@ -9,32 +10,87 @@ interface FieldProps {
   readonly text: string;
   readonly problem: string | null;
   readonly onText: (text: string) => void;
+  /** What it takes in turn in a sweep; left out where nothing is swept over. */
+  readonly sweep?: FieldSweep;
+}
+
+/** The values of a param in a sweep. */
+export interface FieldSweep {
+  /** Null = it has one value, as in any job. */
+  readonly values: string | null;
+  /** How many they are, or what is wrong with them. */
+  readonly counted: Counted | null;
+  readonly onValues: (values: string | null) => void;
 }
 
 /** One param of a form: its label, what it is filled into, its help, and what is wrong with it. */
 export function FieldInput(props: FieldProps): JSX.Element {
-  const { field, problem } = props;
+  const { field, sweep } = props;
+  const isSwept = sweep != null && sweep.values !== null;
+  const counted = isSwept ? sweep.counted : null;
+  const problem = counted !== null && "problem" in counted ? counted.problem : props.problem;
   const id = `${props.idPrefix}-${field.name}`;
   const hint = hintOf(field);
   const about = { id, "aria-describedby": `${id}-help`, "aria-invalid": problem !== null };
   return (
     <div class={`field is-${field.control} ${problem === null ? "" : "is-wrong"}`}>
-      <label for={id}>
-        {field.label}
-        {field.required && (
-          <span class="needed" title="needed">
-            *
-          </span>
-        )}
-      </label>
-      <Control {...props} about={about} />
+      <div class="field-head">
+        <label for={id}>
+          {field.label}
+          {field.required && (
+            <span class="needed" title="needed">
+              *
+            </span>
+          )}
+        </label>
+        {sweep !== undefined && field.control !== "file" && <SweepSwitch {...props} sweep={sweep} />}
+      </div>
+      {isSwept ? (
+        <SweepInput about={about} field={field} sweep={sweep} />
+      ) : (
+        <Control {...props} about={about} />
+      )}
       <p id={`${id}-help`} class="help">
         {problem !== null && <strong class="wrong">{problem} </strong>}
+        {counted !== null && "text" in counted && <b>{counted.text} · </b>}
         {field.help}
         {field.help !== "" && hint !== "" ? " · " : ""}
         {hint}
       </p>
     </div>
+  );
+}
+
+function SweepSwitch({ field, text, sweep }: FieldProps & { readonly sweep: FieldSweep }): JSX.Element {
+  const isSwept = sweep.values !== null;
+  return (
+    <button
+      type="button"
+      class="link-button"
+      aria-pressed={isSwept}
+      aria-label={`${field.label}: several values`}
+      onClick={() => sweep.onValues(isSwept ? null : text)}
+    >
+      {isSwept ? "one value" : "several"}
+    </button>
+  );
+}
+
+function SweepInput(props: {
+  readonly about: ControlProps["about"];
+  readonly field: Field;
+  readonly sweep: FieldSweep;
+}): JSX.Element {
+  const { param } = props.field;
+  const isNumber = param.type === "integer" || param.type === "number";
+  return (
+    <input
+      {...props.about}
+      type="text"
+      value={props.sweep.values ?? ""}
+      placeholder={isNumber ? "20,30 or 1..5 or 0..1:0.25" : 'one, two or "with, a comma", three'}
+      onInput={(event) => props.sweep.onValues(event.currentTarget.value)}
+    />
   );
 }
 

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import type { GpuHistoryView } from "../../protocol/gpu-history-view.ts";
 import type { GpuView } from "../../protocol/views.ts";
 import { sparkPath } from "../model/chart-lines.ts";
+import { hrefOf } from "../model/route.ts";
 import { gib, ofGib, withUnit } from "../model/units.ts";
 import { Meter, type MeterPart } from "./basics.tsx";
 
@@ -22,6 +23,19 @@ export function memoryParts({ memory }: GpuView): MeterPart[] {
     part("foreign", foreignBytes, "used by others"),
     part("free", freeBytes, "free"),
   ];
+}
+
+/** Less than that is what a driver keeps for itself. */
+const FOREIGN_BYTES = 2 ** 29;
+
+function Unheld({ gpu }: { readonly gpu: GpuView }): JSX.Element {
+  const { foreignBytes } = gpu.memory;
+  if (foreignBytes < FOREIGN_BYTES) return <span class="muted">free</span>;
+  return (
+    <span class="foreign">
+      no worker; <a href={hrefOf("gpus")}>other programs</a> hold {gib(foreignBytes)} GiB
+    </span>
+  );
 }
 
 /** One GPU at a glance. */
@@ -52,12 +66,11 @@ export function GpuCard({
       </p>
       <p class="held-by">
         {trouble !== null && <span class="trouble">{trouble}</span>}
-        {trouble === null && gpu.leases.length === 0 && <span class="muted">free</span>}
+        {trouble === null && gpu.leases.length === 0 && <Unheld gpu={gpu} />}
         {gpu.leases.map(({ worker, mode }) => (
-          <span key={worker} class="chip">
+          <a key={worker} class="chip" href={hrefOf("workers", worker)} title={`${worker}, ${mode}`}>
             {worker}
-            {mode === "exclusive" ? "" : ` · ${mode}`}
-          </span>
+          </a>
         ))}
       </p>
     </article>

@@ -2,12 +2,14 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 const keys: readonly (readonly [string, string])[] = [
-  ["1 … 6", "overview, jobs, GPUs, workers, runtimes, statistics"],
-  ["g then o j g w r s", "the same by their letters"],
+  ["1 … 7", "overview, jobs, GPUs, workers, runtimes, timetable, statistics"],
+  ["g then o j g w r t s", "the same by their letters"],
   ["/", "to the filter of the list"],
   ["j k", "next and previous job in the list"],
-  ["Enter", "open the job that has the focus"],
+  ["Enter", "open the job, array or worker that has the focus; press a button"],
   ["Esc", "close what is open, leave a field"],
+  ["Tab", "to every button and field, in order"],
+  ["Ctrl Enter", "submit the form one is in"],
   ["t", "light or dark"],
   ["?", "this help"],
 ];

@@ -1,13 +1,16 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { ArrayStatus } from "../../protocol/array-status.ts";
 import type { JobView } from "../../protocol/views.ts";
 import { useLive, useNow } from "../live/use-live.ts";
 import { windowOf } from "../model/job-rows.ts";
-import { hrefOf } from "../model/route.ts";
+import { hrefOfJobs } from "../model/route.ts";
 import { agoText, inText, spanText } from "../model/units.ts";
+import { ArrayRow } from "./array-row.tsx";
 import { Progress, StateBadge } from "./basics.tsx";
 import { jobTitle } from "./job-line.tsx";
 import { wholeMoment } from "./local-time.ts";
+import { openBy } from "./open-by.ts";
 
 const phone = window.matchMedia("(max-width: 640px)");
 /** Heights of rows, in pixels; as in the style. */
@@ -17,6 +20,10 @@ const PHONE_ROW = 60;
 /** A long list of jobs: only the rows that are seen are there. */
 export function JobTable(props: {
   readonly rows: readonly JobView[];
+  /** Those that are one row each. */
+  readonly arrays: ReadonlyMap<number, ArrayStatus>;
+  /** The array of which these are the jobs; null = of all. */
+  readonly array: number | null;
   readonly open: number | null;
   /** How many there are in all; null = not known. */
   readonly total: number | null;
@@ -36,16 +43,28 @@ export function JobTable(props: {
         <Head />
         <tbody>
           <Spacer height={first * view.row} />
-          {rows.slice(first, end).map((job, index) => (
-            <Row
-              key={job.id}
-              job={job}
-              index={first + index}
-              isOpen={job.id === props.open}
-              startsInMs={starts.get(job.id) ?? null}
-              nowMs={nowMs}
-            />
-          ))}
+          {rows.slice(first, end).map((job, index) => {
+            const array = job.array === null ? undefined : props.arrays.get(job.array.id);
+            return array !== undefined ? (
+              <ArrayRow
+                key={`array ${array.array}`}
+                array={array}
+                job={job}
+                index={first + index}
+                nowMs={nowMs}
+              />
+            ) : (
+              <Row
+                key={job.id}
+                job={job}
+                href={hrefOfJobs({ array: props.array, job: job.id })}
+                index={first + index}
+                isOpen={job.id === props.open}
+                startsInMs={starts.get(job.id) ?? null}
+                nowMs={nowMs}
+              />
+            );
+          })}
           <Spacer height={(rows.length - end) * view.row} />
         </tbody>
       </table>
@@ -124,24 +143,22 @@ function useStarts(): ReadonlyMap<number, number> {
 
 function Row(props: {
   readonly job: JobView;
+  readonly href: string;
   readonly index: number;
   readonly isOpen: boolean;
   readonly startsInMs: number | null;
   readonly nowMs: number;
 }): JSX.Element {
-  const { job, isOpen, startsInMs, nowMs } = props;
-  const open = (event: MouseEvent): void => {
-    if (event.target instanceof HTMLElement && event.target.closest("a") === null)
-      window.location.hash = hrefOf("jobs", job.id);
-  };
+  const { job, href, isOpen, startsInMs, nowMs } = props;
   return (
-    <tr aria-rowindex={props.index + 2} class={isOpen ? "is-open" : ""} onClick={open}>
+    <tr aria-rowindex={props.index + 2} class={isOpen ? "is-open" : ""} onClick={openBy(href)}>
       <td class="number id">{job.id}</td>
       <td>
         <StateBadge state={job.state} />
       </td>
       <td class="title">
-        <a href={hrefOf("jobs", job.id)} aria-current={isOpen ? "true" : undefined}>
+        <a href={href} aria-current={isOpen ? "true" : undefined}>
+          {job.array !== null && <span class="index">[{job.array.index}] </span>}
           {jobTitle(job)}
         </a>
         <span class="second">

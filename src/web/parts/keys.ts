@@ -8,10 +8,10 @@ interface Keys {
 }
 
 /** Letters after "g", in the order of the views. */
-const letters = ["o", "j", "g", "w", "r", "s"];
+const letters = ["o", "j", "g", "w", "r", "t", "s"];
 const CHORD_MS = 1_500;
 
-/** The page's keys: "/" filter, "?" help, "t" theme, 1 to 6 or "g" and a letter for views. Not while somebody types. */
+/** The page's keys: "/" filter, "?" help, "t" theme, 1 to 7 or "g" and a letter for views. Not while somebody types. */
 export function useKeys(keys: Keys): void {
   const latest = useRef(keys);
   latest.current = keys;

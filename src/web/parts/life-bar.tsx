@@ -33,7 +33,10 @@ export function LifeBar({ life }: { readonly life: JobDetail["life"] }): JSX.Ele
       <ol>
         {life.map((phase) => (
           <li key={phase.from + phase.phase} class={`phase-line is-${phase.phase}`}>
-            <span>{phase.text === "" ? words[phase.phase] : phase.text}</span>
+            <span>
+              {words[phase.phase]}
+              {phase.text !== "" && <span class="muted"> · {phase.text}</span>}
+            </span>
             <span class="numbers">{spanText(phase.from, phase.to, nowMs)}</span>
           </li>
         ))}

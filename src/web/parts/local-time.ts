@@ -13,6 +13,19 @@ export function momentText(at: string | null, nowMs: number): string {
   return isToday ? clockSeconds.format(date) : `${day.format(date)} ${clock.format(date)}`;
 }
 
+/** The zone of whoever looks, by its IANA name. */
+export const localTimeZone = whole.resolvedOptions().timeZone;
+
+/** "21 Nov 03:00", on the clock of another zone. */
+export function zonedMoment(at: string, timeZone: string): string {
+  const date = new Date(at);
+  const onDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone });
+  const onClock = new Intl.DateTimeFormat(undefined, {
+    ...{ hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone },
+  });
+  return `${onDay.format(date)} ${onClock.format(date)}`;
+}
+
 /** The same in full, with the zone. */
 export function wholeMoment(at: string | null): string {
   return at === null ? "" : whole.format(new Date(at));

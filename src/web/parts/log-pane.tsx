@@ -8,17 +8,22 @@ const MOST_LINES = 3_000;
 const TAIL = 1_000;
 const RETRY_MS = 1_500;
 
-/** What a job writes, as it comes. Stays at the end unless somebody scrolled up. */
-export function LogPane({ job }: { readonly job: number }): JSX.Element {
+/** A job by its id, or a worker by its name. */
+export type Writer = { readonly job: number } | { readonly worker: string };
+
+/** What a job or a worker writes, as it comes. Stays at the end unless somebody scrolled up. */
+export function LogPane({ of }: { readonly of: Writer }): JSX.Element {
   const [lines, setLines] = useState<readonly string[]>([""]);
   const [problem, setProblem] = useState<string | null>(null);
   const box = useRef<HTMLPreElement>(null);
   const isAtEnd = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes, not the object that says so
   useEffect(() => {
     const controller = new AbortController();
-    follow(job, setLines, setProblem, controller.signal).catch(() => undefined);
+    setLines([""]);
+    follow(of, setLines, setProblem, controller.signal).catch(() => undefined);
     return () => controller.abort();
-  }, [job]);
+  }, [keyOf(of)]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever lines came
   useLayoutEffect(() => {
     const element = box.current;
@@ -34,19 +39,31 @@ export function LogPane({ job }: { readonly job: number }): JSX.Element {
     <section aria-label="Log">
       <h3>Log</h3>
       {problem !== null && <p class="muted">{problem}</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keys */}
-      <pre class="log" ref={box} tabIndex={0} onScroll={scroll}>
-        {text.trim() === "" ? <span class="muted">nothing so far</span> : text}
-      </pre>
+      {(problem === null || text !== "") && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keys
+        <pre class="log" ref={box} tabIndex={0} onScroll={scroll}>
+          {text.trim() === "" ? <span class="muted">nothing so far</span> : text}
+        </pre>
+      )}
     </section>
   );
 }
 
-type Asked = StreamApi["GET /jobs/:job/logs"]["input"];
+function keyOf(of: Writer): string {
+  return "job" in of ? String(of.job) : of.worker;
+}
 
-/** Reads until the job is over; a broken connection is taken up where it broke. */
+type Asked = Omit<StreamApi["GET /jobs/:job/logs"]["input"], "job">;
+
+function streamOf(of: Writer, asked: Asked, signal: AbortSignal) {
+  return "job" in of
+    ? stream("GET /jobs/:job/logs", { ...asked, job: of.job }, signal)
+    : stream("GET /logs", { ...asked, workers: [of.worker] }, signal);
+}
+
+/** Reads until what writes is over; a broken connection is taken up where it broke. */
 async function follow(
-  job: number,
+  of: Writer,
   setLines: (change: (lines: readonly string[]) => readonly string[]) => void,
   setProblem: (text: string | null) => void,
   signal: AbortSignal,
@@ -63,11 +80,10 @@ async function follow(
   while (!signal.aborted) {
     try {
       const asked: Asked = {
-        job,
         follow: true,
         ...(cursor === null ? { tail: TAIL } : { resume: [cursor] }),
       };
-      for await (const line of stream("GET /jobs/:job/logs", asked, signal)) {
+      for await (const line of streamOf(of, asked, signal)) {
         cursor = line.cursor;
         waiting += line.text;
         if (frame === 0) frame = window.setTimeout(show, 50);

@@ -16,6 +16,7 @@ const views = [
   { view: "gpus", title: "GPUs" },
   { view: "workers", title: "Workers" },
   { view: "runtimes", title: "Runtimes" },
+  { view: "timetable", title: "Timetable" },
   { view: "stats", title: "Statistics" },
 ] as const;
 

@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { JobDetail } from "../../protocol/views.ts";
 import { call } from "../live/api.ts";
@@ -6,7 +6,7 @@ import { keepDraft } from "../live/drafts.ts";
 import { useRights } from "../live/session.ts";
 import { useNow } from "../live/use-live.ts";
 import { useLoaded } from "../live/use-loaded.ts";
-import { hrefOf } from "../model/route.ts";
+import { hrefOf, hrefOfJobs } from "../model/route.ts";
 import { textsOf } from "../model/runtime-form.ts";
 import { durationText, inText, spanText } from "../model/units.ts";
 import { ActionButton, useAction } from "../parts/actions.tsx";
@@ -21,7 +21,14 @@ import { Outcome } from "../parts/outcome.tsx";
 const REFRESH_MS = 1_000;
 
 /** One job: what it is, why it waits, what it does and writes, what came of it; and what may be done to it. */
-export function JobPane({ id }: { readonly id: number }): JSX.Element {
+export function JobPane({
+  id,
+  closed,
+}: {
+  readonly id: number;
+  /** Where one is once it is closed. */
+  readonly closed: string;
+}): JSX.Element {
   const load = async (signal: AbortSignal) => {
     const job = await call("GET /jobs/:job", { job: id }, signal);
     const isWaiting = job.state === "queued" || job.state === "held";
@@ -35,7 +42,7 @@ export function JobPane({ id }: { readonly id: number }): JSX.Element {
         <h2>
           <span class="id">{id}</span> {value === null ? "" : jobTitle(value.job)}
         </h2>
-        <a class="icon-button" href={hrefOf("jobs")} aria-label="Close">
+        <a class="icon-button" href={closed} aria-label="Close">
           <Icon name="close" />
         </a>
       </header>
@@ -53,7 +60,7 @@ export function JobPane({ id }: { readonly id: number }): JSX.Element {
           <LifeBar life={value.job.life} />
           <Params job={value.job} />
           <Outcome job={value.job} />
-          {value.job.attempts > 0 && <LogPane key={value.job.attempts} job={id} />}
+          {value.job.attempts > 0 && <LogPane key={value.job.attempts} of={{ job: id }} />}
           <Timeline job={value.job} />
         </>
       )}
@@ -184,7 +191,7 @@ function PriorityForm({
 
 function Facts({ job }: { readonly job: JobDetail }): JSX.Element {
   const nowMs = useNow();
-  const facts: readonly (readonly [string, string, string?])[] = [
+  const facts: readonly (readonly [string, ComponentChildren, string?])[] = [
     ["Runtime", job.runtime],
     ["User", job.user],
     ["Worker", job.worker ?? "–"],
@@ -199,7 +206,7 @@ function Facts({ job }: { readonly job: JobDetail }): JSX.Element {
     ...(job.deadline === null
       ? []
       : [["Deadline", momentText(job.deadline, nowMs), wholeMoment(job.deadline)] as const]),
-    ...(job.array === null ? [] : [["Array", `${job.array.id}, number ${job.array.index}`] as const]),
+    ...(job.array === null ? [] : [["Array", <ArrayLink key="array" array={job.array} />] as const]),
     ...(job.after.length === 0 ? [] : [["After", job.after.join(", ")] as const]),
     ...Object.entries(job.labels).map(([name, value]) => [name, value] as const),
   ];
@@ -212,6 +219,14 @@ function Facts({ job }: { readonly job: JobDetail }): JSX.Element {
         </div>
       ))}
     </dl>
+  );
+}
+
+function ArrayLink({ array }: { readonly array: NonNullable<JobDetail["array"]> }): JSX.Element {
+  return (
+    <>
+      <a href={hrefOfJobs({ array: array.id })}>{array.id}</a>, number {array.index}
+    </>
   );
 }
 

@@ -5,6 +5,7 @@ import { call, stream } from "../live/api.ts";
 import type { Live } from "../live/live.ts";
 import { useLive, useNow } from "../live/use-live.ts";
 import { useLoaded } from "../live/use-loaded.ts";
+import { foldLines } from "../model/array-text.ts";
 import { queueOrder } from "../model/queue-order.ts";
 import { hrefOf } from "../model/route.ts";
 import { countText, gib, inText } from "../model/units.ts";
@@ -44,7 +45,12 @@ export function OverviewView(): JSX.Element {
       <Panel title="Who held which GPU" tools={<span class="muted">last {range}</span>}>
         <div class="timeline-space">
           {history.value !== null && (
-            <Timeline gpus={history.value.residency} fromMs={nowMs - spanMs} toMs={nowMs} />
+            <Timeline
+              gpus={history.value.residency}
+              reservations={history.value.reservations}
+              fromMs={nowMs - spanMs}
+              nowMs={nowMs}
+            />
           )}
         </div>
       </Panel>
@@ -56,8 +62,11 @@ export function OverviewView(): JSX.Element {
 /** Jobs that run, wait and have ended, and what happened. */
 function Columns({ live, nowMs }: { readonly live: Live; readonly nowMs: number }): JSX.Element {
   const waiting = queueOrder(live.waiting, live.plan);
+  const lines = foldLines(waiting).slice(0, LINES);
+  const ended = foldLines(live.ended.map((job) => ({ job })));
   const queued = live.status?.jobs.queued ?? 0;
   const held = live.status?.jobs.held ?? 0;
+  const more = queued + held - lines.reduce((sum, { jobs }) => sum + jobs, 0);
   return (
     <div class="columns">
       <Panel title="Running" tools={<a href={hrefOf("jobs")}>all jobs</a>}>
@@ -82,23 +91,26 @@ function Columns({ live, nowMs }: { readonly live: Live; readonly nowMs: number 
         }
       >
         <ul class="job-lines">
-          {waiting.slice(0, LINES).map(({ job, inMs }) => (
+          {lines.map(({ line: { job, inMs }, jobs }) => (
             <WaitingLine
               key={job.id}
               job={job}
+              others={jobs - 1}
               eta={inMs === null ? null : inText(inMs - (nowMs - live.atMs))}
             />
           ))}
         </ul>
         {waiting.length === 0 && <Empty title="Nothing waits" />}
-        {queued + held > LINES && (
-          <p class="more">and {countText(queued + held - Math.min(LINES, waiting.length))} more</p>
+        {more > 0 && (
+          <p class="more">
+            and <a href={hrefOf("jobs")}>{countText(more)} more</a>
+          </p>
         )}
       </Panel>
       <Panel title="Ended last">
         <ul class="job-lines">
-          {live.ended.slice(0, LINES).map((job) => (
-            <EndedLine key={job.id} job={job} nowMs={nowMs} />
+          {ended.slice(0, LINES).map(({ line: { job }, jobs }) => (
+            <EndedLine key={job.id} job={job} others={jobs - 1} nowMs={nowMs} />
           ))}
         </ul>
         {live.ended.length === 0 && <Empty title="Nothing has ended yet" />}
@@ -110,11 +122,12 @@ function Columns({ live, nowMs }: { readonly live: Live; readonly nowMs: number 
 
 async function loadHistory(spanMs: number, signal: AbortSignal) {
   const since = new Date(systemClock.nowMs() - spanMs).toISOString();
-  const [{ gpus }, { gpus: residency }] = await Promise.all([
+  const [{ gpus }, { gpus: residency }, { reservations }] = await Promise.all([
     call("GET /gpus/history", { since, points: 100 }, signal),
     call("GET /residency", { since }, signal),
+    call("GET /reservations", {}, signal),
   ]);
-  return { gpus, residency };
+  return { gpus, residency, reservations };
 }
 
 function Figures(): JSX.Element {

@@ -1,20 +1,19 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { RuntimeDetail } from "../../protocol/learned-view.ts";
-import type { JobView, RuntimeView as RuntimeData } from "../../protocol/views.ts";
-import { call, errorText } from "../live/api.ts";
-import { draftOf, keepDraft } from "../live/drafts.ts";
+import type { JobView } from "../../protocol/views.ts";
+import { call } from "../live/api.ts";
 import { useRights } from "../live/session.ts";
-import { useFeed, useLive, useNow } from "../live/use-live.ts";
+import { useLive, useNow } from "../live/use-live.ts";
 import { useLoaded } from "../live/use-loaded.ts";
 import { hrefOf } from "../model/route.ts";
-import { fittingTexts, formOf, readForm } from "../model/runtime-form.ts";
 import { durationText, spanText } from "../model/units.ts";
 import { Empty, Panel, Problem, Progress, StateBadge } from "../parts/basics.tsx";
-import { FieldInput } from "../parts/field-input.tsx";
 import { jobTitle } from "../parts/job-line.tsx";
 import { OutcomeOf } from "../parts/outcome.tsx";
+import { UiLinks } from "../parts/ui-links.tsx";
 import { needOf } from "./runtimes.tsx";
+import { SubmitForm } from "./submit-form.tsx";
 
 const REFRESH_MS = 1_000;
 const SHOWN = 12;
@@ -42,6 +41,7 @@ export function RuntimeView({ name }: { readonly name: string }): JSX.Element {
           <h1>{name}</h1>
           <p class="muted">{runtime?.summary ?? ""}</p>
         </div>
+        <UiLinks runtime={name} />
       </header>
       <Problem error={error} />
       <div class="studio">
@@ -78,97 +78,6 @@ function aboutOf(runtime: RuntimeDetail): string {
   if (runtime.switchMs !== null) parts.push(`switch ${durationText(runtime.switchMs)}`);
   if (count > 0) parts.push(`a run takes ${durationText(meanMs)}`);
   return parts.join(" · ");
-}
-
-function SubmitForm({
-  runtime,
-  onSubmitted,
-}: {
-  readonly runtime: RuntimeData;
-  readonly onSubmitted: () => void;
-}): JSX.Element {
-  const feed = useFeed();
-  const fields = formOf(runtime.params);
-  const [texts, setTexts] = useState(fittingTexts(fields, draftOf(runtime.name)));
-  const [priority, setPriority] = useState("0");
-  const [isTried, setIsTried] = useState(false);
-  const [isBusy, setIsBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const form = useRef<HTMLFormElement>(null);
-  const { params, problems } = readForm(fields, texts);
-  const fill = (name: string, text: string): void => {
-    const filled = { ...texts, [name]: text };
-    keepDraft(runtime.name, filled);
-    setTexts(filled);
-  };
-  const submit = (): void => {
-    setIsTried(true);
-    setError(null);
-    const wrong = fields.find(({ name }) => problems[name] !== undefined);
-    if (wrong !== undefined)
-      return form.current?.querySelector<HTMLElement>(`#${CSS.escape(`new-${wrong.name}`)}`)?.focus();
-    setIsBusy(true);
-    call("POST /jobs", { runtime: runtime.name, params, options: { priority: Number(priority) } })
-      .then(() => {
-        setIsTried(false);
-        onSubmitted();
-        feed.refresh();
-      })
-      .catch(setError)
-      .finally(() => setIsBusy(false));
-  };
-  const press = (event: KeyboardEvent): void => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
-  };
-  const begin = (event: SubmitEvent): void => {
-    event.preventDefault();
-    submit();
-  };
-  return (
-    <form ref={form} class="submit-form" onSubmit={begin} onKeyDown={press} noValidate>
-      {fields.map((field) => (
-        <FieldInput
-          key={field.name}
-          field={field}
-          idPrefix="new"
-          text={texts[field.name] ?? field.initial}
-          problem={isTried ? (problems[field.name] ?? null) : null}
-          onText={(text) => fill(field.name, text)}
-        />
-      ))}
-      {fields.length === 0 && <p class="muted">It takes no params.</p>}
-      <SubmitRow priority={priority} onPriority={setPriority} isBusy={isBusy} />
-      {error !== null && (
-        <p class="problem" role="alert">
-          {errorText(error)}
-        </p>
-      )}
-    </form>
-  );
-}
-
-function SubmitRow(props: {
-  readonly priority: string;
-  readonly onPriority: (text: string) => void;
-  readonly isBusy: boolean;
-}): JSX.Element {
-  return (
-    <div class="submit-row">
-      <label>
-        Priority
-        <input
-          type="number"
-          min={-1000}
-          max={1000}
-          value={props.priority}
-          onInput={(event) => props.onPriority(event.currentTarget.value)}
-        />
-      </label>
-      <button type="submit" class="button is-main" disabled={props.isBusy} title="Ctrl+Enter">
-        Submit
-      </button>
-    </div>
-  );
 }
 
 function Result({ job }: { readonly job: JobView }): JSX.Element {

@@ -59,7 +59,7 @@ function Totals({ total }: { readonly total: UsageView }): JSX.Element {
     <section class="figures" aria-label="In all">
       <Figure label="jobs ended" value={countText(total.jobs)} />
       <Figure label="failed" value={countText(total.failed)} />
-      <Figure label="GPU-hours" value={total.gpuHours.toFixed(1)} />
+      <Figure label="GPU-hours" value={total.gpuHours.toFixed(total.gpuHours < 10 ? 2 : 1)} />
       <Figure label="median wait" value={durationText(total.waitMs?.p50 ?? null)} />
       <Figure label="median run" value={durationText(total.runMs?.p50 ?? null)} />
       <Figure label="switches" value={countText(total.switches)} />

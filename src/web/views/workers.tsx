@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { WorkerView } from "../../protocol/views.ts";
 import { systemClock } from "../../std/clock.ts";
 import { call } from "../live/api.ts";
@@ -8,24 +8,33 @@ import { useLive, useNow } from "../live/use-live.ts";
 import { useLoaded } from "../live/use-loaded.ts";
 import { hrefOf } from "../model/route.ts";
 import { bytesText, spanText } from "../model/units.ts";
-import { ActionButton } from "../parts/actions.tsx";
 import { Empty, Panel, Problem, Segments, StateBadge, TableSpace } from "../parts/basics.tsx";
+import { isTyping } from "../parts/keys.ts";
 import { momentText } from "../parts/local-time.ts";
+import { openBy } from "../parts/open-by.ts";
 import { type RangeName, rangeSince, ranges } from "../parts/ranges.ts";
 import { SwitchForm } from "../parts/switch-form.tsx";
 import { Timeline } from "../parts/timeline.tsx";
+import { WorkerActions, WorkerPane } from "./worker-pane.tsx";
 
 /** The workers: which held which GPU when, and what they do now. */
-export function WorkersView(): JSX.Element {
+export function WorkersView({ item }: { readonly item: string | null }): JSX.Element {
   const live = useLive();
   const nowMs = useNow();
   const { mayAdmin } = useRights();
   const [chosen, setRange] = useState<RangeName | null>(null);
   const range = chosen ?? rangeSince(live.status?.startedAt, nowMs);
   const lengthMs = ranges[range];
-  const load = (signal: AbortSignal) =>
-    call("GET /residency", { since: new Date(systemClock.nowMs() - lengthMs).toISOString() }, signal);
+  const load = async (signal: AbortSignal) => {
+    const since = new Date(systemClock.nowMs() - lengthMs).toISOString();
+    const [{ gpus }, { reservations }] = await Promise.all([
+      call("GET /residency", { since }, signal),
+      call("GET /reservations", {}, signal),
+    ]);
+    return { gpus, reservations };
+  };
   const past = useLoaded(range, load, 2_000);
+  useEscape(item !== null);
   return (
     <>
       <header class="view-head">
@@ -40,26 +49,44 @@ export function WorkersView(): JSX.Element {
       <Problem error={past.error} />
       <Panel title="Residency" tools={<span class="muted">hatched: starting</span>}>
         <div class="timeline-space">
-          {past.value !== null && <Timeline gpus={past.value.gpus} fromMs={nowMs - lengthMs} toMs={nowMs} />}
+          {past.value !== null && <Timeline {...past.value} fromMs={nowMs - lengthMs} nowMs={nowMs} />}
         </div>
       </Panel>
+      <div class={item === null ? "" : "beside"}>
+        <Panel title="Now">
+          {live.workers.length === 0 ? (
+            <Empty title="No worker is there">The first job of a runtime starts one.</Empty>
+          ) : (
+            <WorkerTable workers={live.workers} open={item} nowMs={nowMs} />
+          )}
+        </Panel>
+        {item !== null && <WorkerPane key={item} name={item} />}
+      </div>
       {mayAdmin && <SwitchForm gpus={live.gpus} />}
-      <Panel title="Now">
-        {live.workers.length === 0 ? (
-          <Empty title="No worker is there">The first job of a runtime starts one.</Empty>
-        ) : (
-          <WorkerTable workers={live.workers} nowMs={nowMs} />
-        )}
-      </Panel>
     </>
   );
 }
 
+/** Escape closes the worker that is open. */
+function useEscape(isOpen: boolean): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      if (isOpen && event.key === "Escape" && !isTyping(event.target))
+        window.location.hash = hrefOf("workers");
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, [isOpen]);
+}
+
 function WorkerTable({
   workers,
+  open,
   nowMs,
 }: {
   readonly workers: readonly WorkerView[];
+  /** The name of the one in detail. */
+  readonly open: string | null;
   readonly nowMs: number;
 }): JSX.Element {
   const { gpus } = useLive();
@@ -86,33 +113,13 @@ function WorkerTable({
         </thead>
         <tbody>
           {workers.map((worker) => (
-            <tr key={worker.id}>
-              <th scope="row">
-                {worker.name}
-                {worker.pinned && <span class="chip">pinned</span>}
-              </th>
-              <td>
-                <StateBadge state={worker.state} />
-              </td>
-              <td>{worker.gpus.map((uuid) => indexOf.get(uuid) ?? "?").join(", ") || "–"}</td>
-              <td class="number">{worker.vramBytes === null ? "all" : bytesText(worker.vramBytes)}</td>
-              <td>
-                {worker.jobs.length === 0
-                  ? "–"
-                  : worker.jobs.map((id) => (
-                      <a key={id} href={hrefOf("jobs", id)} class="spaced">
-                        {id}
-                      </a>
-                    ))}
-              </td>
-              <td class="wide">{describe(worker, nowMs)}</td>
-              <td class="number">{spanText(worker.startedAt, null, nowMs)}</td>
-              {mayAdmin && (
-                <td>
-                  <WorkerActions worker={worker} />
-                </td>
-              )}
-            </tr>
+            <Row
+              key={worker.id}
+              worker={worker}
+              isOpen={worker.name === open}
+              held={worker.gpus.map((uuid) => indexOf.get(uuid) ?? "?").join(", ")}
+              nowMs={nowMs}
+            />
           ))}
         </tbody>
       </table>
@@ -120,36 +127,57 @@ function WorkerTable({
   );
 }
 
+function Row(props: {
+  readonly worker: WorkerView;
+  readonly isOpen: boolean;
+  /** Indices of its GPUs. */
+  readonly held: string;
+  readonly nowMs: number;
+}): JSX.Element {
+  const { worker, isOpen, held, nowMs } = props;
+  const { mayAdmin } = useRights();
+  const href = hrefOf("workers", worker.name);
+  return (
+    <tr class={isOpen ? "is-open" : ""} onClick={openBy(href)}>
+      <th scope="row">
+        <a href={href} aria-current={isOpen ? "true" : undefined}>
+          {worker.name}
+        </a>
+        {worker.pinned && <span class="chip">pinned</span>}
+      </th>
+      <td>
+        <StateBadge state={worker.state} />
+      </td>
+      <td>{held === "" ? "–" : held}</td>
+      <td class="number">{memoryOf(worker)}</td>
+      <td>
+        {worker.jobs.length === 0
+          ? "–"
+          : worker.jobs.map((id) => (
+              <a key={id} href={hrefOf("jobs", id)} class="spaced">
+                {id}
+              </a>
+            ))}
+      </td>
+      <td class="wide">{describe(worker, nowMs)}</td>
+      <td class="number">{spanText(worker.startedAt, null, nowMs)}</td>
+      {mayAdmin && (
+        <td>
+          <span class="actions">
+            <WorkerActions worker={worker} />
+          </span>
+        </td>
+      )}
+    </tr>
+  );
+}
+
+function memoryOf({ mode, vramBytes }: WorkerView): string {
+  if (mode === "none") return "–";
+  return vramBytes === null ? "all" : bytesText(vramBytes);
+}
+
 function describe({ detail, keptUntil, lane, runtime }: WorkerView, nowMs: number): string {
   const kept = keptUntil === null ? "" : `kept until ${momentText(keptUntil, nowMs)}`;
   return [lane === runtime ? "" : lane, detail, kept].filter((part) => part !== "").join(" · ");
-}
-
-function WorkerActions({ worker }: { readonly worker: WorkerView }): JSX.Element {
-  const { name, pinned, state } = worker;
-  return (
-    <span class="actions">
-      <ActionButton
-        label={pinned ? "Unpin" : "Pin"}
-        title={pinned ? "Others may have its GPU again" : "Keep it on its GPU whatever else waits"}
-        done={`${name} is ${pinned ? "pinned no longer" : "pinned"}`}
-        act={() => call("POST /workers/:worker/pin", { worker: name, pinned: !pinned })}
-      />
-      {state === "asleep" ? (
-        <ActionButton
-          label="Wake"
-          done={`${name} wakes up`}
-          act={() => call("POST /workers/:worker/wake", { worker: name })}
-        />
-      ) : null}
-      <ActionButton
-        label="Stop"
-        kind="danger"
-        confirm="Stop it?"
-        title="Once its jobs are done"
-        done={`${name} stops once its jobs are done`}
-        act={() => call("POST /workers/:worker/stop", { worker: name })}
-      />
-    </span>
-  );
 }
