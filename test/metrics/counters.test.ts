@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { JobCounter } from "../../src/daemon/metrics/count-jobs.ts";
 import { createRequestMeter } from "../../src/daemon/metrics/count-requests.ts";
 import { WorkerCounter } from "../../src/daemon/metrics/count-workers.ts";
-import { writeMetrics } from "../../src/daemon/metrics/families.ts";
 import { boundedLabel } from "../../src/daemon/metrics/label-values.ts";
 import { clearGauges, createMeters } from "../../src/daemon/metrics/meters.ts";
 import { readLanes } from "../../src/daemon/metrics/read-lanes.ts";
 import type { Step } from "../../src/scheduler/step.ts";
 import { newJob } from "../../src/sim/users.ts";
+import { writeMetrics } from "../../src/std/metric-families.ts";
 import { Bench, GIB, model, type Untimed } from "../kit/scheduler.ts";
 import { type Metrics, readMetrics } from "./read-text.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { Histogram, Values, writeMetrics } from "../../src/daemon/metrics/families.ts";
 import { boundedLabel } from "../../src/daemon/metrics/label-values.ts";
 import { prefersOpenMetrics } from "../../src/gateway/metrics.ts";
+import { Histogram, Values, writeMetrics } from "../../src/std/metric-families.ts";
 
 const requests = { name: "a_requests_total", type: "counter", help: "Requests", labels: ["route"] } as const;
 

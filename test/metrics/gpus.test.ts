@@ -1,10 +1,10 @@
 import { hostname } from "node:os";
 import { expect, test } from "vitest";
-import { writeMetrics } from "../../src/daemon/metrics/families.ts";
 import { createMeters } from "../../src/daemon/metrics/meters.ts";
 import { readDcgm } from "../../src/daemon/metrics/read-dcgm.ts";
 import { createGpuEnergy, readGpus } from "../../src/daemon/metrics/read-gpus.ts";
 import type { GpuSample } from "../../src/gpu/sample.ts";
+import { writeMetrics } from "../../src/std/metric-families.ts";
 import { Bench, GIB, model } from "../kit/scheduler.ts";
 import { readMetrics } from "./read-text.ts";
 

@@ -1,4 +1,4 @@
-import type { MetricSpec } from "./families.ts";
+import type { MetricSpec } from "../../std/metric-families.ts";
 
 const labels = ["gpu", "UUID", "hostname"] as const;
 

@@ -1,4 +1,10 @@
-import { type Family, Histogram, type MetricSpec, type MetricType, Values } from "./families.ts";
+import {
+  type Family,
+  Histogram,
+  type MetricSpec,
+  type MetricType,
+  Values,
+} from "../../std/metric-families.ts";
 import { metricList } from "./metric-list.ts";
 
 type FamilyOf<T extends MetricType> = T extends "histogram" ? Histogram : Values;

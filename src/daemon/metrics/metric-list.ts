@@ -1,4 +1,4 @@
-import type { MetricSpec, MetricType } from "./families.ts";
+import type { MetricSpec, MetricType } from "../../std/metric-families.ts";
 
 /** Of waits and loads: a warm worker answers at once, a large model loads for minutes, a queue may last a day. Seconds. */
 const LONG = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400];

@@ -1,5 +1,5 @@
+import type { MetricSpec } from "../../std/metric-families.ts";
 import { dcgmList } from "./dcgm-list.ts";
-import type { MetricSpec } from "./families.ts";
 import { metricList } from "./metric-list.ts";
 
 const head = `# Metrics

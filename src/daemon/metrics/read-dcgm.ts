@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { GpuSample } from "../../gpu/sample.ts";
+import type { Family } from "../../std/metric-families.ts";
 import { dcgmList } from "./dcgm-list.ts";
-import type { Family } from "./families.ts";
 import { createFamilies, type Meters } from "./meters.ts";
 
 const MIB = 2 ** 20;

@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startDeadline } from "../../std/deadline-signal.ts";
@@ -28,12 +29,22 @@ const TRIES = 3;
 const FIRST_WAIT_MS = 500;
 const MOST_FILE_BYTES = 256 * 2 ** 20;
 const METHODS = ["POST", "PUT", "PATCH"];
+/** They would lead elsewhere than the address does, or spoil the message. */
+const OWN_HEADERS =
+  /^(host|connection|content-length|transfer-encoding|upgrade|proxy-.*|expect|te|trailer)$/i;
 const OWN_HOSTS = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"];
+
+/** Whether a host of an address is this one: by one of the names above, by its own name, or by an address that it has now. */
+function isThisHost(hostname: string): boolean {
+  if (OWN_HOSTS.includes(hostname) || hostname === os.hostname().toLowerCase()) return true;
+  const bare = hostname.replace(/^\[|\]$/g, "");
+  return Object.values(os.networkInterfaces()).some((each) => each?.some(({ address }) => address === bare));
+}
 
 /** Whether an address names the results of this daemon itself: what is there already is not sent. */
 export function isOwn(url: string, { own }: DeliverySettings): boolean {
   const { protocol, hostname, port, pathname } = new URL(url);
-  if (protocol !== "http:" || !OWN_HOSTS.includes(hostname)) return false;
+  if (protocol !== "http:" || !isThisHost(hostname)) return false;
   return own.some(
     (place) =>
       Number(port || 80) === place.port && pathname.replace(/\/$/, "") === `${place.prefix}/api/v1/results`,
@@ -49,6 +60,11 @@ export function refuseDestination(destination: Destination, settings: DeliverySe
   const url = URL.canParse(destination.url) ? new URL(destination.url) : null;
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new Failure("task/invalid", `${field}.url: expected an http or https address`);
+  if (url.username !== "" || url.password !== "")
+    throw new Failure("task/invalid", `${field}.url: it holds a user name or password`);
+  const odd = Object.keys(destination.headers).find((name) => OWN_HEADERS.test(name));
+  if (odd !== undefined)
+    throw new Failure("task/invalid", `${field}.headers: ${odd.toLowerCase()} cannot be set`);
   if (
     isOwn(destination.url, settings) ||
     settings.hosts.includes(url.host) ||

@@ -1,11 +1,14 @@
 import type { Logger } from "pino";
 import type { Config } from "../../config/config.ts";
+import type { ClientJobBook } from "../../gateway/compat/jobs/client-job-book.ts";
 import type { RoutedBook } from "../../gateway/compat/router/routed-book.ts";
 import type { Clock } from "../../std/clock.ts";
 import { parseListenAddress } from "../../std/listen-address.ts";
 import type { Database } from "../../store/database.ts";
+import { createLabelledJobs } from "../../store/labelled-jobs.ts";
 import { createRoutedTable } from "../../store/routed.ts";
 import { createQuietWrite } from "../quiet-write.ts";
+import { createClientJobBook } from "./client-jobs.ts";
 import type { DeliverySettings } from "./deliver.ts";
 import { createTasks, type DrivenTasks, usualResultsDir } from "./task-book.ts";
 
@@ -20,13 +23,14 @@ interface Parts {
   readonly crash: (error: unknown) => void;
 }
 
-/** Tasks of documents, and the history of the learned router. */
+/** Tasks of documents, and what the older systems' clients have had done. */
 export interface TaskBooks {
   readonly tasks: DrivenTasks;
+  readonly clientJobs: ClientJobBook;
   readonly routed: RoutedBook;
 }
 
-/** Opens both books on the daemon's database. */
+/** Opens the books on the daemon's database. */
 export function openTasks({ config, stateDir, db, reader, clock, log, crash }: Parts): TaskBooks {
   const write = createQuietWrite({ db, clock, crash });
   const { results, runtimes, environment, deliverTo, keep } = config.tasks;
@@ -39,7 +43,8 @@ export function openTasks({ config, stateDir, db, reader, clock, log, crash }: P
     },
   });
   const table = createRoutedTable(db, reader);
-  return { tasks, routed: { ...table, note: (task) => write(() => table.insert(task)) } };
+  const clientJobs = createClientJobBook(createLabelledJobs(reader));
+  return { tasks, clientJobs, routed: { ...table, note: (task) => write(() => table.insert(task)) } };
 }
 
 /** The port at which the older system listened, which documents name; what it is set to now may be another. */

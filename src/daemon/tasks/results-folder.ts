@@ -6,12 +6,15 @@ import type { Readable } from "node:stream";
 import type { StoredResult } from "../../operations/task-book.ts";
 import { errnoOf, Failure } from "../../std/failure.ts";
 import type { ExpectedFile } from "../../tasks/job-wishes.ts";
+import { bytesOnDisk } from "../jobs/job-files.ts";
 
 /** A gigabyte: models go elsewhere. */
 const MOST_FILE_BYTES = 2 ** 30;
 /** A results document is read into memory. */
 const MOST_RESULT_BYTES = 256 * 2 ** 20;
 const MOST_FILES = 10_000;
+/** Paths of one command line. */
+const MEASURED_AT_ONCE = 1_000;
 
 /** The files of results, below one folder: `<folder>/responses.json`, `manifest.json`, `logs/`, `artifacts/`. */
 export interface ResultsFolder {
@@ -28,6 +31,8 @@ export interface ResultsFolder {
   ): Promise<string>;
   /** @throws Failure task/invalid, task/unknown */
   open(folder: string, name: string): Promise<{ stream: Readable; bytes: number }>;
+  /** What all of them take on disk. @throws Failure state/unwritable */
+  measure(folders: readonly string[]): Promise<number>;
   /** Removes all that is there. */
   remove(folder: string): Promise<void>;
   /** Names of the artifacts that are there. */
@@ -81,6 +86,7 @@ export function createResultsFolder(root: string): ResultsFolder {
       const { size } = await handle.stat();
       return { stream: handle.createReadStream(), bytes: size };
     },
+    measure: (folders) => measureAll(folders.map((folder) => path.join(root, folder))),
     remove: (folder) => rm(path.join(root, folder), { recursive: true, force: true }),
     artifacts: (folder) => namesIn(path.join(root, folder, "artifacts")),
     async writeManifest(folder, expected) {
@@ -101,6 +107,13 @@ export function createResultsFolder(root: string): ResultsFolder {
       await writeWhole(path.join(dir, "manifest.json"), `${JSON.stringify([...entries, ...missing])}\n`);
     },
   };
+}
+
+async function measureAll(paths: readonly string[]): Promise<number> {
+  let bytes = 0;
+  for (let from = 0; from < paths.length; from += MEASURED_AT_ONCE)
+    bytes += await bytesOnDisk(paths.slice(from, from + MEASURED_AT_ONCE));
+  return bytes;
 }
 
 /** @throws Failure task/invalid unless it is the plain name of a file */

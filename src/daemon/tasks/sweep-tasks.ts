@@ -1,18 +1,13 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../std/clock.ts";
-import type { TaskTable } from "../../store/tasks.ts";
-import type { QuietWrite } from "../quiet-write.ts";
-import type { ResultsFolder } from "./results-folder.ts";
+import { forget, type PruneParts } from "./prune-tasks.ts";
 
 /** Removes what is over and old, now and then. */
 export interface Sweeper {
   stop(): void;
 }
 
-interface Parts {
-  readonly table: TaskTable;
-  readonly folder: ResultsFolder;
-  readonly write: QuietWrite;
+interface Parts extends PruneParts {
   readonly clock: Clock;
   readonly log: Logger;
   /** How long finished tasks and results are kept; null = for ever. */
@@ -23,20 +18,14 @@ const SWEEP_MS = 600_000;
 const AT_ONCE = 100;
 
 /** Looks at once and every ten minutes. */
-export function sweepTasks({ table, folder, write, clock, log, keepMs }: Parts): Sweeper {
+export function sweepTasks({ clock, log, keepMs, ...parts }: Parts): Sweeper {
   let isStopped = false;
   const sweep = async (kept: number): Promise<void> => {
     for (;;) {
-      const { submissions, results } = table.endedBefore(clock.nowMs() - kept, AT_ONCE);
-      if (isStopped || submissions.length + results.length === 0) return;
-      // Files first: if that is cut short, the record is there still, and the next look finds it.
-      for (const { folder: place } of results) await folder.remove(place);
-      await write(() =>
-        table.forget(
-          submissions,
-          results.map(({ taskId }) => taskId),
-        ),
-      );
+      const beforeMs = clock.nowMs() - kept;
+      const over = parts.table.endedBefore({ beforeMs, state: null, uid: null, limit: AT_ONCE });
+      if (isStopped || over.documents.length + over.sentIn.length === 0) return;
+      await forget(parts, over);
     }
   };
   const look = (): void => {

@@ -22,6 +22,7 @@ import { type PlannedTask, planDocument } from "../../tasks/task-document.ts";
 import type { QuietWrite } from "../quiet-write.ts";
 import { type DeliverySettings, refuseDestination } from "./deliver.ts";
 import { createKeeper } from "./keep-result.ts";
+import { pruneTasks } from "./prune-tasks.ts";
 import { createResultsFolder, folderFor, type ResultsFolder, refuseName } from "./results-folder.ts";
 import { type Sweeper, sweepTasks } from "./sweep-tasks.ts";
 import { createTaskDriver, type TaskDriver } from "./task-driver.ts";
@@ -113,6 +114,7 @@ export function createTasks(parts: Parts): DrivenTasks {
     },
     find: (id, caller) => record(own(table, id, caller)),
     counts: (caller) => table.counts(uidOf(caller)),
+    prune: (asked, caller) => pruneTasks({ table, folder, write }, asked, uidOf(caller)),
     ...results({ table, folder, write, clock }),
   };
 }

@@ -147,6 +147,10 @@ describe("a remote app", () => {
 });
 
 it("the files of parameters lie where only the daemon's user may look", async () => {
-  const { statSync } = await import("node:fs");
-  expect(statSync(join(home.dir, "state", "client-files")).mode & 0o777).toBe(0o700);
+  const { readdirSync, statSync } = await import("node:fs");
+  const dir = join(home.dir, "state", "inputs");
+  expect(statSync(dir).mode & 0o777).toBe(0o700);
+  const own = join(dir, String(process.getuid?.()));
+  const [file = ""] = readdirSync(own);
+  expect(statSync(join(own, file)).mode & 0o777).toBe(0o600);
 });

@@ -212,6 +212,12 @@ describe("what models get", () => {
       "/v1/audio/translations",
       expect.objectContaining({ language: "fr", response_format: "verbose_json" }),
     ]);
+    const plain = await infer(asked, "whissent", { audio, return_timestamps: false });
+    const [sent] = plain.json["chunks"] as { text: string }[];
+    expect(JSON.parse(sent?.text ?? "")).toEqual([
+      "/v1/audio/transcriptions",
+      expect.objectContaining({ response_format: "json" }),
+    ]);
     const wrong = await infer(asked, "whissent", { audio: { ...audio, format: "exe" } });
     expect(wrong.json["detail"]).toContain("wav, mp3, flac, m4a, ogg");
   });

@@ -55,6 +55,19 @@ describe("the calls of the task system", () => {
     });
   });
 
+  it("tell the load that a document says, as a number or as digits", async () => {
+    const withLoad = (load: string) => ({
+      body: echo.replace("memory: 1Gi", `memory: 1Gi }, estimatedLoad: ${load}, x: { y: 1`),
+      headers: { "content-type": "" },
+    });
+    for (const load of ["7", '"7"']) {
+      const { json } = await home.ask("POST", "/api/v1/tasks", withLoad(load));
+      expect(json["tasks"]).toEqual([expect.objectContaining({ load: 7 })]);
+    }
+    const { status, json } = await home.ask("POST", "/api/v1/tasks", withLoad("many"));
+    expect([status, json["detail"]]).toEqual([400, expect.stringContaining("estimatedLoad")]);
+  });
+
   it("list tasks, give one, and say what there is not", async () => {
     const id = await home.submit(echo);
     const record = await home.over(id);

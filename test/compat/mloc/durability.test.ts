@@ -1,6 +1,7 @@
 import { appendFileSync, readdirSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -119,6 +120,49 @@ describe("what is over and old", () => {
   });
 });
 
+describe("orch prune --tasks", () => {
+  it("removes what was over before then with its results, of a document all or nothing; a dry run says what", async () => {
+    await using home = await startMloc(
+      "open: true",
+      "tasks: { runtimes: { inference: { '*': speaker } } }\n",
+    );
+    const done = await home.submit(documentOf("echo"));
+    await home.result(done);
+    const bad = `{ name: bad, spec: { url: "\${good.result.none}" } }`;
+    const failing = `  stages:\n    - { name: good, spec: {} }\n    - ${bad}\n`;
+    const failed = await home.submit(documentOf("echo", failing));
+    await home.over(failed);
+    await expect.poll(async () => (await home.ask("GET", "/metrics")).text).toContain('"tasks_failed":1');
+    await home.ask("POST", "/api/v1/results", { body: { task_id: "sent", result: 1 } });
+    const waits = documentOf("echo").replace("memory: 1Gi", "memory: 1Gi, gpu: { count: 9, type: any }");
+    const live = await home.submit(waits);
+    const prune = async (...args: string[]) => {
+      const { code, stdout, stderr } = await home.host.cli("prune", "--tasks", "--older-than", "0s", ...args);
+      return code === 0 ? (JSON.parse(stdout) as object) : stderr;
+    };
+    const status = async (id: string) => (await home.ask("GET", `/api/v1/tasks/${id}`)).status;
+    expect(await prune("--json", "--dry-run")).toMatchObject({ tasks: 3, results: 3, more: false });
+    expect(await prune("--json", "--dry-run", "--state", "failed")).toMatchObject({ tasks: 2, results: 1 });
+    expect(await prune("--json", "--dry-run", "--state", "done")).toMatchObject({ tasks: 1, results: 2 });
+    expect(await prune(), "nobody can be asked").toContain("look with --dry-run");
+    expect(await prune("--runtime", "speaker", "--yes")).toContain(
+      "--tasks and --runtime do not go together",
+    );
+    expect(await prune("--state", "cancelled", "--yes")).toContain('no task is "cancelled"');
+    expect(await Promise.all([status(done), status(failed)]), "nothing is gone yet").toEqual([200, 200]);
+
+    expect(await prune("--json", "--state", "failed", "--yes")).toMatchObject({ tasks: 2, results: 1 });
+    expect(await Promise.all([status(done), status(failed)])).toEqual([200, 404]);
+    const rest = (await prune("--json", "--yes")) as { bytes: number };
+    expect(rest).toMatchObject({ tasks: 1, results: 2, more: false });
+    expect(rest.bytes).toBeGreaterThan(0);
+    expect([await status(done), (await home.ask("GET", "/api/v1/results/sent")).status]).toEqual([404, 404]);
+    expect(readdirSync(join(home.host.paths.stateDir, "results"))).toEqual([]);
+    expect((await home.ask("GET", `/api/v1/tasks/${live}`)).json["status"]).toBe("PENDING");
+    expect(await prune("--json", "--yes")).toEqual({ tasks: 0, results: 0, bytes: 0, more: false });
+  });
+});
+
 describe("results are delivered", () => {
   const to = (url: string, more = ""): string =>
     `  output: { destination: { type: http, url: "${url}", headers: { X-Run: "7" }${more} } }\n`;
@@ -147,7 +191,9 @@ describe("results are delivered", () => {
 
   it("to this daemon itself whatever port the document names, of those that are its own", async () => {
     await using home = await startMloc();
-    for (const host of ["localhost", "127.0.0.1"]) {
+    const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    const addresses = own.filter(({ family }) => family === "IPv4").map(({ address }) => address);
+    for (const host of ["localhost", "127.0.0.1", hostname(), ...addresses.slice(0, 2)]) {
       const id = await home.submit(documentOf("echo", to(`http://${host}:8000/api/v1/results`)));
       expect((await home.result(id))["result"]).toMatchObject({ ok: true });
     }

@@ -1,44 +1,24 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Answer, type Asking, ask } from "../../gateway/door.ts";
 import { addEchoRuntime } from "../../kit/echo-runtime.ts";
-import { type Host, startHost } from "../../kit/host.ts";
-import { until } from "../../kit/until.ts";
+import { type Router, startRouter } from "./router-host.ts";
 
-const hosts: Host[] = [];
+const started: Router[] = [];
 afterAll(async () => {
-  for (const host of hosts) await host[Symbol.asyncDispose]();
+  for (const each of started) await each[Symbol.asyncDispose]();
 });
 
-interface Router {
-  readonly host: Host;
-  ask(path: string, asking?: Asking): Promise<Answer>;
-  submit(task: object): Promise<Record<string, unknown>>;
-}
-
-/** A daemon that stands in for the learned router. @param settings of it, as YAML in one line */
-async function startRouter(settings = "open: true"): Promise<Router> {
-  const host = await startHost({
-    config: `gateway:\n  listen: 127.0.0.1:0\n  compat:\n    router: { listen: "127.0.0.1:0", ${settings} }\n`,
-  });
-  hosts.push(host);
-  const url = () =>
-    until(
-      "the router listens",
-      async () => (await host.client.call("GET /keys", {})).gateway?.others[0]?.url ?? null,
-    );
-  const asked = async (path: string, asking: Asking = {}) => ask(await url(), { path, ...asking });
-  return {
-    host,
-    ask: asked,
-    submit: async (task) => (await asked("/api/submit-task", { method: "POST", body: task })).json,
-  };
+/** As `startRouter`; it ends with the tests. */
+async function openRouter(settings?: string): Promise<Router> {
+  const one = await startRouter(settings);
+  started.push(one);
+  return one;
 }
 
 let router: Router;
 beforeAll(async () => {
-  router = await startRouter();
+  router = await openRouter();
 }, 30_000);
 
 describe("the routing", () => {
@@ -214,7 +194,7 @@ describe("what the router says", () => {
 
 describe("tasks", () => {
   it("run as jobs of the runtime that is set for their type: without a GPU on EDGE, with one on GPU", async () => {
-    const own = await startRouter("open: true, runtimes: { speak: echo }");
+    const own = await openRouter("open: true, runtimes: { speak: echo }");
     addEchoRuntime(own.host, "echo");
     const edge = await own.submit({ taskType: "speak", latency: 10, payload: { text: "hi", other: 1 } });
     expect(edge).toMatchObject({ status: "success", node_response: { result: { text: "hi" } } });
@@ -248,7 +228,7 @@ describe("tasks", () => {
     });
     await new Promise<void>((resolve) => node.listen(0, "127.0.0.1", resolve));
     const { port } = node.address() as AddressInfo;
-    const far = await startRouter(
+    const far = await openRouter(
       `open: true, nodes: { EDGE: "http://127.0.0.1:${port}", GPU: "http://127.0.0.1:1" }`,
     );
     const done = await far.submit({ taskType: "t", latency: 10, payload: { a: 1 } });
@@ -274,7 +254,7 @@ describe("tasks", () => {
   });
 
   it("are for those who have a key, unless it is open; pages of any origin may ask with one", async () => {
-    const shut = await startRouter("open: false");
+    const shut = await openRouter("open: false");
     const made = await shut.host.cli("keys", "add", "--name", "page", "-q");
     const key = made.stdout.trim();
     const headers = { origin: "https://example.org", "sec-fetch-site": "cross-site" };
@@ -285,7 +265,7 @@ describe("tasks", () => {
     const { status, headers: said } = await shut.ask("/api/statistics", { key, headers });
     expect([status, said["access-control-allow-origin"]]).toEqual([200, "*"]);
     expect((await router.ask("/api/statistics", { headers })).status, "an open one serves no page").toBe(403);
-    const open = await startRouter("open: true, anyOrigin: true");
+    const open = await openRouter("open: true, anyOrigin: true");
     expect((await open.ask("/api/statistics", { headers })).status, "unless it is said").toBe(200);
   });
 });

@@ -1,9 +1,8 @@
 import type { Caller } from "../../../protocol/operation.ts";
 import type { JobDetail, JobView } from "../../../protocol/views.ts";
 import { Failure } from "../../../std/failure.ts";
-import { giveWay } from "../../../std/give-way.ts";
 import type { GatewayPort } from "../../port.ts";
-import { APP_LABEL, clientIdOf, jobNumberIn } from "./job-id.ts";
+import { clientIdOf, jobNumberIn } from "./job-id.ts";
 
 /** The job that a client means; null = there is none of that id, or not for this caller. */
 export async function findClientJob(
@@ -22,39 +21,16 @@ export async function findClientJob(
   }
 }
 
-/** Which jobs of clients are asked for; null = any. */
-export interface ClientJobFilter {
-  readonly states: readonly JobView["state"][] | null;
-  readonly app: string | null;
-  readonly worker: string | null;
-}
+/** So many are asked for by one filter. */
+const AT_ONCE = 200;
 
-const PAGE = 1_000;
-/** Older jobs are not looked at: a page that is asked for every few seconds may not take longer than that. */
-const MOST_LOOKED_AT = 100_000;
-
-/** Jobs of clients, newest first, page by page. */
-export async function* clientJobs(
-  port: GatewayPort,
-  asked: ClientJobFilter,
-  caller: Caller,
-): AsyncGenerator<JobView, void, undefined> {
-  const filter = [
-    `label.${APP_LABEL} ${asked.app === null ? "!= null" : `= ${quoted(asked.app)}`}`,
-    ...(asked.worker === null ? [] : [`worker = ${quoted(asked.worker)}`]),
-    ...(asked.states === null ? [] : [`state in (${asked.states.join(", ")})`]),
-  ].join(" and ");
-  let before: number | undefined;
-  for (let looked = 0; looked < MOST_LOOKED_AT; looked += PAGE) {
-    const page = { filter, limit: PAGE, ...(before === undefined ? {} : { before }) };
-    const { jobs } = await port.call("GET /jobs", page, caller);
-    yield* jobs;
-    before = jobs.at(-1)?.id;
-    if (jobs.length < PAGE) return;
-    await giveWay();
+/** The jobs of these ids that are still there, in this order. */
+export async function jobsOf(port: GatewayPort, ids: readonly number[], caller: Caller): Promise<JobView[]> {
+  const found: JobView[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const filter = `id in (${ids.slice(from, from + AT_ONCE).join(", ")})`;
+    const { jobs } = await port.call("GET /jobs", { filter, limit: AT_ONCE }, caller);
+    found.push(...jobs);
   }
-}
-
-function quoted(text: string): string {
-  return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+  return found;
 }

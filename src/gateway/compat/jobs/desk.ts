@@ -4,14 +4,12 @@ import type { Exchange, GatewayPort } from "../../port.ts";
 import { answerText } from "../answer.ts";
 import { type Runtimes, readRuntimes } from "./app-runtime.ts";
 import type { ReadRegistry } from "./registry.ts";
-import type { Spool } from "./spool.ts";
 
 /** What the calls of the job orchestrator share. */
 export interface JobsDesk {
   readonly port: GatewayPort;
   readonly registry: ReadRegistry;
   readonly bodies: Bodies;
-  readonly spool: Spool;
 }
 
 /** One call: answers itself; what it throws is answered by the surface. */
@@ -26,6 +24,6 @@ export function runtimesNow({ port, registry }: JobsDesk, caller: Caller): Promi
 export const ADMIN_HEADERS = { "access-control-allow-origin": "*" };
 
 /** Refuses in the words that clients know. */
-export function refuse({ response }: Exchange, status: number, text: string): void {
-  answerText(response, status, `${text}\n`);
+export function refuse({ response, path }: Exchange, status: number, text: string): void {
+  answerText(response, status, `${text}\n`, path.includes("/admin/") ? ADMIN_HEADERS : {});
 }

@@ -1,11 +1,11 @@
+import type { Caller } from "../../../protocol/operation.ts";
 import type { JobView } from "../../../protocol/views.ts";
 import { startDeadline } from "../../../std/deadline-signal.ts";
 import { Failure } from "../../../std/failure.ts";
-import { giveWay } from "../../../std/give-way.ts";
 import type { Exchange } from "../../port.ts";
 import { answerJson } from "../answer.ts";
 import type { Runtimes } from "./app-runtime.ts";
-import { clientJobs, findClientJob } from "./client-jobs.ts";
+import { findClientJob, jobsOf } from "./client-jobs.ts";
 import { ADMIN_HEADERS, type JobsDesk, refuse, runtimesNow } from "./desk.ts";
 import { APP_LABEL, clientIdOf } from "./job-id.ts";
 import { resultOf } from "./job-result.ts";
@@ -38,15 +38,16 @@ export async function jobList(desk: JobsDesk, { query, caller, response }: Excha
   const states = status === null ? null : statesOf(status);
   const filter = { states, app: asked.get("app_id") || null, worker: asked.get("worker_id") || null };
   const runtimes = await runtimesNow(desk, caller);
-  const jobs: object[] = [];
-  let total = 0;
-  if (states === null || states.length > 0)
-    for await (const job of clientJobs(desk.port, filter, caller)) {
-      if (total >= offset && jobs.length < limit) jobs.push(rowOf(job, runtimes));
-      total += 1;
-    }
+  const { clientJobs } = desk.port;
+  const { ids, total } = await clientJobs.page({ ...filter, uid: uidOf(caller), offset, limit });
+  const jobs = (await jobsOf(desk.port, ids, caller)).map((job) => rowOf(job, runtimes));
   const page = Math.floor(offset / limit);
   answerJson(response, 200, { jobs, total, page, limit, offset }, ADMIN_HEADERS);
+}
+
+/** Whose jobs a caller may count; null = everybody's. */
+function uidOf({ isAdmin, uid }: Caller): number | null {
+  return isAdmin === true ? null : uid;
 }
 
 function readCount(text: string | null, fallback: number, most: number): number {
@@ -78,20 +79,19 @@ export async function jobSummary(desk: JobsDesk, { caller, response }: Exchange)
   const byStatus: Record<string, number> = {};
   const byApp: Record<string, number> = {};
   let [total, recent, cost] = [0, 0, 0];
-  for await (const job of clientJobs(desk.port, { states: null, app: null, worker: null }, caller)) {
-    const app = job.labels[APP_LABEL] ?? "";
-    total += 1;
-    if (Date.parse(job.submittedAt) >= sinceMs) recent += 1;
-    cost += costOf(job, runtimes.find(app)?.cost ?? null) ?? 0;
-    byStatus[statusOf(job)] = (byStatus[statusOf(job)] ?? 0) + 1;
-    byApp[app] = (byApp[app] ?? 0) + 1;
-    await giveWay();
+  for (const each of await desk.port.clientJobs.tally({ sinceMs, uid: uidOf(caller) })) {
+    const status = statusOf(each);
+    const { perSecond, perJob } = runtimes.find(each.app)?.cost ?? { perSecond: 0, perJob: 0 };
+    total += each.jobs;
+    recent += each.recent;
+    cost += (each.runMs / 1000) * perSecond + each.ran * perJob;
+    byStatus[status] = (byStatus[status] ?? 0) + each.jobs;
+    byApp[each.app] = (byApp[each.app] ?? 0) + each.jobs;
   }
-  const total_cost = Math.round(cost * 1e6) / 1e6;
   const summary = {
     total_jobs: total,
     jobs_24h: recent,
-    total_cost,
+    total_cost: Math.round(cost * 1e6) / 1e6,
     jobs_by_status: byStatus,
     jobs_by_app: byApp,
   };

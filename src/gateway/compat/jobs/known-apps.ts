@@ -50,7 +50,7 @@ const GUIDANCE = ["guidance", "cfg_scale"];
 /** The apps that the job orchestrator's clients know. */
 export const knownApps: Readonly<Record<string, KnownApp>> = {
   "sdxl-image-gen": {
-    aliases: ["stabilityai/stable-diffusion-xl-base-1.0", "sdxl-local"],
+    aliases: ["stabilityai/stable-diffusion-xl-base-1.0", "sdxl-local", "sdxl-cloud"],
     parameters: [
       needed("prompt"),
       text("negative_prompt", ""),
@@ -101,6 +101,14 @@ export const knownApps: Readonly<Record<string, KnownApp>> = {
     vramGb: 4,
     cost: null,
     alsoCalled: { audio_path: ["audio", "file"] },
+    echoed: [],
+  },
+  "whisper-cloud": {
+    aliases: [],
+    parameters: [needed("audio_url")],
+    vramGb: 4,
+    cost: null,
+    alsoCalled: { audio_url: ["url", "audio"] },
     echoed: [],
   },
 };

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { JobOptions } from "../../../operations/api.ts";
 import type { Caller } from "../../../protocol/operation.ts";
 import type { RuntimeView } from "../../../protocol/views.ts";
@@ -51,7 +52,7 @@ async function submitLocal(
   const converted = convertParams(parametersOf(app, runtime), given);
   if (!converted.ok) return submitRefused(order, converted.error);
   const named = paramsFor(app, runtime, converted.values);
-  const { params, hasFiles } = await withFiles(desk, runtime, named);
+  const params = await withFiles(order, runtime, named);
   const { vramGb } = app;
   // In whole MiB, as leases are written.
   const vramBytes = vramGb === null || vramGb === 0 ? null : Math.ceil(vramGb * 1024) * 2 ** 20;
@@ -59,8 +60,7 @@ async function submitLocal(
   const options = { ...optionsOf(order), ...(ownVram ? { vramBytes } : {}) };
   try {
     const input = { runtime: runtime.name, params: { ...params, ...load }, options };
-    // A key may name no file; these are not named by the caller, but made of what it sent.
-    return await desk.port.call("POST /jobs", input, hasFiles ? withoutKey(caller, runtime.name) : caller);
+    return await desk.port.call("POST /jobs", input, caller);
   } catch (error) {
     // What the app itself would have found wrong is the job's failure, not that of the submission.
     if (error instanceof Failure && /^(param|file)\//.test(error.code))
@@ -88,7 +88,7 @@ async function submitRemote(order: Order, given: Values): Promise<Submitted> {
     endpoint: app.endpoint,
     id: head,
     timeout: app.timeoutSeconds ?? 300,
-    ...(isLong ? { bodyFile: await desk.spool.put(Buffer.from(body), ".json") } : { body }),
+    ...(isLong ? { bodyFile: await kept(order, Buffer.from(body), ".json") } : { body }),
   };
   const input = { runtime: REMOTE_RUNTIME, params, options: optionsOf(order) };
   // The address is the admin's: that is why it may be named here.
@@ -125,12 +125,11 @@ function withoutKey(caller: Caller, runtime: string): Caller {
 
 /** Params that the runtime takes as files: what was sent is their content, as base64 or a data URI. */
 async function withFiles(
-  { spool }: JobsDesk,
+  order: Order,
   { params: declared }: RuntimeView,
   given: Values,
-): Promise<{ readonly params: Record<string, Json>; readonly hasFiles: boolean }> {
+): Promise<Record<string, Json>> {
   const params: Record<string, Json> = { ...given };
-  let hasFiles = false;
   for (const { name, type, accept } of declared) {
     const value = params[name];
     if (type !== "file" || typeof value !== "string") continue;
@@ -139,8 +138,14 @@ async function withFiles(
     if (encoded === undefined && !/^[A-Za-z0-9+/=\s]{64,}$/.test(value)) continue;
     const extension =
       extensionOf(mime ?? "") ?? accept.find((each) => each.startsWith(".")) ?? extensionOf(accept[0] ?? "");
-    params[name] = await spool.put(content, extension ?? "");
-    hasFiles = true;
+    params[name] = await kept(order, content, extension ?? "");
   }
-  return { params, hasFiles };
+  return params;
+}
+
+/** Keeps what the caller sent as a file of its own, which programs of its jobs may read; gives what a param names it by. */
+async function kept({ desk, caller }: Order, content: Buffer, extension: string): Promise<string> {
+  const file = { name: `value${extension}`, type: null, bytes: Readable.from([content]) };
+  const { id } = await desk.port.inputFiles.put(caller.uid, file);
+  return `upload:${id}`;
 }

@@ -1,5 +1,4 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import { join } from "node:path";
 import { toFailure } from "../../../std/failure.ts";
 import type { Access } from "../../access.ts";
 import { createBodies } from "../../forward/bodies.ts";
@@ -14,7 +13,6 @@ import { stopIdleWorkers } from "./idle-stop.ts";
 import { cancelJob, jobList, jobStatus, jobSummary, retryJob } from "./job-pages.ts";
 import type { JobsOptions } from "./options.ts";
 import { createRegistry } from "./registry.ts";
-import { createSpool } from "./spool.ts";
 import { submit } from "./submit.ts";
 import { workerAction, workerList, workerStatus } from "./worker-pages.ts";
 
@@ -82,7 +80,6 @@ export function jobsSurface(port: GatewayPort, options: JobsOptions): Surface {
     port,
     registry: createRegistry(port, options),
     bodies: createBodies(MOST_BODY_BYTES),
-    spool: createSpool(port.clock, () => spoolDir(port)),
   };
   stopIdleWorkers(desk);
   // Where no key is asked for, a page that somebody happens to look at must not give orders.
@@ -123,12 +120,6 @@ export function jobsSurface(port: GatewayPort, options: JobsOptions): Surface {
         ? admitAsOwner(port, ["read", "submit", "admin"], true)
         : Promise.resolve(null),
   };
-}
-
-async function spoolDir(port: GatewayPort): Promise<string> {
-  const caller = await port.admit(port.owner);
-  const { paths } = await port.call("GET /status", {}, caller);
-  return join(paths["state"] ?? "", "client-files");
 }
 
 function decoded(text: string): string {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { CORRELATION_PATTERN } from "../../../std/correlation.ts";
 
 const made = new WeakMap<IncomingMessage, string>();
 
@@ -12,4 +13,10 @@ export function requestIdOf(request: IncomingMessage): string {
     typeof given === "string" && /^[\x21-\x7e]{1,200}$/.test(given) ? given : randomBytes(16).toString("hex");
   made.set(request, id);
   return id;
+}
+
+/** The same id for the logs of the gateway, the daemon and the worker; another one where it is more than these take. */
+export function correlationOf(request: IncomingMessage): string {
+  const id = requestIdOf(request);
+  return CORRELATION_PATTERN.test(id) ? id : `lb-${randomBytes(16).toString("hex")}`;
 }

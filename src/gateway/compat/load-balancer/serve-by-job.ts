@@ -1,5 +1,4 @@
 import type { JobView } from "../../../protocol/views.ts";
-import { CORRELATION_PATTERN } from "../../../std/correlation.ts";
 import { Failure } from "../../../std/failure.ts";
 import type { Json } from "../../../std/json.ts";
 import { isObject } from "../parse-object.ts";
@@ -51,7 +50,7 @@ export async function serveByJob(work: Work): Promise<Done> {
   return { fields: fieldsOf(output), running, worker };
 }
 
-async function submit({ balancer, prepared, target, caller, requestId }: Work): Promise<JobView> {
+async function submit({ balancer, prepared, target, caller }: Work): Promise<JobView> {
   const { port, options } = balancer;
   const { kind } = prepared;
   const { params: declared } = await port.call("GET /runtimes/:runtime", { runtime: target.runtime }, caller);
@@ -65,10 +64,7 @@ async function submit({ balancer, prepared, target, caller, requestId }: Work): 
     {
       runtime: target.runtime,
       params: { ...Object.fromEntries(wanted), ...target.params },
-      options: {
-        timeLimitMs: Math.round(seconds * 1000),
-        ...(CORRELATION_PATTERN.test(requestId) ? { correlation: requestId } : {}),
-      },
+      options: { timeLimitMs: Math.round(seconds * 1000), correlation: caller.correlation ?? null },
     },
     caller,
   );

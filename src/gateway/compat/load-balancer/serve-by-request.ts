@@ -45,12 +45,13 @@ export async function serveByRequest(work: Work): Promise<Done> {
   }
 }
 
-async function ask({ balancer, prepared, signal, requestId }: Work, turn: Turn, running: Running) {
+async function ask({ balancer, prepared, signal, requestId, caller }: Work, turn: Turn, running: Running) {
   const { port, connections, options } = balancer;
   const { kind } = prepared;
   const seconds = options.models[kind.name]?.timeoutSeconds ?? kind.timeoutSeconds;
   const limit = startDeadline(seconds * 1000, signal);
-  const request = requestFor(prepared, turn.model, { ...turn.headers, "x-request-id": requestId });
+  const ids = { "x-request-id": requestId, "x-orch-correlation": caller.correlation ?? requestId };
+  const request = requestFor(prepared, turn.model, { ...turn.headers, ...ids });
   const chunks: Buffer[] = [];
   let [status, bytes] = [0, 0];
   const taker = {

@@ -18,7 +18,7 @@ import { createMedia } from "./media.ts";
 import type { LoadBalancerOptions } from "./options.ts";
 import { createPools } from "./pools.ts";
 import { Refusal } from "./refusal.ts";
-import { requestIdOf } from "./request-id.ts";
+import { correlationOf, requestIdOf } from "./request-id.ts";
 import { createSessions } from "./sessions.ts";
 import { hello, metrics, type PageCall, poolStatus } from "./status-pages.ts";
 
@@ -67,6 +67,7 @@ export function loadBalancerSurface(port: GatewayPort, options: LoadBalancerOpti
       return pageRoute(balancer, path, page, page.isPrivate && !isLoopback);
     },
     sendError,
+    correlationOf,
     isPage: (path) => path === "/dashboard",
     admit: (request) => admit(balancer, request),
     hasKeys: () => balancer.keys.mayLetIn(),

@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { Busboy } from "@fastify/busboy";
 import type { Caller } from "../../../protocol/operation.ts";
 import { Failure } from "../../../std/failure.ts";
 import type { Json } from "../../../std/json.ts";
 import { mimeTypeOf } from "../../../std/mime-type.ts";
 import type { GatewayPort } from "../../port.ts";
+import { readForm } from "../../read-form.ts";
 import { isObject } from "../parse-object.ts";
 import { readBytes, textOfBytes } from "../read-bytes.ts";
 
@@ -47,42 +46,21 @@ export async function takeFile(
   request: IncomingMessage,
   caller: Caller,
 ): Promise<string> {
-  const form = openForm(request);
-  let kept: Promise<string> | undefined;
-  let file: Readable | undefined;
-  // An error that nobody listens to would end the daemon; pipeline stops to listen once it has failed.
-  form.on("error", () => {});
-  form.on("file", (field, stream, name) => {
-    stream.on("error", () => {});
-    if (field !== "file" || kept !== undefined) return void stream.resume();
-    // The name is not made plain: one with a path in it is refused.
-    file = stream;
-    kept = port.tasks.keepFile(id, name ?? "", stream, caller);
-    kept.catch(() => stream.resume());
+  let isTaken = false;
+  const { files } = await readForm(request, request.headers["content-type"], {
+    keep({ field, name, bytes }) {
+      if (field !== "file" || isTaken) return undefined;
+      isTaken = true;
+      // The name is not made plain: one with a path in it is refused.
+      return port.tasks.keepFile(id, name, bytes, caller);
+    },
+  }).catch((error: unknown) => {
+    const isOdd = error instanceof Failure && error.code === "request/malformed";
+    throw isOdd ? invalid(`Invalid form: ${error.why ?? error.message}`) : error;
   });
-  await pipeline(request, form).catch(async (error: unknown) => {
-    // What has come of the file is not kept.
-    file?.destroy(new Error("the form was cut short"));
-    await kept?.catch(() => undefined);
-    throw invalid(`Invalid form: ${error instanceof Error ? error.message : String(error)}`);
-  });
-  if (kept === undefined) throw invalid("Missing required field: file");
-  return kept;
-}
-
-function openForm(request: IncomingMessage) {
-  const { "content-type": type = "" } = request.headers;
-  if (!/^multipart\/form-data\s*;/i.test(type))
-    throw invalid("Invalid form: expected multipart/form-data with a field file");
-  try {
-    return new Busboy({
-      headers: { ...request.headers, "content-type": type },
-      preservePath: true,
-      limits: { files: 1, fields: 20, fieldSize: 65_536, parts: 30, headerPairs: 100 },
-    });
-  } catch (error) {
-    throw invalid(`Invalid form: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const [file] = files;
+  if (file === undefined) throw invalid("Missing required field: file");
+  return file.kept;
 }
 
 /** Sends the bytes of a file of a result. */

@@ -22,6 +22,9 @@ const CORS = {
   "cross-origin-resource-policy": "cross-origin",
 };
 
+/** The type of Prometheus's text format. */
+const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
+
 const paths: Readonly<Record<string, string>> = {
   "/api/submit-task": "POST",
   "/api/task-history": "GET",
@@ -84,9 +87,8 @@ function found(
       json(response, 200, await desk.route(task, caller));
     });
   if (path === "/api/metrics")
-    return guarded("read", async ({ response }) => {
-      const text = await desk.metrics.text();
-      answerText(response, 200, text, { ...headers, "content-type": desk.metrics.contentType });
+    return guarded("read", ({ response }) => {
+      answerText(response, 200, desk.metrics.text(), { ...headers, "content-type": PROMETHEUS });
     });
   const pages = {
     "/api/task-history": history,

@@ -1,4 +1,6 @@
 import type { Caller } from "../../../protocol/operation.ts";
+import type { JobDetail, JobView } from "../../../protocol/views.ts";
+import { type DeadlineSignal, startDeadline } from "../../../std/deadline-signal.ts";
 import { Failure, toFailure } from "../../../std/failure.ts";
 import type { Json } from "../../../std/json.ts";
 import type { GatewayPort } from "../../port.ts";
@@ -29,27 +31,42 @@ export interface Target {
   execute(execution: Execution): Promise<Executed>;
 }
 
-/** As the older router had it. */
-const LIMIT_MS = 30_000;
 const MOST_ANSWER_BYTES = 16 * 2 ** 20;
 
-/** The target of a node: where its address is set elsewhere, else this host. */
+/**
+ * The target of a node: where its address is set elsewhere, else this host.
+ * @throws Failure config/invalid: the variable of its address holds none
+ */
 export function targetOf(node: Node, port: GatewayPort, options: RouterOptions): Target {
-  const url = options.nodes[node];
-  return url === null ? localTarget(node, port, options) : remoteTarget(node, url);
+  const url = options.nodes[node] ?? addressIn(`${node}_NODE_URL`);
+  return url === null
+    ? localTarget(node, port, options)
+    : remoteTarget(node, url, options.timeoutSeconds * 1000);
 }
 
-function remoteTarget(node: Node, url: string): Target {
+/** The variables by which the older router knew its nodes. */
+function addressIn(variable: string): string | null {
+  const url = process.env[variable] ?? "";
+  if (url === "") return null;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw new Failure("config/invalid", `${variable} is no address of a node`, {
+    why: "it is taken from the environment of the daemon, as the config names none",
+    hint: `set it to one like http://edge.example:8001, or gateway.compat.router.nodes in config.yaml`,
+  });
+}
+
+function remoteTarget(node: Node, url: string, limitMs: number): Target {
   return {
     isElsewhere: true,
     async execute({ id, task }) {
+      const deadline = startDeadline(limitMs);
       try {
         const answer = await fetch(`${url.replace(/\/$/, "")}/execute`, {
           method: "POST",
           redirect: "error",
           headers: { "content-type": "application/json" },
           body: JSON.stringify({ task_id: id, task_type: task.type, payload: task.payload }),
-          signal: AbortSignal.timeout(LIMIT_MS),
+          signal: deadline.signal,
         });
         const body = await readAnswer(answer);
         if (!answer.ok) throw new Failure("worker/failed", `${node} answered with HTTP ${answer.status}`);
@@ -59,7 +76,10 @@ function remoteTarget(node: Node, url: string): Target {
         const text = typeof message === "string" ? message : `done by ${node}`;
         return { seconds: typeof seconds === "number" ? seconds : null, result: body, message: text };
       } catch (error) {
+        if (deadline.isLate()) throw tooLate(node, limitMs);
         throw unreachable(node, error);
+      } finally {
+        deadline.end();
       }
     },
   };
@@ -82,13 +102,18 @@ async function readAnswer(answer: Response): Promise<Json> {
 
 function unreachable(node: Node, error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const isLate = error instanceof Error && error.name === "TimeoutError";
-  if (isLate) return new Failure("wait/timeout", `${node} did not answer within ${LIMIT_MS / 1000} s`);
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
   return new Failure("worker/failed", `${node} cannot be reached: ${cause}`);
 }
 
-function localTarget(node: Node, port: GatewayPort, { runtimes }: RouterOptions): Target {
+function tooLate(what: string, limitMs: number): Failure {
+  return new Failure("wait/timeout", `${what} took longer than ${limitMs / 1000} s`, {
+    hint: "gateway.compat.router.timeoutSeconds in config.yaml",
+  });
+}
+
+function localTarget(node: Node, port: GatewayPort, options: RouterOptions): Target {
+  const { runtimes, timeoutSeconds } = options;
   return {
     isElsewhere: false,
     async execute({ id, task, caller }) {
@@ -97,18 +122,19 @@ function localTarget(node: Node, port: GatewayPort, { runtimes }: RouterOptions)
       // Nothing is mapped to it: the task is said again, which is what the older nodes did.
       if (runtime === undefined)
         return { seconds: null, result: { echo: task.payload }, message: "Task completed" };
-      return runJob(port, node, runtime, { id, task, caller });
+      const view = await startJob(port, node, runtime, { id, task, caller });
+      return outcomeOf(await untilOver(port, view.id, caller, timeoutSeconds * 1000));
     },
   };
 }
 
 /** As a job: EDGE and CLOUD without a GPU, GPU as the runtime has it. */
-async function runJob(
+async function startJob(
   port: GatewayPort,
   node: Node,
   runtime: string,
   { id, task, caller }: Execution,
-): Promise<Executed> {
+): Promise<JobView> {
   const { params } = await port.call("GET /runtimes/:runtime", { runtime }, caller);
   const declared = new Set(params.map(({ name }) => name));
   const offered: Record<string, Json> = {
@@ -126,43 +152,50 @@ async function runJob(
     correlation: caller.correlation ?? null,
   };
   const input = { runtime, params: given, options, idempotencyKey: `routed:${id}` };
-  const { id: job } = await port.call("POST /jobs", input, caller);
-  const over = await untilOver(port, job, caller);
+  return port.call("POST /jobs", input, caller);
+}
+
+function outcomeOf({ id, state, startedAt, finishedAt, reason, output }: JobDetail): Executed {
   const seconds =
-    over.startedAt === null || over.finishedAt === null
+    startedAt === null || finishedAt === null
       ? null
-      : (Date.parse(over.finishedAt) - Date.parse(over.startedAt)) / 1000;
-  if (over.state === "succeeded")
-    return { seconds, result: over.output, message: `Task completed as job ${job}` };
-  throw new Failure(
-    "job/failed",
-    `job ${job} ${over.state}${over.reason === null ? "" : `: ${over.reason.text}`}`,
-  );
+      : (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  if (state === "succeeded") return { seconds, result: output, message: `Task completed as job ${id}` };
+  throw new Failure("job/failed", `job ${id} ${state}${reason === null ? "" : `: ${reason.text}`}`);
 }
 
 const FINISHED = ["succeeded", "failed", "cancelled"];
 
 /** Waits for the end of a job; one that takes too long is cancelled. @throws Failure wait/timeout */
-async function untilOver(port: GatewayPort, job: number, caller: Caller) {
-  const late = AbortSignal.timeout(LIMIT_MS);
-  for (;;) {
-    const changed = nextChange(port, job, late);
-    const view = await port.call("GET /jobs/:job", { job }, caller);
-    if (FINISHED.includes(view.state)) {
-      changed.stop();
-      return view;
+async function untilOver(
+  port: GatewayPort,
+  job: number,
+  caller: Caller,
+  limitMs: number,
+): Promise<JobDetail> {
+  const late = startDeadline(limitMs);
+  try {
+    for (;;) {
+      const changed = nextChange(port, job, late);
+      const view = await port.call("GET /jobs/:job", { job }, caller);
+      if (FINISHED.includes(view.state)) {
+        changed.stop();
+        return view;
+      }
+      await changed.done;
+      if (!late.isLate()) continue;
+      await port.call("POST /jobs/:job/cancel", { job }, caller).catch(toFailure);
+      throw tooLate(`job ${job}`, limitMs);
     }
-    await changed.done;
-    if (!late.aborted) continue;
-    await port.call("POST /jobs/:job/cancel", { job }, caller).catch(toFailure);
-    throw new Failure("wait/timeout", `job ${job} did not end within ${LIMIT_MS / 1000} s`);
+  } finally {
+    late.end();
   }
 }
 
 function nextChange(
   port: GatewayPort,
   job: number,
-  late: AbortSignal,
+  { signal: late }: DeadlineSignal,
 ): { done: Promise<void>; stop: () => void } {
   let stop = (): void => {};
   const done = new Promise<void>((resolve) => {
