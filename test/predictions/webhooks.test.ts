@@ -1,57 +1,17 @@
 import { readFileSync, statSync } from "node:fs";
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import Replicate, { validateWebhook } from "replicate";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { useOrch } from "../e2e/session.ts";
 import { ask } from "../gateway/door.ts";
 import type { OrchHome } from "../kit/orch-home.ts";
 import { until } from "../kit/until.ts";
 import { type PredictionHome, startPredictions } from "./prediction-home.ts";
+import { eventOf, receive } from "./receiver.ts";
 
 const createHome = useOrch();
 
-interface Told {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-  readonly atMs: number;
-  readonly prediction: Record<string, unknown>;
-}
-
-interface Receiver {
-  readonly url: string;
-  readonly told: Told[];
-}
-
-/** Somebody who is told. @param answer 204 when left out */
-async function receive(
-  answer?: (response: ServerResponse, count: number) => void,
-  port = 0,
-): Promise<Receiver> {
-  const told: Told[] = [];
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = Buffer.concat(chunks).toString();
-      const prediction = JSON.parse(body) as Record<string, unknown>;
-      told.push({ headers: request.headers, body, atMs: performance.now(), prediction });
-      if (answer === undefined) response.writeHead(204).end();
-      else answer(response, told.length);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, told };
-}
-
-const eventOf = ({ headers }: Told): string =>
-  String(headers["webhook-id"]).replace(/^msg_[0-9a-f-]{8}_\d+_/, "");
 const webhookOf = async (home: OrchHome, job: number) =>
   (await home.client.call("GET /jobs/:job", { job })).webhook;
 

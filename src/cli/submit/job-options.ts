@@ -1,15 +1,15 @@
 import type { JobOptions, Treatment } from "../../operations/api.ts";
 import { parseBytes } from "../../std/bytes.ts";
-import { parseDurationMs } from "../../std/duration.ts";
 import { Failure } from "../../std/failure.ts";
 import { parseWhen } from "../../std/when.ts";
-import { collectJobIds, flagReader, integerFlag } from "../arguments.ts";
+import { collectJobIds, durationFlag, flagReader, integerFlag, textFlag } from "../arguments.ts";
 import type { Parser } from "../command.ts";
 import type { Io } from "../io.ts";
 import { type LabelFlag, readLabel } from "./label-flag.ts";
+import { describeWebhook, type WebhookFlags } from "./webhook-flags.ts";
 
 /** The flags of `describeJobOptions` once read. */
-export interface JobFlags {
+export interface JobFlags extends WebhookFlags {
   readonly priority?: number | string;
   readonly after?: number[];
   readonly afterAny?: number[];
@@ -36,11 +36,12 @@ export interface JobFlags {
 /** Declares the flags that every new job takes, by `submit` and by `run`. */
 export function describeJobOptions(parser: Parser, gpusHelp: string): void {
   parser.optionsGroup("Resources:");
-  parser.option("--gpus <count>", gpusHelp, integerFlag("--gpus", 0, 1024));
-  parser.option("--vram <size>", "memory it needs on each GPU, e.g. 12GiB", flagReader("--vram", parseBytes));
+  parser.option("--gpus <count>", gpusHelp, gpusFlag);
+  parser.option("--vram <size>", "memory it needs on each GPU, e.g. 12GiB", vramFlag);
   parser.option("--cpus <count>", "CPU cores it holds", integerFlag("--cpus", 0, 100_000));
   parser.option("--ram <size>", "memory of the host it holds, e.g. 32GiB", flagReader("--ram", parseBytes));
   describeScheduling(parser);
+  describeWebhook(parser);
   describeArrays(parser);
 }
 
@@ -70,13 +71,9 @@ function describeScheduling(parser: Parser): void {
   parser.option(
     "--retry-delay <duration>",
     "wait before that, doubled each time (default: 1s)",
-    flagReader("--retry-delay", parseDurationMs),
+    durationFlag("--retry-delay", 0, 86_400_000),
   );
-  parser.option(
-    "--time <duration>",
-    "stop it after this long, e.g. 90s, 2h",
-    flagReader("--time", parseDurationMs),
-  );
+  parser.option("--time <duration>", "stop it after this long, e.g. 90s, 2h", timeLimitFlag);
   parser.option("--preemptible", "it may be stopped and queued again for a job of higher priority");
   parser.option(
     "--label <text>",
@@ -91,6 +88,7 @@ function describeScheduling(parser: Parser): void {
   parser.option(
     "--idempotency-key <key>",
     "queue it only once, however often this is sent within seven days",
+    textFlag("--idempotency-key", 200),
   );
 }
 
@@ -104,6 +102,19 @@ function describeArrays(parser: Parser): void {
   );
   parser.option("--at-once <count>", "of these at most so many at once", integerFlag("--at-once", 1, 1e9));
 }
+
+/** So many GPUs may be asked for, and such a time limit, as the API has it. */
+export const gpusFlag = integerFlag("--gpus", 0, 64);
+export const timeLimitFlag = durationFlag("--time", 1, 100 * 365 * 86_400_000);
+
+/** Memory on each GPU, in bytes. */
+export const vramFlag = flagReader("--vram", (text) => {
+  const bytes = parseBytes(text);
+  if (bytes > 0) return bytes;
+  throw new Failure("usage/invalid", `"${text}" is no memory at all`, {
+    hint: "leave it out for all of a GPU",
+  });
+});
 
 /** A number, or a name that the daemon knows. */
 export function priorityFlag(text: string): number | string {

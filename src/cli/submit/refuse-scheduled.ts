@@ -23,6 +23,7 @@ export function refuseMany(flags: JobFlags): void {
       hint: "schedule a script that submits it: orch schedule add LINE -- run -- sh -c 'orch run --array …'",
     });
   }
+  refuseUseless(flags, ["webhook", "webhookEvents"]);
   if (flags.idempotencyKey !== undefined) {
     throw new Failure("usage/invalid", "what is submitted again and again cannot have an idempotency key", {
       hint: "leave --idempotency-key out",

@@ -4,6 +4,7 @@ import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { spoolDirs } from "../../config/paths.ts";
 import { makePrivateDir } from "../../config/run-dir.ts";
 import { formatBytes } from "../../std/bytes.ts";
 import { extensionOf } from "../../std/mime-type.ts";
@@ -18,7 +19,7 @@ import { fetchFile } from "./fetch-file.ts";
  * @throws Failure state/unwritable
  */
 export async function spoolStdin(cacheDir: string, stdin: InputStream): Promise<string> {
-  const dir = join(cacheDir, "stdin");
+  const { stdin: dir } = spoolDirs(cacheDir);
   makePrivateDir(dir);
   const path = join(dir, randomUUID());
   await pipeline(stdin, createWriteStream(path, { mode: 0o600 }));
@@ -31,7 +32,7 @@ export async function spoolStdin(cacheDir: string, stdin: InputStream): Promise<
 
 /** Fetches a file into the cache folder, with its progress on a terminal. @throws as `fetchFile` */
 export async function spoolAddress({ paths, out, signal }: Context, address: string): Promise<string> {
-  const dir = join(paths().cacheDir, "fetched");
+  const { fetched: dir } = spoolDirs(paths().cacheDir);
   makePrivateDir(dir);
   const of = (totalBytes: number | null): string =>
     totalBytes === null ? "" : ` of ${formatBytes(totalBytes)}`;

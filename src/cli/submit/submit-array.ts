@@ -10,6 +10,7 @@ import { keyOf } from "./job-options.ts";
 import { isAddress } from "./params.ts";
 import type { SubmitFlags } from "./submit-flags.ts";
 import { resultOptionsOf, waitForResult } from "./wait-for-result.ts";
+import { webhookOf } from "./webhook-flags.ts";
 
 interface Asked {
   readonly runtime: RuntimeView;
@@ -32,6 +33,7 @@ export async function submitArray(context: Context, client: Client, asked: Asked
     ...submission,
     ...(sweep.length === 0 ? {} : { sweep }),
     ...keyOf(flags),
+    ...webhookOf(flags),
   });
   noteRepeat(out, queued);
   if (flags.wait === true) {

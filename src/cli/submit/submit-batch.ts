@@ -13,13 +13,16 @@ import { placedJobOptionsOf } from "./job-options.ts";
 import { resolveFiles } from "./params.ts";
 import type { SubmitFlags } from "./submit-flags.ts";
 import { resultOptionsOf, waitForResult } from "./wait-for-result.ts";
+import { webhookOf } from "./webhook-flags.ts";
 
 const CHUNK = 1000;
+/** With a webhook, which tells once that all of them are over, they are one request: as many as that takes. */
+const LARGEST_CHUNK = 10_000;
 
 /**
  * Queues the jobs of a file of JSON lines, a thousand a request. Each request is taken whole or not at all; when
- * one is refused, those before it stay queued and the user is told which they are.
- * @throws Failure param/invalid with the line's number, or as the daemon refused it
+ * one is refused, those before it stay queued and the user is told which they are. With a webhook all are one request.
+ * @throws Failure param/invalid with the line's number, usage/invalid, or as the daemon refused it
  */
 export async function submitBatch(
   context: Context,
@@ -31,11 +34,13 @@ export async function submitBatch(
   const ids: number[] = [];
   try {
     let chunk = 0;
-    for await (const jobs of chunksOf(readSubmissions(context, client, flags, runtime))) {
+    const webhook = webhookOf(flags);
+    const size = flags.webhook === undefined ? CHUNK : LARGEST_CHUNK;
+    for await (const jobs of chunksOf(readSubmissions(context, client, flags, runtime), size)) {
       const { idempotencyKey: key } = flags;
       chunk += 1;
       const own = key === undefined ? {} : { idempotencyKey: `${key}#${chunk}` };
-      const queued = await client.call("POST /jobs/batch", { jobs, ...own });
+      const queued = await client.call("POST /jobs/batch", { jobs, ...own, ...webhook });
       noteRepeat(out, queued);
       ids.push(...queued.ids);
       out.progress(`${ids.length} jobs queued`);
@@ -106,11 +111,16 @@ interface SubmissionLine {
   readonly options: Record<string, unknown>;
 }
 
-async function* chunksOf<T>(items: AsyncIterable<T>): AsyncGenerator<T[], void, undefined> {
+async function* chunksOf<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[], void, undefined> {
   let chunk: T[] = [];
   for await (const item of items) {
+    if (chunk.length === LARGEST_CHUNK)
+      throw new Failure("usage/invalid", `--webhook goes with at most ${LARGEST_CHUNK} jobs of a batch`, {
+        why: "it tells once that all of them are over, so all are submitted at once",
+        hint: "split the file",
+      });
     chunk.push(item);
-    if (chunk.length === CHUNK) {
+    if (chunk.length === size && size < LARGEST_CHUNK) {
       yield chunk;
       chunk = [];
     }

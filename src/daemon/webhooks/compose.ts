@@ -2,11 +2,11 @@ import { LINK_MS, writeLink } from "../../gateway/predictions/links.ts";
 import { endOfLog, LOG_LINES } from "../../gateway/predictions/log-end.ts";
 import { predictionOf } from "../../gateway/predictions/prediction.ts";
 import type { Context } from "../../operations/context.ts";
+import type { LastingEvent } from "../../operations/webhook-view.ts";
 import type { Caller } from "../../protocol/operation.ts";
 import { must } from "../../std/assert.ts";
 import type { WebhookRow } from "../../store/webhooks.ts";
 import { callers } from "../http/gateway-port.ts";
-import type { LastingEvent } from "./pending-event.ts";
 
 /** Makes what is sent: the prediction as its owner sees it. @throws Failure job/unknown */
 export async function composeBody(

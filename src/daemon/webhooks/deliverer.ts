@@ -1,20 +1,25 @@
 import fs from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Context } from "../../operations/context.ts";
+import { type LastingEvent, webhookId } from "../../operations/webhook-view.ts";
 import { toFailure } from "../../std/failure.ts";
 import type { Rng } from "../../std/rng.ts";
 import type { SafeFetch } from "../../std/safe-fetch/safe-fetch.ts";
-import type { WebhookProgress, WebhookRow, WebhookStore } from "../../store/webhooks.ts";
+import type { JobsTogether } from "../../store/jobs-together.ts";
+import type { WebhookName, WebhookProgress, WebhookRow, WebhookStore } from "../../store/webhooks.ts";
 import type { QuietWrite } from "../quiet-write.ts";
 import { composeBody } from "./compose.ts";
+import { composeEndOfMany } from "./compose-end-of-many.ts";
+import { createHookList, type Hook } from "./hook-list.ts";
 import { createHostLanes } from "./host-lanes.ts";
-import { type LastingEvent, pendingEvent } from "./pending-event.ts";
+import { type Pending, pendingEvent, pendingOfMany } from "./pending-event.ts";
 import type { OwnSecrets } from "./secrets.ts";
 import { type Sent, sendWebhook } from "./send.ts";
 
 export interface DelivererParts {
   readonly ctx: () => Context;
   readonly store: WebhookStore;
+  readonly together: JobsTogether;
   readonly write: QuietWrite;
   readonly fetch: SafeFetch;
   readonly secrets: OwnSecrets;
@@ -26,16 +31,11 @@ export interface DelivererParts {
 export interface Deliverer {
   /** Goes on with what the last daemon did not get to. */
   start(): void;
-  watch(jobId: number): void;
+  /** Jobs of these ids were submitted, some with webhooks. */
+  watch(first: number, last: number): void;
+  /** Tries again at once what was given up or has to wait. Gives those it does so with. @throws Failure store/full and others */
+  retry(names: readonly WebhookName[]): Promise<readonly WebhookName[]>;
   stop(): Promise<void>;
-}
-
-interface Hook {
-  row: WebhookRow;
-  isBusy: boolean;
-  /** Of the log as last told. */
-  logBytes: number;
-  timer: NodeJS.Timeout | null;
 }
 
 /** What a job writes is told at most so often. */
@@ -51,16 +51,18 @@ export function createDeliverer(parts: DelivererParts): Deliverer {
   const deliverer = new WebhookDeliverer(parts);
   return {
     start: () => deliverer.start(),
-    watch: (jobId) => deliverer.watch(jobId),
+    watch: (first, last) => deliverer.watch(first, last),
+    retry: (names) => deliverer.retry(names),
     stop: () => deliverer.stop(),
   };
 }
 
 class WebhookDeliverer {
   private readonly parts: DelivererParts;
-  private readonly hooks = new Map<number, Hook>();
+  private readonly hooks = createHookList();
   private readonly lanes = createHostLanes();
-  private readonly dirty = new Map<number, WebhookProgress>();
+  private readonly dirty = new Map<string, WebhookRow>();
+  private noting: Promise<void> = Promise.resolve();
   /** Jobs that run, and of which what they write is to be told. */
   private readonly writing = new Set<number>();
   private isReading = false;
@@ -73,57 +75,77 @@ class WebhookDeliverer {
   }
 
   start(): void {
-    const { store, ctx } = this.parts;
-    const unlisten = ctx().feed.listen((notice) => {
+    const unlisten = this.parts.ctx().feed.listen((notice) => {
       if (notice.type !== "jobs") return;
-      const [few, many] =
-        notice.ids.size < this.hooks.size ? [notice.ids, this.hooks] : [this.hooks.keys(), notice.ids];
-      for (const id of few) if (many.has(id)) this.look(id);
+      for (const hook of this.hooks.waitingFor(notice.ids)) this.look(hook);
     });
     const logs = setInterval(() => void this.lookAtLogs(), LOG_EVERY_MS);
     const notes = setInterval(() => void this.note(), NOTE_EVERY_MS);
     for (const timer of [logs, notes]) timer.unref();
     this.stops = [unlisten, () => clearInterval(logs), () => clearInterval(notes)];
-    for (const row of store.open()) if (!this.hooks.has(row.jobId)) this.add(row);
+    this.watch(0, Number.MAX_SAFE_INTEGER);
   }
 
-  watch(jobId: number): void {
-    const row = this.parts.store.find(jobId);
-    if (row !== undefined && row.state === "open" && !this.hooks.has(jobId)) this.add(row);
+  watch(first: number, last: number): void {
+    for (const row of this.parts.store.open(first, last))
+      if (this.hooks.find(row) === undefined) this.look(this.hooks.add(row));
+  }
+
+  async retry(names: readonly WebhookName[]): Promise<readonly WebhookName[]> {
+    // What is on its way to disk is there then.
+    await this.note();
+    const retried: Hook[] = [];
+    for (const name of names) {
+      const row =
+        this.hooks.find(name)?.row ?? this.dirty.get(webhookId(name)) ?? this.parts.store.find(name);
+      if (row === undefined || row.state === "done") continue;
+      const hook = this.hooks.find(name) ?? this.hooks.add(row);
+      if (hook.timer !== null) clearTimeout(hook.timer);
+      hook.timer = null;
+      this.change(hook, { state: "open", tries: 0, failingSinceMs: null, nextAtMs: null });
+      retried.push(hook);
+    }
+    await this.inTurn(() => this.noteDirty());
+    const done = retried.map(({ row: { jobId, jobs } }) => ({ jobId, jobs }));
+    for (const hook of retried) if (this.hooks.find(hook.row) === hook) this.look(hook);
+    return done;
   }
 
   async stop(): Promise<void> {
     this.isStopped = true;
     this.lanes.close();
     for (const stop of this.stops) stop();
-    for (const { timer } of this.hooks.values()) if (timer !== null) clearTimeout(timer);
+    for (const { timer } of this.hooks.all) if (timer !== null) clearTimeout(timer);
     await this.note();
   }
 
-  private add(row: WebhookRow): void {
-    this.hooks.set(row.jobId, { row, isBusy: false, logBytes: 0, timer: null });
-    this.look(row.jobId);
-  }
-
   /** Sends what is due, or sees to it that it will be. Called within commits: it is quick. */
-  private look(jobId: number): void {
-    const hook = this.hooks.get(jobId);
-    if (hook === undefined || this.isStopped) return;
-    const { clock, queries } = this.parts.ctx();
-    const job = queries.job(jobId);
-    if (job?.state === "running" && hook.row.events.includes("logs")) this.writing.add(jobId);
-    else this.writing.delete(jobId);
+  private look(hook: Hook): void {
+    if (this.isStopped) return;
+    const pending = this.pendingOf(hook);
     if (hook.isBusy || hook.timer !== null) return;
-    const pending = pendingEvent(hook.row, job);
     if (pending === "done") return this.end(hook, "done", hook.row.detail);
     if (pending === "wait") return;
-    const waitMs = (hook.row.nextAtMs ?? 0) - clock.nowMs();
+    const waitMs = (hook.row.nextAtMs ?? 0) - this.parts.ctx().clock.nowMs();
     if (waitMs <= 0) return this.enqueue(hook, pending.event, pending.toldThen);
     hook.timer = setTimeout(() => {
       hook.timer = null;
-      this.look(jobId);
+      this.look(hook);
     }, waitMs);
     hook.timer.unref();
+  }
+
+  private pendingOf(hook: Hook): Pending {
+    const { jobId, jobs, events } = hook.row;
+    if (jobs > 0) {
+      const live = this.parts.together.firstLive(hook.row);
+      if (live !== null) this.hooks.watch(hook, live);
+      return pendingOfMany(hook.row, live === null);
+    }
+    const job = this.parts.ctx().queries.job(jobId);
+    if (job?.state === "running" && events.includes("logs")) this.writing.add(jobId);
+    else this.writing.delete(jobId);
+    return pendingEvent(hook.row, job);
   }
 
   private enqueue(hook: Hook, event: LastingEvent | "logs", toldThen: number): void {
@@ -133,7 +155,7 @@ class WebhookDeliverer {
       hook.isBusy = false;
       if (this.isStopped) return;
       if (event !== "logs") this.settle(hook, sent, toldThen);
-      this.look(hook.row.jobId);
+      if (this.hooks.find(hook.row) === hook) this.look(hook);
     });
   }
 
@@ -141,17 +163,20 @@ class WebhookDeliverer {
     const { fetch, secrets, log } = this.parts;
     const ctx = this.parts.ctx();
     try {
-      const job = ctx.queries.job(row.jobId);
-      if (job === undefined) return { outcome: "refused", why: "the job was removed" };
-      const body = await composeBody(ctx, row, event, (text) => secrets.sign("links", text));
+      const owned = this.parts.store.find(row);
+      if (owned === undefined) return { outcome: "refused", why: "the job was removed" };
+      const body =
+        row.jobs > 0
+          ? await composeEndOfMany(this.parts.together, owned)
+          : await composeBody(ctx, row, event, (text) => secrets.sign("links", text));
       const part = event === "logs" ? `logs_${logBytes}` : event;
-      const id = `msg_${ctx.host.instance.slice(0, 8)}_${row.jobId}_${part}`;
-      const sign = (text: string): string => secrets.sign(String(job.uid), text);
+      const id = `msg_${ctx.host.instance.slice(0, 8)}_${webhookId(row)}_${part}`;
+      const sign = (text: string): string => secrets.sign(String(owned.uid), text);
       return await sendWebhook(fetch, { ...{ url: row.url, id, body, sign }, atMs: ctx.clock.nowMs() });
     } catch (error) {
       const failure = toFailure(error);
       if (failure.code === "bug" && !this.isStopped)
-        log.error({ err: error, job: row.jobId }, "a webhook could not be made");
+        log.error({ err: error, webhook: webhookId(row) }, "a webhook could not be made");
       return { outcome: "failed", why: failure.sentence, afterMs: 0 };
     }
   }
@@ -167,35 +192,50 @@ class WebhookDeliverer {
       });
     const nowMs = this.parts.ctx().clock.nowMs();
     const failingSinceMs = hook.row.failingSinceMs ?? nowMs;
+    const tries = hook.row.tries + 1;
+    this.change(hook, { tries, failingSinceMs });
     if (sent.outcome === "refused") return this.end(hook, "dead", sent.why);
     if (nowMs - failingSinceMs >= GIVE_UP_MS) return this.end(hook, "dead", `${sent.why}, for a day`);
-    const tries = hook.row.tries + 1;
     const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(tries - 1, 20));
     const waitMs = Math.max(sent.afterMs, most * (0.5 + this.parts.rng.next() / 2));
-    this.change(hook, { tries, failingSinceMs, nextAtMs: Math.round(nowMs + waitMs), detail: sent.why });
+    this.change(hook, { nextAtMs: Math.round(nowMs + waitMs), detail: sent.why });
   }
 
   private end(hook: Hook, state: "done" | "dead", detail: string | null): void {
-    this.hooks.delete(hook.row.jobId);
-    this.writing.delete(hook.row.jobId);
-    if (state === "dead") this.parts.log.warn({ job: hook.row.jobId, why: detail }, "a webhook is given up");
+    this.hooks.remove(hook);
+    if (hook.row.jobs === 0) this.writing.delete(hook.row.jobId);
+    if (state === "dead")
+      this.parts.log.warn({ webhook: webhookId(hook.row), why: detail }, "a webhook is given up");
     this.change(hook, { state, nextAtMs: null, detail });
   }
 
   private change(hook: Hook, changes: Partial<WebhookProgress>): void {
     hook.row = { ...hook.row, ...changes };
-    this.dirty.set(hook.row.jobId, hook.row);
+    this.dirty.set(webhookId(hook.row), hook.row);
   }
 
-  private async note(): Promise<void> {
+  private note(): Promise<void> {
+    return this.inTurn(() => this.noteDirty()).catch((error: unknown) => {
+      this.parts.log.warn({ err: error }, "what webhooks told could not be noted; it is tried again");
+    });
+  }
+
+  /** One after another: what is noted later is newer. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.noting.then(work);
+    this.noting = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async noteDirty(): Promise<void> {
     if (this.dirty.size === 0) return;
-    const changes = [...this.dirty.values()];
+    const changes = [...this.dirty];
     this.dirty.clear();
     try {
-      await this.parts.write(() => this.parts.store.note(changes));
+      await this.parts.write(() => this.parts.store.note(changes.map(([, change]) => change)));
     } catch (error) {
-      this.parts.log.warn({ err: error }, "what webhooks told could not be noted; it is tried again");
-      for (const each of changes) if (!this.dirty.has(each.jobId)) this.dirty.set(each.jobId, each);
+      for (const [id, change] of changes) if (!this.dirty.has(id)) this.dirty.set(id, change);
+      throw error;
     }
   }
 
@@ -209,7 +249,7 @@ class WebhookDeliverer {
         (stats) => stats.size,
         () => 0,
       );
-      const hook = this.isStopped ? undefined : this.hooks.get(jobId);
+      const hook = this.isStopped ? undefined : this.hooks.find({ jobId, jobs: 0 });
       if (hook === undefined || hook.isBusy || size <= hook.logBytes) continue;
       if (pendingEvent(hook.row, queries.job(jobId)) !== "wait") continue;
       hook.logBytes = size;

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Webhooks } from "../../operations/context.ts";
 import { parseSafeUrl } from "../../std/safe-fetch/safe-url.ts";
 import type { Database } from "../../store/database.ts";
+import { createJobsTogether } from "../../store/jobs-together.ts";
 import { createWebhookStore } from "../../store/webhooks.ts";
 import { createQuietWrite } from "../quiet-write.ts";
 import { createDeliverer, type Deliverer, type DelivererParts } from "./deliverer.ts";
@@ -27,14 +28,17 @@ export function openWebhooks({ db, reader, stateDir, clock, crash, ...parts }: P
   const store = createWebhookStore(db, reader);
   const secrets = createOwnSecrets(path.join(stateDir, "webhook-secrets"));
   const write = createQuietWrite({ db, clock, crash });
-  const deliverer = createDeliverer({ ...parts, store, write, secrets });
+  const together = createJobsTogether(reader);
+  const deliverer = createDeliverer({ ...parts, store, together, write, secrets });
   return {
     deliverer,
     secrets,
     forOperations: {
       check: (url) => void parseSafeUrl(url, "webhook"),
-      watch: (jobId) => deliverer.watch(jobId),
-      find: (jobId) => store.find(jobId),
+      watch: (first, last) => deliverer.watch(first, last),
+      find: (name) => store.find(name),
+      list: (asked) => store.list(asked),
+      retry: (names) => deliverer.retry(names),
       secretOf: (uid) => secrets.of(String(uid)),
     },
   };

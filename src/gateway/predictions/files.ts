@@ -4,20 +4,34 @@ import { Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
 import { mimeTypeOf } from "../../std/mime-type.ts";
 import type { Exchange, GatewayPort } from "../port.ts";
-import { readUpload } from "./multipart.ts";
+import { readForm } from "../read-form.ts";
 import { fileAddress } from "./prediction.ts";
 import { originOf, sendJson } from "./send-json.ts";
 
 const SHOWN = 100;
+/** Of the form; the first of this name counts. */
+const FIELD = "content";
 const KEPT_MS = 7 * 86_400_000;
 
 /** Takes a file of the caller's, for params of type file. */
 export async function uploadFile({ request, response, caller }: Exchange, port: GatewayPort): Promise<void> {
   if ((request.headers["content-encoding"] ?? "identity") !== "identity")
     throw new Failure("request/malformed", "the body of the request is packed", { hint: "send it as it is" });
-  const file = await port.inputFiles.put(caller.uid, await readUpload(request));
-  request.resume();
-  sendJson(response, 201, viewFile(file, originOf(request)));
+  let isTaken = false;
+  const { files } = await readForm(request, request.headers["content-type"], {
+    fileField: FIELD,
+    keep(file) {
+      if (file.field !== FIELD || isTaken) return undefined;
+      isTaken = true;
+      return port.inputFiles.put(caller.uid, file);
+    },
+  });
+  const [file] = files;
+  if (file === undefined)
+    throw new Failure("request/malformed", "the form has no field content", {
+      hint: "curl -F content=@FILE",
+    });
+  sendJson(response, 201, viewFile(file.kept, originOf(request)));
 }
 
 /** The newest of the caller's files. */

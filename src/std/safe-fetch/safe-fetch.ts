@@ -41,6 +41,8 @@ export interface SafeFetchOptions {
 }
 
 const PUBLIC_PORTS: readonly number[] = [80, 443];
+/** Of one name. An answer of a name server has room for thousands, and looking at each of them takes time. */
+const MOST_ADDRESSES = 64;
 
 /**
  * Makes what goes to addresses that others named. A name is resolved once, each address it has is vetted, and the connection is
@@ -75,6 +77,8 @@ async function vetted(url: SafeUrl, ask: SafeAsk, vetting: Vetting): Promise<rea
   const found = url.isAddress
     ? [url.host]
     : await namesAddresses(url, ask, () => resolve(url.host, isAllowed), signal);
+  if (found.length > MOST_ADDRESSES)
+    throw refused(ask, url, `its name has more than ${MOST_ADDRESSES} addresses`);
   if (found.some((address) => isIP(address) === 0)) throw refused(ask, url, "its name has no plain address");
   if (isAllowed) return found;
   for (const address of found) {
@@ -151,6 +155,8 @@ function exchange(
           lookup: fixed,
           signal: deadline.signal,
           agent: false,
+          // Whatever the environment says of it.
+          rejectUnauthorized: true,
         },
         ...(url.isTls && !url.isAddress ? { servername: url.host } : {}),
         headers: {
@@ -176,6 +182,12 @@ function exchange(
       },
     );
     asked.on("error", reject);
+    // Without these a server that changes the protocol would be waited for, for ever: nothing else is told of its end.
+    asked.on("upgrade", (_response, socket) => {
+      socket.destroy();
+      reject(new Error("it changes the protocol"));
+    });
+    asked.on("close", () => reject(new Error("it ended without an answer")));
     asked.on("socket", (socket) => {
       socket.once("connect", () => {
         if (!addresses.includes(socket.remoteAddress ?? ""))

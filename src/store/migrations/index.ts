@@ -14,6 +14,7 @@ import { apiKeys } from "./0013-api-keys.ts";
 import { tasks } from "./0014-tasks.ts";
 import { webhooks } from "./0015-webhooks.ts";
 import { routed } from "./0016-routed.ts";
+import { webhooksOfMany } from "./0017-webhooks-of-many.ts";
 
 export interface Migration {
   readonly name: string;
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   { name: "0014-tasks", sql: tasks },
   { name: "0015-webhooks", sql: webhooks },
   { name: "0016-routed", sql: routed },
+  { name: "0017-webhooks-of-many", sql: webhooksOfMany },
 ];
