@@ -1,12 +1,26 @@
 import type { IncomingMessage } from "node:http";
 import { Failure } from "../../std/failure.ts";
+import { isTls } from "../is-tls.ts";
 import { SESSION_MS } from "./sessions.ts";
 
-/** What the cookie of a session holds; null = the request has none. */
+/**
+ * What the cookie of a session holds; null = the request has none, or several that differ: pages at other ports of the host can
+ * add one, and nobody is to go on in a session that they chose.
+ */
 export function cookieIn(request: IncomingMessage): string | null {
   const wanted = `${cookieName(request)}=`;
   const pairs = (request.headers.cookie ?? "").split(";").map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(wanted))?.slice(wanted.length) || null;
+  const found = new Set(pairs.filter((pair) => pair.startsWith(wanted)));
+  const [only = ""] = found;
+  return (found.size === 1 && only.slice(wanted.length)) || null;
+}
+
+/** Names of the cookies of all doors, as `cookieName` makes them; browsers do not tell `__host-` from `__Host-`. */
+const OWN_NAME = /^(?:__host-)?orch-\d+$/i;
+
+/** Whether a cookie of this name is, or would be taken for, one of orch's. */
+export function isOwnCookie(name: string): boolean {
+  return OWN_NAME.test(name.trim());
 }
 
 /** The header that makes a browser keep the cookie; null as secret makes it forget. */
@@ -23,8 +37,7 @@ export function setCookie(request: IncomingMessage, secret: string | null): stri
  */
 export function refuseForgedChange({ method, headers }: IncomingMessage): void {
   if (method === "GET") return;
-  // Whether the origin is ours has been looked at; see check-origin.ts.
-  const isSaid = headers.origin !== undefined || headers["sec-fetch-site"] === "same-origin";
+  const isSaid = saysOrigin(headers);
   const isOurKind =
     headers["x-orch-filename"] !== undefined ||
     (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() === "application/json";
@@ -35,12 +48,13 @@ export function refuseForgedChange({ method, headers }: IncomingMessage): void {
   });
 }
 
+/** Whether a request says that it comes from somewhere. Whether that is ours has been looked at; see check-origin.ts. */
+export function saysOrigin(headers: IncomingMessage["headers"]): boolean {
+  return headers.origin !== undefined || headers["sec-fetch-site"] === "same-origin";
+}
+
 /** Cookies know no ports: daemons side by side on one host must not overwrite each other's. */
 function cookieName(request: IncomingMessage): string {
   const name = `orch-${request.socket.localPort ?? 0}`;
   return isTls(request) ? `__Host-${name}` : name;
-}
-
-function isTls({ socket }: IncomingMessage): boolean {
-  return "encrypted" in socket && socket.encrypted === true;
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Failure } from "../../std/failure.ts";
 import { packageRoot } from "../../std/package-root.ts";
 import { packageVersion } from "../../std/package-version.ts";
+import { surfaceAccess } from "../access.ts";
 import type { Doorkeeper } from "../doorkeeper.ts";
 import type { Exchange, GatewayPort, GatewayRoute, OpenRoute, Surface } from "../port.ts";
 import { followLink, logInByKey, logOut } from "./log-in.ts";
@@ -9,18 +10,25 @@ import { type PageFiles, readPageFiles } from "./page-files.ts";
 import type { SessionDoor } from "./session-door.ts";
 import { createStateStream } from "./state-stream.ts";
 
+/** Makes links to workers' own pages for who is in the dashboard. @throws Failure gateway/off */
+export type UiLinks = (ui: string, exchange: Pick<Exchange, "request" | "caller">) => Promise<string>;
+
 interface Parts {
   readonly port: GatewayPort;
   readonly doorkeeper: Doorkeeper;
   readonly door: SessionDoor;
+  readonly uiLinks: UiLinks;
 }
 
+/** Leads on to a worker's own page, with a link that is used at once. */
+const UI = "/dashboard/ui/";
 /** Addresses within the page: it finds out itself what they are for. */
 const WITHIN = /^\/dashboard(\/(?!assets\/)[\w/-]*)?$/;
 const FILES = "/dashboard/";
+const GOAL = { path: "/dashboard", command: "orch dashboard" };
 
 /** The page in which browsers see and do what the command line does, and how one logs in there. */
-export function dashboardSurface({ port, doorkeeper, door }: Parts): Surface {
+export function dashboardSurface({ port, doorkeeper, door, uiLinks }: Parts): Surface {
   const files = readPageFiles(join(packageRoot(), "dist", "web"));
   const states = createStateStream(port);
   const open = (route: string, serve: OpenRoute["serve"]): OpenRoute => ({ route, access: "open", serve });
@@ -33,7 +41,7 @@ export function dashboardSurface({ port, doorkeeper, door }: Parts): Surface {
   const routes = new Map<string, OpenRoute | GatewayRoute>(
     [
       open("GET /", async ({ response }) => void response.writeHead(307, { location: "/dashboard" }).end()),
-      open("GET /dashboard/login", (exchange) => followLink(sessions, exchange)),
+      open("GET /dashboard/login", (exchange) => followLink(sessions, GOAL, exchange)),
       open("POST /dashboard/login", (exchange) => logInByKey(sessions, doorkeeper, exchange)),
       open("POST /dashboard/logout", (exchange) => logOut(sessions, exchange)),
       read("GET /dashboard/me", (exchange) => sayWho(door, exchange)),
@@ -48,12 +56,14 @@ export function dashboardSurface({ port, doorkeeper, door }: Parts): Surface {
   return {
     name: "dashboard",
     owns: (path) => path === "/" || path === "/dashboard" || path.startsWith(FILES),
-    isPage: (path) => path === "/" || (WITHIN.test(path) && !routes.has(`GET ${path}`)),
+    isPage: (path) =>
+      path === "/" || (WITHIN.test(path) && !path.startsWith(UI) && !routes.has(`GET ${path}`)),
     admit: door.admit,
     hasKeys: door.hasKeys,
     find(method, path) {
       const route = routes.get(`${method} ${path}`);
       if (route !== undefined || method !== "GET") return route ?? null;
+      if (path.startsWith(UI)) return uiRoute(uiLinks);
       return fileRoute(files, path) ?? (WITHIN.test(path) ? page : null);
     },
   };
@@ -67,6 +77,26 @@ function fileRoute(files: PageFiles, path: string): OpenRoute | null {
     access: "open",
     serve: ({ request, response }) => file.send(request, response),
   };
+}
+
+function uiRoute(uiLinks: UiLinks): GatewayRoute {
+  return {
+    route: "GET /dashboard/ui/:ui",
+    access: surfaceAccess.upstream,
+    async serve({ request, response, caller, path }) {
+      const location = await uiLinks(nameIn(path), { request, caller });
+      response.writeHead(303, { location }).end();
+    },
+  };
+}
+
+/** @throws Failure request/malformed */
+function nameIn(path: string): string {
+  try {
+    return decodeURIComponent(path.slice(UI.length));
+  } catch {
+    throw new Failure("request/malformed", "the path is not encoded right", { hint: `${UI}RUNTIME` });
+  }
 }
 
 /** Tells the page who looks at it, and what that one may do. */

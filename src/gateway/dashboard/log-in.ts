@@ -12,21 +12,36 @@ type Asked = OpenExchange;
 /** A key is 60 characters long. */
 const MOST_BODY_BYTES = 4_096;
 
+/** What a link leads to. */
+export interface Goal {
+  /** Path to which the browser is sent then. */
+  readonly path: string;
+  /** What makes another link. */
+  readonly command: string;
+}
+
 /**
- * Follows a link of `orch dashboard`: the secret in it is used up, and the browser is sent to an address without it. Who comes
- * too late is told in words, since a person reads it.
+ * Follows a link of `orch dashboard` or `orch ui`: the secret in it is used up, and the browser is sent to an address without it.
+ * Who comes too late is told in words, since a person reads it.
  */
-export async function followLink(sessions: Sessions, { request, response, query }: Asked): Promise<void> {
+export async function followLink(
+  sessions: Sessions,
+  { path, command }: Goal,
+  { request, response, query }: Asked,
+): Promise<void> {
   const isLook = request.headers["sec-purpose"] !== undefined || request.headers["purpose"] !== undefined;
   const token = new URLSearchParams(query).get("token") ?? "";
   const link = isLook ? null : sessions.findLink(token);
   const isForeign = link?.isBound === true && !(await isFromUser(request.socket, link.uid));
   if (link !== null && isForeign)
-    return refuseLink(response, `is for a browser of ${link.user} on this host`, "orch dashboard --print");
+    return refuseLink(response, `is for a browser of ${link.user} on this host`, `${command} --print`);
   if (link === null || !sessions.takeLink(token))
-    return refuseLink(response, "has been used or is too old", "orch dashboard");
-  const secret = sessions.begin({ uid: link.uid, user: link.user, keyId: null });
-  response.writeHead(303, { location: "/dashboard", "set-cookie": setCookie(request, secret) });
+    return refuseLink(response, "has been used or is too old", command);
+  const { uid, user, keyId } = link;
+  response.setHeader("set-cookie", setCookie(request, sessions.begin({ uid, user, keyId })));
+  // Where another of our pages led here, the browser takes what a redirect leads to for that page's wish.
+  if (request.headers["sec-fetch-site"] === "same-site") response.setHeader("refresh", `0; url=${path}`);
+  else response.writeHead(303, { location: path });
   response.end();
 }
 

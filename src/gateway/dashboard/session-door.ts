@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
-import { apiScopes } from "../../std/api-key.ts";
+import { type ApiScope, apiScopes } from "../../std/api-key.ts";
 import type { Doorkeeper } from "../doorkeeper.ts";
 import type { Admitted, GatewayPort } from "../port.ts";
 import { cookieIn, refuseForgedChange } from "./cookie.ts";
-import { createSessions, LINK_MS, type Session, type Sessions } from "./sessions.ts";
+import { createSessions, LINK_MS, type LoginLink, type Session, type Sessions } from "./sessions.ts";
 
 /** Lets in those who are logged in. */
 export interface SessionDoor {
@@ -14,19 +14,16 @@ export interface SessionDoor {
   hasKeys(): boolean;
   /**
    * Makes a link that logs somebody in, once.
-   * @param open opens the gateway, since somebody may come now, and gives its address; rejects where nobody can
+   * @param open opens the door, since somebody may come now, and gives the address at which links are followed; rejects where
+   *   nobody can
    */
   makeLogin(asked: LoginAsked, open: () => Promise<string>): Promise<MadeLogin>;
   /** How the caller came in. */
   about(request: IncomingMessage): About;
 }
 
-/** Whom a link logs in. `isBound`: only a browser of that user's on this host. */
-export interface LoginAsked {
-  readonly uid: number;
-  readonly user: string;
-  readonly isBound: boolean;
-}
+/** Whom a link logs in. `isBound`: only a browser of that user's on this host; `keyId`: what comes of it ends with that key. */
+export type LoginAsked = Omit<LoginLink, "endsAtMs">;
 
 export interface MadeLogin {
   readonly url: string;
@@ -40,15 +37,36 @@ interface About {
   readonly expiresAt: string | null;
 }
 
-/**
- * Nobody is logged in yet.
- * @param mayOpen whether a link alone opens the gateway: on the loopback
- */
-export function createSessionDoor(port: GatewayPort, doorkeeper: Doorkeeper, mayOpen: boolean): SessionDoor {
+/** What a cookie stands for at a door. */
+export interface Manners {
+  /** Whether a request brings along a key: then its cookie is not looked at. */
+  readonly hasKey: (request: IncomingMessage) => boolean;
+  /** @throws Failure permission/denied when a page of somebody else's may have made a browser send the request */
+  readonly refuseForged: (request: IncomingMessage) => void;
+  /** What a session of a user may at most. */
+  readonly scopes: readonly ApiScope[];
+}
+
+/** At the dashboard: all that the user may, but commands: a browser is not to be as good as a shell. */
+export const dashboardManners: Manners = {
+  hasKey: ({ headers }) => headers.authorization !== undefined || headers["x-api-key"] !== undefined,
+  refuseForged: refuseForgedChange,
+  scopes: apiScopes.filter((scope) => scope !== "run"),
+};
+
+interface DoorParts {
+  readonly port: GatewayPort;
+  readonly doorkeeper: Doorkeeper;
+  /** Whether a link alone opens the door: on the loopback. */
+  readonly mayOpen: boolean;
+  readonly manners: Manners;
+}
+
+/** Nobody is logged in yet. */
+export function createSessionDoor({ port, doorkeeper, mayOpen, manners }: DoorParts): SessionDoor {
   const sessions = createSessions(port.clock, doorkeeper.isValid);
   const sessionOf = (request: IncomingMessage): Session | null => {
-    const { authorization, "x-api-key": key } = request.headers;
-    const secret = authorization === undefined && key === undefined ? cookieIn(request) : null;
+    const secret = manners.hasKey(request) ? null : cookieIn(request);
     return secret === null ? null : sessions.find(secret);
   };
   return {
@@ -56,10 +74,10 @@ export function createSessionDoor(port: GatewayPort, doorkeeper: Doorkeeper, may
     async admit(request) {
       const session = sessionOf(request);
       if (session === null) return null;
-      refuseForgedChange(request);
+      manners.refuseForged(request);
       const admitted =
         session.keyId === null
-          ? await admitUser(port, session)
+          ? await admitUser(port, session, manners.scopes)
           : await doorkeeper.admitById(session.keyId, request);
       return { ...admitted, isValid: () => sessions.goesOn(session) };
     },
@@ -67,7 +85,7 @@ export function createSessionDoor(port: GatewayPort, doorkeeper: Doorkeeper, may
     async makeLogin(asked, open) {
       const secret = sessions.makeLink(asked);
       try {
-        const url = `${await open()}/dashboard/login?token=${secret}`;
+        const url = `${await open()}?token=${secret}`;
         return { url, expiresAtMs: port.clock.nowMs() + LINK_MS };
       } catch (error) {
         sessions.takeLink(secret);
@@ -84,12 +102,13 @@ export function createSessionDoor(port: GatewayPort, doorkeeper: Doorkeeper, may
   };
 }
 
-/** All that the user may, but commands: a browser is not to be as good as a shell. */
-async function admitUser(port: GatewayPort, { id, uid, user }: Session): Promise<Admitted> {
+async function admitUser(
+  port: GatewayPort,
+  { id, uid, user }: Session,
+  most: readonly ApiScope[],
+): Promise<Admitted> {
   const caller = await port.admit({ uid, user });
-  const scopes = apiScopes.filter(
-    (scope) => scope !== "run" && (scope !== "admin" || caller.isAdmin === true),
-  );
-  const key = { id, runtimes: null, mayRun: false, charge: () => {} };
+  const scopes = most.filter((scope) => scope !== "admin" || caller.isAdmin === true);
+  const key = { id, runtimes: null, mayRun: false, isOwners: true, charge: () => {} };
   return { caller: { ...caller, key }, scopes, keyId: id };
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import type { Caller } from "../../protocol/operation.ts";
 import type { Clock } from "../../std/clock.ts";
 
 /** Whoever is logged in. */
@@ -20,13 +21,15 @@ export interface LoginLink {
   readonly user: string;
   /** Only a program of the same user on this host may follow it. */
   readonly isBound: boolean;
+  /** The API key with which it was made, and with which what comes of it ends; null = none. */
+  readonly keyId: string | null;
   readonly endsAtMs: number;
 }
 
 /** Links and sessions. They live in memory: a restart of the daemon logs everybody out. What is kept of a secret is its digest. */
 export interface Sessions {
   /** @returns the secret of a new link */
-  makeLink(asked: Pick<LoginLink, "uid" | "user" | "isBound">): string;
+  makeLink(asked: Omit<LoginLink, "endsAtMs">): string;
   /** Null = there is none any more. */
   findLink(secret: string): LoginLink | null;
   /** Uses it up. False = somebody else was first. */
@@ -82,7 +85,7 @@ export function createSessions(
       const { secret, digest } = makeSecret();
       makeRoom(sessions, who.uid, ({ usedAtMs }) => usedAtMs);
       const nowMs = clock.monotonicMs();
-      const id = `session-${randomBytes(4).toString("hex")}`;
+      const id = `${SESSION_ID}${randomBytes(4).toString("hex")}`;
       sessions.set(digest, { ...who, id, endsAtMs: nowMs + SESSION_MS, usedAtMs: nowMs });
       return secret;
     },
@@ -108,6 +111,14 @@ export function createSessions(
       return links.size + sessions.size > 0;
     },
   };
+}
+
+/** How the ids of sessions begin: where a key's id is asked for, no session is taken for one. */
+const SESSION_ID = "session-";
+
+/** The id of the API key by which a caller came in; null = none: on the socket, or by a session that a user made on the host. */
+export function keyBehind({ key }: Pick<Caller, "key">): string | null {
+  return key === undefined || key.id.startsWith(SESSION_ID) ? null : key.id;
 }
 
 /** 256 random bits need neither salt nor stretching. */

@@ -1,16 +1,11 @@
 import { Failure } from "../../std/failure.ts";
 import { surfaceAccess } from "../access.ts";
-import { openHeaders } from "../forward/headers.ts";
-import { inTurn } from "../forward/in-turn.ts";
+import { answerHeaders, openHeaders } from "../forward/headers.ts";
 import type { Kit } from "../forward/kit.ts";
-import { passOn } from "../forward/pass-on.ts";
-import { wholeAnswers } from "../openai/manners.ts";
 import { withQuery } from "../openai/serve-json.ts";
 import type { Exchange, Surface } from "../port.ts";
 import { sendProblem } from "../problem.ts";
-import type { ServedModel } from "../request-port.ts";
-import { isWebSocket } from "../upgrades.ts";
-import { passSocket } from "./web-socket.ts";
+import { passThrough } from "./pass-through.ts";
 
 const PREFIX = "/upstream/";
 const ROUTE = "/upstream/:runtime/*";
@@ -32,33 +27,13 @@ export function upstreamSurface(kit: Kit): Surface {
 async function serveUpstream(kit: Kit, exchange: Exchange): Promise<void> {
   const { request, caller } = exchange;
   const { name, path } = splitPath(exchange.path);
-  const served = withServer(kit.port.requests.model(name, caller));
-  const length = request.headers["content-length"];
-  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(length ?? 0) > 0;
-  await inTurn({
+  await passThrough({
     kit,
     exchange,
-    ask: { runtime: served.runtime, params: served.params },
-    manner: wholeAnswers,
-    attempt(turn, upstream, waiting) {
-      const headers = { ...openHeaders(request.headers), ...turn.headers };
-      const target = withQuery(path, exchange.query);
-      if (isWebSocket(request))
-        return passSocket(exchange, { endpoint: turn.endpoint, path: target, headers });
-      return passOn({
-        exchange,
-        waiting,
-        upstream,
-        request: {
-          method: request.method ?? "GET",
-          path: target,
-          headers: length === undefined ? headers : { ...headers, "content-length": length },
-          body: hasBody ? request : null,
-        },
-        canRepeat: () => !hasBody,
-        asPieces: (_status, text) => text,
-      });
-    },
+    served: kit.port.requests.model(name, caller),
+    path: withQuery(path, exchange.query),
+    headers: openHeaders(request.headers),
+    headersOf: answerHeaders,
   });
 }
 
@@ -79,13 +54,5 @@ function splitPath(path: string): { readonly name: string; readonly path: string
   }
   throw new Failure("request/malformed", "the path is not encoded right", {
     hint: "/upstream/RUNTIME/PATH",
-  });
-}
-
-function withServer(model: ServedModel): ServedModel {
-  if (model.protocol !== "orch") return model;
-  throw new Failure("runtime/invalid", `${model.name} has no server of its own`, {
-    why: "its workers speak the protocol of orch",
-    hint: "POST /api/v1/jobs",
   });
 }

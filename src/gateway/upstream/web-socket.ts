@@ -1,6 +1,10 @@
-import { request as ask, type IncomingMessage } from "node:http";
+import {
+  request as ask,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from "node:http";
 import type { Duplex } from "node:stream";
-import { answerHeaders } from "../forward/headers.ts";
 import type { Outcome } from "../forward/in-turn.ts";
 import { BrokenOff } from "../forward/send.ts";
 import type { Exchange } from "../port.ts";
@@ -11,13 +15,16 @@ export interface Target {
   readonly endpoint: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What of its headers the caller gets. */
+  readonly headersOf: (given: IncomingHttpHeaders) => OutgoingHttpHeaders;
 }
 
 /**
  * Joins the caller's WebSocket with one of the worker's server, until one of them ends it. A server that wants none answers as it does.
  * @throws BrokenOff when the server was not reached; the reason of the signal
  */
-export function passSocket(exchange: Exchange, { endpoint, path, headers }: Target): Promise<Outcome> {
+export function passSocket(exchange: Exchange, target: Target): Promise<Outcome> {
+  const { endpoint, path, headers, headersOf } = target;
   const { request, response, signal } = exchange;
   const place = endpoint.startsWith("/") ? { socketPath: endpoint } : addressOf(endpoint);
   return new Promise((resolve, reject) => {
@@ -34,14 +41,14 @@ export function passSocket(exchange: Exchange, { endpoint, path, headers }: Targ
       reject(signal.aborted ? signal.reason : new BrokenOff(error.message, false)),
     );
     asked.once("response", (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answerHeaders(answer.headers));
+      response.writeHead(answer.statusCode ?? 502, headersOf(answer.headers));
       answer.pipe(response);
       answer.once("close", () => resolve("succeeded"));
     });
     asked.once("upgrade", (answer, upstream, head) => {
       signal.removeEventListener("abort", onAbort);
       response.writeHead(101, {
-        ...answerHeaders(answer.headers),
+        ...headersOf(answer.headers),
         connection: "Upgrade",
         upgrade: "websocket",
       });
