@@ -29,8 +29,18 @@ class Handler:
                     return None
                 ctx.progress(index / length, f"character {index}/{length}")
             pieces.append(character)
+            ctx.write(character)
         ctx.progress(1.0, f"character {length}/{length}")
-        return {"text": "".join(pieces), "prompt": prompt, "seed": int(seed), "temperature": temperature}
+        # What it makes in one step, a token, is a character.
+        usage = {"prompt_tokens": len(prompt), "completion_tokens": length, "total_tokens": len(prompt) + length}
+        return {
+            "text": "".join(pieces),
+            "prompt": prompt,
+            "seed": int(seed),
+            "temperature": temperature,
+            "finishReason": "length",
+            "usage": usage,
+        }
 
 
 if __name__ == "__main__":

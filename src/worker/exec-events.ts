@@ -16,7 +16,7 @@ export interface EventFollower {
 
 /**
  * Follows the file that a program of protocol `exec` appends its events to (ORCH_EVENTS), from its start: after a
- * restart of the daemon all events are seen again. `onEvent` gets progress, log, output and artifact; lines that are
+ * restart of the daemon all events are seen again. `onEvent` gets progress, log, text, output and artifact; lines that are
  * none of these, and a last line without its end, are passed over. The file need not be there (yet).
  */
 export function followExecEvents(path: string, onEvent: (event: JobEvent) => void): EventFollower {

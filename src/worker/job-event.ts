@@ -17,6 +17,7 @@ const EventLine = z.discriminatedUnion("type", [
     text: Text,
   }),
   z.object({ type: z.literal("log"), text: z.string() }),
+  z.object({ type: z.literal("text"), text: z.string() }),
   // It came out of JSON.parse, so it is Json.
   z.object({
     type: z.literal("output"),

@@ -5,12 +5,13 @@ import { parseJobEvent } from "./job-event.ts";
 import { createLineSplitter, MAX_LINE_BYTES } from "./line-splitter.ts";
 import { saysOutOfMemory } from "./out-of-memory.ts";
 import type { Artifact, JobEvent, JobOutcome } from "./protocol.ts";
+import { createWrittenText } from "./written-text.ts";
 
 /** How long a worker may take to end its stream after the last event, before the connection is given up. */
 const END_DELAY_MS = 1_000;
 
 /**
- * Reads the event stream of a job to its end: `onEvent` sees progress, log, output and artifact as they come.
+ * Reads the event stream of a job to its end: `onEvent` sees progress, log, text, output and artifact as they come.
  * Anything that is not the protocol, and a stream that just ends, makes the job `lost`. Never rejects.
  */
 export function readJobStream(
@@ -47,15 +48,18 @@ export function readJobStream(
 
 function createCollector(onEvent: (event: JobEvent) => void): { take(line: string): JobOutcome | null } {
   let output: Json = null;
+  const written = createWrittenText();
   const artifacts = new Map<string, Artifact>();
   return {
     take(line) {
       const event = parseJobEvent(line);
       if (event === null) return lost(`the worker sent something that is no event: ${line.slice(0, 80)}`);
       if (event.type === "output") output = event.output;
+      if (event.type === "text" && !written.add(event.text))
+        return lost("the worker sent more than 1 MiB of text");
       // Saved again under the same name: the later one is what lies there now.
       if (event.type === "artifact") artifacts.set(event.artifact.name, event.artifact);
-      const outcome = outcomeOf(event, output, artifacts);
+      const outcome = outcomeOf(event, output ?? (written.text() || null), artifacts);
       if (outcome === null) onEvent(event);
       return outcome;
     },

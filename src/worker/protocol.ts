@@ -11,6 +11,8 @@ export interface Artifact {
 export type JobEvent =
   | { readonly type: "progress"; readonly fraction: number; readonly text: string | null }
   | { readonly type: "log"; readonly text: string }
+  /** The next piece of the text that the job makes. */
+  | { readonly type: "text"; readonly text: string }
   | { readonly type: "output"; readonly output: Json }
   | { readonly type: "artifact"; readonly artifact: Artifact }
   | { readonly type: "done" }
@@ -63,7 +65,7 @@ export interface WorkerProtocol {
   health(endpoint: string, deadlineMs: number): Promise<Health | null>;
   /**
    * Hands over a job, or attaches again to one handed over before (same jobId and attempt; the worker replays its
-   * events from the start). `onEvent` sees progress, log, output and artifact lines as they come. Never rejects.
+   * events from the start). `onEvent` sees progress, log, text, output and artifact lines as they come. Never rejects.
    */
   run(endpoint: string, job: JobHandover, onEvent: (event: JobEvent) => void): Promise<JobOutcome>;
   /** Asks the worker to stop a job; the outcome arrives through `run`. Idempotent; never rejects. */

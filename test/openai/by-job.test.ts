@@ -1,3 +1,6 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "../gateway/door.ts";
@@ -37,6 +40,29 @@ class Handler:
 serve(Handler())
 `;
 
+const TALKER = `
+from orch_sdk import serve
+
+class Handler:
+    def run(self, params, ctx):
+        return " ".join(message["role"] for message in params["messages"])
+
+serve(Handler())
+`;
+
+const READER = `
+from orch_sdk import serve
+
+class Handler:
+    def load(self, params):
+        self.text = open(params["model"]).read()
+
+    def run(self, params, ctx):
+        return self.text
+
+serve(Handler())
+`;
+
 let served: Served;
 let client: OpenAI;
 
@@ -72,6 +98,43 @@ params:
 `,
     { "handler.py": LISTENER },
   );
+  served.host.addRuntime(
+    "talker",
+    `name: talker
+gpu: { count: 1, vram: 8GiB }
+command: [python3, handler.py]
+timeouts: { ready: 30s }
+params:
+  messages: { type: json, required: true }
+  prompt: { type: string, default: "" }
+`,
+    { "handler.py": TALKER },
+  );
+  const model = join(served.host.home, "small.txt");
+  writeFileSync(model, "the small one");
+  served.host.addRuntime(
+    "reader",
+    `name: reader
+gpu: { count: 1, vram: 8GiB }
+command: [python3, handler.py]
+timeouts: { ready: 30s }
+params:
+  model: { type: file, load: true, required: true }
+  prompt: { type: string, default: "" }
+aliases:
+  - { name: reader-small, params: { model: ${model} } }
+`,
+    { "handler.py": READER },
+  );
+  served.host.addRuntime(
+    "broken",
+    `name: broken
+command: [sh, -c, "echo the weights are gone >&2; exit 3"]
+gpu: { count: 1, vram: 8GiB }
+params:
+  prompt: { type: string }
+`,
+  );
   client = new OpenAI({ baseURL: `${served.url}/v1`, apiKey: served.key, maxRetries: 0 });
 }, 60_000);
 afterAll(() => served?.[Symbol.asyncDispose]());
@@ -98,7 +161,7 @@ describe("a runtime that is no server of this API", () => {
       stream: true,
     }))
       pieces.push(choices[0]?.delta.content);
-    expect(pieces).toEqual(["hello"]);
+    expect(pieces).toEqual(["", "hello", undefined]);
     const { choices } = await client.completions.create({ model: "parrot", prompt: "again" });
     expect(choices[0]?.text).toBe("again");
   });
@@ -126,6 +189,47 @@ describe("a runtime that is no server of this API", () => {
       [1, 2],
       [3, 4],
     ]);
+    const ollama = new Ollama({ host: served.url, headers: { authorization: `Bearer ${served.key}` } });
+    expect(await ollama.embed({ model: "painter", input: "x" })).toMatchObject({
+      model: "painter",
+      embeddings: [
+        [1, 2],
+        [3, 4],
+      ],
+    });
+  });
+
+  it("is given the whole conversation where it has a param for that", async () => {
+    const messages = [
+      { role: "user" as const, content: "one" },
+      { role: "assistant" as const, content: "two" },
+      { role: "user" as const, content: "three" },
+    ];
+    const { choices } = await client.chat.completions.create({ model: "talker", messages });
+    expect(choices[0]?.message.content).toBe("user assistant user");
+  });
+
+  it("loads the file that an alias stands for, and no other", async () => {
+    const messages = [{ role: "user" as const, content: "x" }];
+    const { choices } = await client.chat.completions.create({ model: "reader-small", messages });
+    expect(choices[0]?.message.content).toBe("the small one");
+    const other = await ask(served.url, {
+      ...{ method: "POST", path: "/api/v1/jobs", key: served.key },
+      body: { runtime: "reader", params: { prompt: "x", model: "/etc/hostname" } },
+    });
+    expect(other.text).toContain("cannot be named from elsewhere");
+  });
+
+  it("says why its worker does not start, and is not tried again", async () => {
+    const failed = client.chat.completions.create({
+      model: "broken",
+      messages: [{ role: "user", content: "x" }],
+    });
+    await expect(failed).rejects.toMatchObject({
+      status: 503,
+      code: "runtime/start-failed",
+      message: expect.stringContaining("the weights are gone"),
+    });
   });
 
   it("is sent files, as they come", async () => {

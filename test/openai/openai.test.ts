@@ -41,6 +41,7 @@ describe("OpenAI's client for Node", () => {
     expect(Number(response.headers.get("x-orch-queue-ms"))).toBeGreaterThanOrEqual(0);
     expect(response.headers.get("server")).toBeNull();
     expect(response.headers.get("set-cookie")).toBeNull();
+    expect(response.headers.get("access-control-allow-origin"), "pages of anybody").toBeNull();
   });
 
   it("gets a stream, piece by piece", async () => {

@@ -55,6 +55,20 @@ describe.skipIf(why !== "")(`llama.cpp by OpenAI's client${why}`, () => {
     expect((await client.chat.completions.create(ask())).choices).toHaveLength(1);
   }, 60_000);
 
+  it("makes responses, whole and in pieces", async () => {
+    const asked = { model: "tiny", input: "hi", max_output_tokens: 8 };
+    const whole = await client.responses.create(asked);
+    expect(whole).toMatchObject({ object: "response", usage: { output_tokens: 8 } });
+    const types: string[] = [];
+    for await (const { type } of await client.responses.create({ ...asked, stream: true })) types.push(type);
+    expect(types[0]).toBe("response.created");
+    expect(types).toContain("response.output_text.delta");
+    expect(types.at(-1)).toBe("response.completed");
+    // Of this server, too: which of them made it is not known any more.
+    const kept = client.responses.retrieve(whole.id);
+    await expect(kept).rejects.toMatchObject({ status: 404, code: "request/unknown-route" });
+  }, 60_000);
+
   it("switches between two models under a stream of requests: each waits and is served", async () => {
     const texts = ["one", "two", "three"];
     const work = texts.flatMap((input) => [

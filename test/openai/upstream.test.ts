@@ -35,6 +35,7 @@ describe("a worker's own server", () => {
     expect(sent).toContain("accept");
     for (const name of ["authorization", "cookie", "x-api-key"]) expect(sent).not.toContain(name);
     expect(seen.headers["set-cookie"]).toBeUndefined();
+    expect(seen.headers["access-control-allow-origin"], "pages of anybody").toBeUndefined();
     expect(seen.headers["content-security-policy"]).toContain("default-src 'none'");
     const removed = await ask(served.url, { method: "DELETE", path: "/upstream/one/x", key: admin });
     expect(removed.json).toEqual({ path: "/x", method: "DELETE" });
@@ -111,14 +112,16 @@ describe("a worker's own server", () => {
     await until("its place is free", async () => (await busy()) === 0);
   });
 
-  it("answers those who ask for HTTP/2 in passing as all others", async () => {
+  it.each([
+    "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA",
+    "connection: Upgrade\r\nupgrade: websocket",
+  ])("answers those who ask in passing for what they do not get as all others: %j", async (wish) => {
     const { port } = new URL(served.url);
     const socket = connect(Number(port), "127.0.0.1");
     const body = '{"model":"one","messages":[{"role":"user","content":"tokens=1"}]}';
     socket.write(
       `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${served.key}\r\n` +
-        "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n" +
-        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        `${wish}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     let text = "";
     for await (const chunk of socket) {

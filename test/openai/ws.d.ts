@@ -3,7 +3,10 @@ declare module "ws" {
 
   /** What the tests use of it; the package brings no types along. */
   export class WebSocket extends EventEmitter {
-    constructor(address: string, options?: { readonly headers?: Readonly<Record<string, string>> });
+    constructor(
+      address: string,
+      options?: { readonly headers?: Readonly<Record<string, string>>; readonly ca?: Buffer },
+    );
     send(data: string): void;
     close(): void;
   }

@@ -84,11 +84,16 @@ describe("the charlm worker", () => {
     expect(health.status).toBe("ready");
 
     const fractions: number[] = [];
+    let text = "";
     const params = { prompt: "the ", length: 500, temperature: 0.5, seed: 3 };
     const first = await runJob(socket, 1, params, (event) => {
       if (event.type === "progress") fractions.push(event.fraction);
+      if (event.type === "text") text += event.text;
     });
-    expect(first).toMatchObject({ kind: "succeeded", output: { prompt: "the ", seed: 3, temperature: 0.5 } });
+    expect(first).toMatchObject({
+      kind: "succeeded",
+      output: { text, prompt: "the ", seed: 3, temperature: 0.5, usage: { completion_tokens: 500 } },
+    });
     expect(fractions.at(-1)).toBe(1);
     expect(JSON.stringify(first)).toMatch(/"text":"[a-z. ]{500}"/);
     expect(await runJob(socket, 2, params)).toEqual(first);

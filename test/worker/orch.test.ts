@@ -73,6 +73,34 @@ describe("a job", () => {
     expect(progress.at(-1)).toEqual({ type: "progress", fraction: 1, text: "last" });
   });
 
+  test("writes a text: pieces that come fast go together, in order with all else, and are told again", async () => {
+    const jobId = nextJobId++;
+    const whole = `${Array.from({ length: 5_000 }, (_, at) => `${at} `).join("")}ü🐳`;
+    const textsOf = (events: readonly JobEvent[]): string[] =>
+      events.flatMap((event) => (event.type === "text" ? [event.text] : []));
+    const first = worker.run(jobId, { do: "write", count: 5_000 });
+    expect(await first.outcome).toEqual({ kind: "succeeded", output: whole, artifacts: [] });
+    expect(textsOf(first.events).join("")).toBe(whole);
+    expect(textsOf(first.events).length).toBeLessThan(200);
+    const at = first.events.findIndex(({ type }) => type === "log");
+    expect(textsOf(first.events.slice(at)), "what was written before a line is told before it").toEqual([
+      "ü🐳",
+    ]);
+    const again = worker.run(jobId, {});
+    await again.outcome;
+    expect(textsOf(again.events).join("")).toBe(whole);
+    const other = worker.run(nextJobId++, { do: "write", count: 1, returns: { text: "0 ü🐳" } });
+    expect(await other.outcome).toMatchObject({ output: { text: "0 ü🐳" } });
+  });
+
+  test("cannot write more than an output may have", async () => {
+    const { outcome } = worker.run(nextJobId++, { do: "write-much" });
+    expect(await outcome).toMatchObject({
+      kind: "failed",
+      message: expect.stringMatching(/save it as a file/),
+    });
+  });
+
   test("keeps its events bounded: old lines go, the result stays", async () => {
     const jobId = nextJobId++;
     await worker.run(jobId, { do: "many-logs", count: 25_000 }).outcome;

@@ -8,7 +8,10 @@ import os
 import tempfile
 from typing import Callable, Optional, Union
 
-from .event_log import Event, clip
+from .event_log import MAX_TEXT_CHARS, Event, clip
+
+# Of the whole text of a job, as of its output.
+MAX_WRITTEN_BYTES = 1024 * 1024
 
 
 class Cancelled(Exception):
@@ -69,6 +72,7 @@ class Context:
         self._emit = emit
         self._emit_progress = emit_progress
         self._is_cancelled = is_cancelled
+        self._written_bytes = 0
 
     @property
     def output_dir(self) -> str:
@@ -97,6 +101,17 @@ class Context:
     def log(self, text: str) -> None:
         """Adds a line to the job's log."""
         self._emit({"type": "log", "text": clip(text)})
+
+    def write(self, text: str) -> None:
+        """The next piece of the text that the job makes, for whoever reads along. Cheap enough for every token.
+
+        All of it is the output, unless `run` returns another one. Raises ValueError beyond 1 MiB.
+        """
+        self._written_bytes += len(text.encode("utf-8", "surrogatepass"))
+        if self._written_bytes > MAX_WRITTEN_BYTES:
+            raise ValueError(f"the text has more than {MAX_WRITTEN_BYTES} bytes: save it as a file")
+        for start in range(0, len(text), MAX_TEXT_CHARS):
+            self._emit({"type": "text", "text": text[start : start + MAX_TEXT_CHARS]})
 
     def save(self, name: str, data: Union[bytes, bytearray, memoryview, str], type: Optional[str] = None) -> str:
         """Saves a file as a result of the job and gives its path. `type` is a MIME type, else guessed by name."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from collections import deque
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 # A handler may report every step of a fast loop; people and databases need no more than this.
 PROGRESS_INTERVAL_S = 1 / 20
+# Pieces of text that come faster than this go together.
+TEXT_INTERVAL_S = 1 / 50
 MAX_EVENTS = 10_000
 MAX_DROPPABLE_BYTES = 8 * 1024 * 1024
 # The reader on the other side refuses longer lines.
@@ -45,10 +48,15 @@ class EventLog:
         self._droppable_bytes = 0
         self._pending: Optional[Tuple[float, bytes]] = None
         self._last_progress_s = float("-inf")
+        self._text: Deque[str] = deque()
+        self._text_due_s = float("-inf")
         self._is_finished = False
 
     def add(self, event: Event) -> None:
         """Appends an event. Logs may be dropped when there are too many, the rest is kept."""
+        if event["type"] == "text":
+            self._add_text(event["text"])
+            return
         line = encode(event)
         with self._changed:
             self._promote_pending()
@@ -84,12 +92,17 @@ class EventLog:
             deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
             while self._next_number <= from_number and not self._is_finished:
                 now_s = time.monotonic()
+                if self._text and now_s >= self._text_due_s:
+                    self._flush_text()
+                    continue
                 if self._pending is not None and now_s >= self._pending[0]:
                     self._promote_pending()
                     continue
                 if deadline_s is not None and now_s >= deadline_s:
                     break
-                ends = [s for s in (deadline_s, self._pending[0] if self._pending else None) if s is not None]
+                pending_s = self._pending[0] if self._pending else None
+                text_s = self._text_due_s if self._text else None
+                ends = [s for s in (deadline_s, pending_s, text_s) if s is not None]
                 self._changed.wait(min(ends) - now_s if ends else None)
             lines = self._lines_from(from_number)
             return lines, self._next_number, self._is_finished
@@ -101,7 +114,29 @@ class EventLog:
             first -= 1
         return b"".join(entry.line for entry in self._entries[first:])
 
+    def _add_text(self, text: str) -> None:
+        # Without the lock: a handler that writes character by character would keep it from whoever reads.
+        self._text.append(text)
+        if len(self._text) > 1 and time.monotonic() < self._text_due_s:
+            # Whoever waits knows already when the rest is due.
+            return
+        with self._changed:
+            if time.monotonic() >= self._text_due_s:
+                self._flush_text()
+            self._changed.notify_all()
+
+    def _flush_text(self) -> None:
+        pieces = []
+        while self._text:
+            pieces.append(self._text.popleft())
+        text = "".join(pieces)
+        self._text_due_s = time.monotonic() + TEXT_INTERVAL_S
+        for start in range(0, len(text), MAX_TEXT_CHARS):
+            self._append(encode({"type": "text", "text": text[start : start + MAX_TEXT_CHARS]}), False)
+
     def _promote_pending(self) -> None:
+        if self._text:
+            self._flush_text()
         if self._pending is None:
             return
         _, line = self._pending

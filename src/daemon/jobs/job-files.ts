@@ -16,17 +16,20 @@ export function createJobFiles(places: Pick<DaemonPlaces, "jobDir">): Context["j
   const foldersOf = (jobs: readonly number[]): string[] =>
     jobs.map((id) => places.jobDir(id)).filter((dir) => existsSync(dir));
   return {
-    async measure(jobs) {
-      const folders = foldersOf(jobs);
-      if (folders.length === 0) return 0;
-      const text = await attempt("du", ["-s", "-B1", "--", ...folders]);
-      return text.split("\n").reduce((bytes, line) => bytes + (Number.parseInt(line, 10) || 0), 0);
-    },
+    measure: (jobs) => bytesOnDisk(foldersOf(jobs)),
     async remove(jobs) {
       const folders = foldersOf(jobs);
       if (folders.length > 0) await attempt("rm", ["-rf", "--", ...folders]);
     },
   };
+}
+
+/** What folders take on disk. At most two thousand. @throws Failure state/unwritable */
+export async function bytesOnDisk(folders: readonly string[]): Promise<number> {
+  const there = folders.filter((dir) => existsSync(dir));
+  if (there.length === 0) return 0;
+  const text = await attempt("du", ["-s", "-B1", "--", ...there]);
+  return text.split("\n").reduce((bytes, line) => bytes + (Number.parseInt(line, 10) || 0), 0);
 }
 
 async function attempt(program: string, args: readonly string[]): Promise<string> {
@@ -35,7 +38,7 @@ async function attempt(program: string, args: readonly string[]): Promise<string
   } catch (error) {
     const said =
       error instanceof Error && "stderr" in error ? String(error.stderr).trim().split("\n")[0] : "";
-    throw new Failure("state/unwritable", "files of finished jobs cannot be looked at or removed", {
+    throw new Failure("state/unwritable", "files of what is over cannot be looked at or removed", {
       why: said || (errnoOf(error) ?? String(error)),
     });
   }

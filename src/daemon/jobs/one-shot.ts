@@ -5,6 +5,7 @@ import type { Worker } from "../../scheduler/model.ts";
 import type { Json } from "../../std/json.ts";
 import { listArtifacts } from "../../worker/artifacts.ts";
 import { followExecEvents } from "../../worker/exec-events.ts";
+import { createWrittenText } from "../../worker/written-text.ts";
 import { ranOutOfMemory } from "../gpus/memory-trouble.ts";
 import { lastLines } from "../logs/last-lines.ts";
 import { handOverOutput } from "../users/ownership.ts";
@@ -21,15 +22,18 @@ export function followOneShot(world: World, worker: Worker): EventTail {
   if (worker.lane.spec.runtime === "run") return { finish: () => Promise.resolve(null) };
   const [job] = worker.jobs;
   let output: Json = null;
+  const written = createWrittenText();
   const follower = followExecEvents(world.places.eventsFile(worker.id), (event) => {
     if (event.type === "output") output = event.output;
     if (event.type === "progress" && job)
       world.noteProgress(job.id, { fraction: event.fraction, text: hidden(world, job, event.text) });
+    if (event.type === "text" && job && written.add(event.text))
+      world.noteWritten(job.id, { attempt: job.attempts, text: written.text() });
   });
   return {
     async finish() {
       await follower.stop();
-      return output;
+      return output ?? (written.text() || null);
     },
   };
 }

@@ -6,8 +6,10 @@ import type { RunOutcome } from "../../scheduler/events.ts";
 import { unreachable } from "../../std/assert.ts";
 import { ownCorrelation } from "../../std/correlation.ts";
 import type { JobEvent, JobHandover, JobOutcome, WorkerProtocol } from "../../worker/protocol.ts";
+import { createWrittenText } from "../../worker/written-text.ts";
 import { exchangeFiles } from "../containers/exchange.ts";
 import { openRelayedLog } from "../logs/relayed-log.ts";
+import { createTextLines } from "../logs/text-lines.ts";
 import { handOverOutput, openOutput } from "../users/ownership.ts";
 import { contactOf } from "../workers/contact.ts";
 import { stopSurely } from "../workers/stop-surely.ts";
@@ -134,7 +136,7 @@ async function packedBytes({ places }: World, jobId: number, attempt: number): P
   return liveStart(await listParts(places.attemptLog(jobId, attempt)));
 }
 
-/** Writes a job's log lines to its file and notes its progress. */
+/** Writes a job's log lines to its file and notes its progress and its text, whole lines of which are in the log, too. */
 function createJobListener(
   world: World,
   { jobId, attempt, correlation }: JobHandover,
@@ -146,13 +148,23 @@ function createJobListener(
     onLoss: (error) =>
       world.log.warn({ jobId, correlation, err: error }, "lines of a job's log could not be written"),
   });
+  const lines = createTextLines((line) => log.write(line));
+  const written = createWrittenText();
   return {
     hear(event: JobEvent): void {
       if (event.type === "log") log.write(event.text);
+      if (event.type === "text") {
+        lines.add(event.text);
+        // Of a server's text that is too long for this, the rest comes with its output.
+        if (written.add(event.text)) world.noteWritten(jobId, { attempt, text: written.text() });
+      }
       if (event.type !== "progress") return;
       const text = event.text === null ? null : mask.hideText(event.text);
       world.noteProgress(jobId, { fraction: event.fraction, text });
     },
-    close: () => log.close(),
+    close() {
+      lines.end();
+      log.close();
+    },
   };
 }

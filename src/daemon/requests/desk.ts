@@ -15,11 +15,13 @@ import type { JobEnd } from "../../scheduler/transition.ts";
 import { Failure } from "../../std/failure.ts";
 import type { World } from "../world.ts";
 import { servedModel, servedModels } from "./models.ts";
-import { createStandings } from "./standing.ts";
+import { createStandings, type Standings } from "./standing.ts";
 import { outcomeOf, takeTurn } from "./turn.ts";
 
 /** The requests, as the daemon has to do with them. */
 export interface Desk extends RequestDesk {
+  /** How a job stands that is none of the requests. */
+  readonly standingOf: Standings["of"];
   /** Effects of the scheduler about a request. */
   perform(effect: Extract<Effect, { type: "run-job" | "cancel-job" }>): Promise<void>;
   /** What a step has ended; others than requests are passed over. */
@@ -79,6 +81,7 @@ export function createDesk({ ctx, world, maxWaiting }: Parts): Desk {
   };
   return {
     models: (caller) => servedModels(world(), caller),
+    standingOf: standings.of,
     model: (name, caller) => servedModel(world(), name, caller),
     async enter(ask) {
       const job = await newRequest(ctx(), ask);
@@ -189,19 +192,19 @@ async function newRequest(ctx: Context, ask: RequestAsk): Promise<NewJob> {
   const options = ask.priority === undefined ? usual : JobOptions.parse({ priority: ask.priority });
   const lane = laneFor(runtime, ask.params);
   return {
-    ...treatmentOf(ctx, options, caller, runtime.timeouts.jobMs),
     lane: keepAliveMs === undefined ? lane : { ...lane, keepAliveMs },
     payload: {
-      ...emptyPayload,
       summary: ask.summary,
       label: null,
       labels: {},
       uid: caller.uid,
       user: caller.user,
       correlation: caller.correlation ?? null,
+      ...emptyPayload,
     },
     estimateKey: null,
     isRequest: true,
+    ...treatmentOf(ctx, options, caller, runtime.timeouts.jobMs),
   };
 }
 

@@ -1,13 +1,16 @@
 import { Failure } from "../../std/failure.ts";
+import type { Json } from "../../std/json.ts";
 import { surfaceAccess } from "../access.ts";
-import { refuseOtherBody } from "../check-origin.ts";
-import { type BodyFields, findFields, withModel } from "../forward/find-fields.ts";
+import { serveTextByJob } from "../by-job/serve-text.ts";
+import { type BodyFields, withModel } from "../forward/find-fields.ts";
 import { apiHeaders } from "../forward/headers.ts";
 import { inTurn, type Manner, type Outcome, type Waiting } from "../forward/in-turn.ts";
 import type { Kit } from "../forward/kit.ts";
+import { parseBody } from "../forward/parse-body.ts";
 import { type Passage, passOn, UnknownPath } from "../forward/pass-on.ts";
 import { answerTranslated } from "../forward/translate.ts";
-import { modelName, needModel, withQuery } from "../openai/serve-json.ts";
+import { jobParamsOf } from "../openai/job-params.ts";
+import { type AskedModel, modelName, readAsked, withQuery } from "../openai/serve-json.ts";
 import type { Exchange, Surface } from "../port.ts";
 import { messageTranslation } from "./answer.ts";
 import { anthropicPieces, sendAnthropicError } from "./errors.ts";
@@ -39,17 +42,11 @@ export function anthropicSurface(kit: Kit): Surface {
 
 async function serveMessage(kit: Kit, path: string, exchange: Exchange): Promise<void> {
   const { request, caller } = exchange;
-  refuseOtherBody(request);
-  const body = await kit.bodies.read(exchange.request, exchange.signal);
-  const fields = findFields(body);
-  const given = needModel(fields.model);
-  const served = kit.port.requests.model(given, caller);
-  if (served.protocol !== "openai")
-    throw new Failure("runtime/invalid", `${given} is no server that a chat could be held with`, {
-      why: `its protocol is ${served.protocol}`,
-    });
+  const asked = await readAsked(kit, exchange);
+  const { body, fields, given, served } = asked;
   // What is wrong with it is said before it waits, whether or not it has to be put in other words.
-  const chat = path === MESSAGES ? chatBodyOf(parse(body), given) : null;
+  const chat = path === MESSAGES ? chatBodyOf(parseBody(body), given) : null;
+  if (served.protocol !== "openai") return serveByJob(kit, exchange, asked, chat);
   const headers = apiHeaders(request.headers, caller.correlation);
   await inTurn({
     kit,
@@ -67,10 +64,30 @@ async function serveMessage(kit: Kit, path: string, exchange: Exchange): Promise
         upstream.knows.set(path, outcome !== null);
         if (outcome !== null) return outcome;
       }
-      if (chat === null)
-        throw new Failure("request/unknown-route", `the server of ${given} does not count tokens`);
+      if (chat === null) throw countsNone(given);
       return translate(common, { ...chat, model }, { given, fields, post });
     },
+  });
+}
+
+function countsNone(given: string): Failure {
+  return new Failure("request/unknown-route", `the server of ${given} does not count tokens`);
+}
+
+/** For runtimes that are no servers of this kind. @param chat the request in OpenAI's words; null = its tokens are to be counted */
+async function serveByJob(
+  kit: Kit,
+  exchange: Exchange,
+  { fields, given, served }: AskedModel,
+  chat: object | null,
+): Promise<void> {
+  if (chat === null) throw countsNone(given);
+  const { caller, signal } = exchange;
+  const runtime = await kit.port.call("GET /runtimes/:runtime", { runtime: served.runtime }, caller, signal);
+  await serveTextByJob(kit, exchange, {
+    ...{ served, params: jobParamsOf("/v1/chat/completions", chat as Record<string, Json>, runtime) },
+    manner: fields.stream ? streamed : whole,
+    translate: (job) => messageTranslation(`msg_job_${job}`, given, fields.stream),
   });
 }
 
@@ -108,12 +125,4 @@ function translate(
     request: { ...post, path: "/v1/chat/completions", body: JSON.stringify(chat) },
     translation: messageTranslation(id, given, fields.stream),
   });
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    throw new Failure("request/malformed", "the body of the request is not JSON");
-  }
 }

@@ -13,7 +13,7 @@ const PASSED_ON = [
 ];
 
 /** What belongs to a connection, not to what is sent over it (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = [
+export const HOP_BY_HOP = [
   "connection",
   "keep-alive",
   "proxy-authenticate",
@@ -86,8 +86,16 @@ export function apiHeaders(
 
 /** As `apiHeaders`, for servers of which nobody knows what they need: all but what names the caller. */
 export function openHeaders(given: IncomingHttpHeaders): Record<string, string> {
+  return headersWithout(given, NOT_TO_WORKERS);
+}
+
+/** The headers of a request but for some, for what is meant for this connection alone, and for what orch is told by them. */
+export function headersWithout(
+  given: IncomingHttpHeaders,
+  unwanted: ReadonlySet<string>,
+): Record<string, string> {
   const named = (given.connection ?? "").toLowerCase().split(",");
-  const dropped = new Set([...NOT_TO_WORKERS, ...named.map((name) => name.trim())]);
+  const dropped = new Set([...unwanted, ...named.map((name) => name.trim())]);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(given))
     if (value !== undefined && !dropped.has(name) && !name.startsWith("x-orch-"))

@@ -17,12 +17,16 @@ export interface Manner {
   readonly ping: string | null;
   /** Tells how the request stands, where the caller asked for that. */
   readonly tell: ((standing: Standing) => string) | null;
+  /** Of a stream, right behind its head; left out = nothing. */
+  readonly opening?: string | undefined;
 }
 
 /** The caller's side while there is no answer yet. */
 export interface Waiting {
   /** Whether the head of the answer was sent before there was one. */
   hasBegun(): boolean;
+  /** The head of a stream goes out now, if it has not; the caller is kept waiting for the rest of it. */
+  begin(): void;
   /** The answer comes now: nothing else is written any more. */
   end(): void;
 }
@@ -50,11 +54,11 @@ export async function inTurn({ kit, exchange, ask, manner, attempt }: Errand): P
   const { request, response, caller, signal } = exchange;
   const startMs = port.clock.monotonicMs();
   const open = await port.requests.enter({
-    ...ask,
     caller,
     signal,
     summary: `${request.method} ${exchange.path}`,
     priority: priorityOf(request.headers["x-orch-priority"]),
+    ...ask,
   });
   response.setHeader("x-orch-request-id", open.id);
   const waiting = keepWaiting(exchange, manner, open.standing);
@@ -105,10 +109,10 @@ export function priorityOf(given: string | string[] | undefined): number | strin
  */
 export function keepWaiting(
   { response }: Pick<Exchange, "response">,
-  { streamType, ping, tell }: Manner,
+  { streamType, ping, tell, opening = "" }: Manner,
   standingOf: () => Standing | null,
 ): Waiting {
-  if (streamType === null) return { hasBegun: () => false, end: () => {} };
+  if (streamType === null) return { hasBegun: () => false, begin: () => {}, end: () => {} };
   let hasBegun = false;
   let told = "";
   const speak = (): void => {
@@ -119,12 +123,16 @@ export function keepWaiting(
     if (text !== "" && !response.writableNeedDrain) response.write(text);
     timer = setTimeout(speak, PING_MS);
   };
-  let timer = setTimeout(() => {
-    if (response.destroyed) return;
+  const begin = (): void => {
+    if (hasBegun || response.destroyed) return;
     hasBegun = true;
     response.writeHead(200, { "content-type": streamType, "x-accel-buffering": "no" });
     response.flushHeaders();
-    speak();
+    if (opening !== "") response.write(opening);
+  };
+  let timer = setTimeout(() => {
+    begin();
+    if (hasBegun) speak();
   }, BEGIN_MS);
-  return { hasBegun: () => hasBegun, end: () => clearTimeout(timer) };
+  return { hasBegun: () => hasBegun, begin, end: () => clearTimeout(timer) };
 }

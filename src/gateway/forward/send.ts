@@ -79,7 +79,8 @@ export function send(
         reject(new BrokenOff(error.message, hasBegun));
       },
     };
-    pool.dispatch({ ...request, headers: { ...request.headers } }, handler);
+    const { method, path, body } = request;
+    pool.dispatch({ method, path, headers: { ...request.headers }, body }, handler);
   });
 }
 

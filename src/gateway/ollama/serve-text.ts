@@ -1,9 +1,13 @@
-import { Failure } from "../../std/failure.ts";
+import type { Json } from "../../std/json.ts";
+import { submitFor, untilOver } from "../by-job/run-job.ts";
+import { serveTextByJob } from "../by-job/serve-text.ts";
 import { answerJson } from "../forward/answer-json.ts";
 import { apiHeaders } from "../forward/headers.ts";
 import { inTurn, type Manner } from "../forward/in-turn.ts";
 import type { Kit } from "../forward/kit.ts";
 import { answerTranslated, type Translation } from "../forward/translate.ts";
+import { embeddingsIn } from "../openai/by-job.ts";
+import { jobParamsOf } from "../openai/job-params.ts";
 import { wholeAnswers } from "../openai/manners.ts";
 import { modelName } from "../openai/serve-json.ts";
 import type { Exchange } from "../port.ts";
@@ -22,6 +26,8 @@ import {
 
 /** Lines that hold nothing would be errors to these clients: they hear of an answer when there is one. */
 const streamed: Manner = { streamType: "application/x-ndjson", ping: null, tell: null };
+
+const EMBEDDINGS = "/v1/embeddings";
 
 /** POST /api/chat */
 export async function serveChat(kit: Kit, exchange: Exchange): Promise<void> {
@@ -65,7 +71,7 @@ async function serveText(
   wish: Wish,
 ): Promise<void> {
   const { keep_alive: keepAliveMs, model: given } = body;
-  const served = servable(findModel(kit.port, given, exchange.caller));
+  const served = findModel(kit.port, given, exchange.caller);
   const { clock } = kit.port;
   const askedMs = clock.monotonicMs();
   const speakingAt = (turnMs: number) => {
@@ -76,12 +82,19 @@ async function serveText(
   if (wish.isEmpty && reason === "unload" && !served.isReady)
     return answerJson(exchange.response, loadAnswer(speakingAt(askedMs), reason));
   // The document is made before it waits, so that what is wrong with it is said at once.
-  wish.document(given);
+  const asked = wish.document(given);
+  const manner = body.stream && !wish.isEmpty ? streamed : wholeAnswers;
+  if (served.protocol !== "openai" && !wish.isEmpty)
+    return serveTextByJob(kit, exchange, {
+      ...{ served, params: await jobParams(kit, exchange, { served, path: wish.path, document: asked }) },
+      manner,
+      translate: () => textTranslation(speakingAt(clock.monotonicMs()), body.stream),
+    });
   await inTurn({
     kit,
     exchange,
     ask: { runtime: served.runtime, params: served.params, keepAliveMs },
-    manner: body.stream && !wish.isEmpty ? streamed : wholeAnswers,
+    manner,
     async attempt(turn, upstream, waiting) {
       const speaking = speakingAt(clock.monotonicMs());
       if (wish.isEmpty) {
@@ -105,10 +118,27 @@ async function serveText(
 export async function serveEmbed(kit: Kit, exchange: Exchange, isOld: boolean): Promise<void> {
   const body = readBody(EmbedBody, await kit.bodies.read(exchange.request, exchange.signal));
   const { model: given, keep_alive: keepAliveMs, dimensions } = body;
-  const served = servable(findModel(kit.port, given, exchange.caller));
+  const served = findModel(kit.port, given, exchange.caller);
   const input = (isOld ? body.prompt : body.input) ?? "";
   const { clock } = kit.port;
   const askedMs = clock.monotonicMs();
+  const answerOf = (answer: unknown, turnMs: number): object => {
+    const { vectors, tokens } = readVectors(answer);
+    if (isOld) return { embedding: vectors[0] ?? [] };
+    return {
+      model: given,
+      embeddings: vectors,
+      total_duration: nanoseconds(clock.monotonicMs() - askedMs),
+      load_duration: nanoseconds(turnMs - askedMs),
+      prompt_eval_count: tokens,
+    };
+  };
+  if (served.protocol !== "openai") {
+    const params = await jobParams(kit, exchange, { served, path: EMBEDDINGS, document: { input } });
+    const job = await submitFor(kit, exchange, { served, params });
+    const done = await untilOver(kit.port, job, exchange);
+    return answerJson(exchange.response, answerOf(embeddingsIn(done, given), askedMs));
+  }
   await inTurn({
     kit,
     exchange,
@@ -117,22 +147,9 @@ export async function serveEmbed(kit: Kit, exchange: Exchange, isOld: boolean): 
     attempt(turn, upstream, waiting) {
       const turnMs = clock.monotonicMs();
       const document = { model: modelName(turn, given) ?? given, input, dimensions };
-      const translation: Translation = {
-        stream: null,
-        whole(answer) {
-          const { vectors, tokens } = readVectors(answer);
-          if (isOld) return { embedding: vectors[0] ?? [] };
-          return {
-            model: given,
-            embeddings: vectors,
-            total_duration: nanoseconds(clock.monotonicMs() - askedMs),
-            load_duration: nanoseconds(turnMs - askedMs),
-            prompt_eval_count: tokens,
-          };
-        },
-      };
+      const translation: Translation = { stream: null, whole: (answer) => answerOf(answer, turnMs) };
       const headers = { ...jsonHeaders(exchange), ...turn.headers };
-      const request = { method: "POST", path: "/v1/embeddings", headers, body: JSON.stringify(document) };
+      const request = { method: "POST", path: EMBEDDINGS, headers, body: JSON.stringify(document) };
       return answerTranslated({ exchange, waiting, upstream, request, translation });
     },
   });
@@ -142,9 +159,15 @@ function jsonHeaders({ request, caller }: Exchange): Record<string, string> {
   return { ...apiHeaders(request.headers, caller.correlation), "content-type": "application/json" };
 }
 
-function servable(model: ServedModel): ServedModel {
-  if (model.protocol === "openai") return model;
-  throw new Failure("runtime/invalid", `${model.name} is no server that a chat could be held with`, {
-    why: `its protocol is ${model.protocol}`,
-  });
+interface JobAsked {
+  readonly served: ServedModel;
+  readonly path: string;
+  /** The request in OpenAI's words. */
+  readonly document: object;
+}
+
+/** For runtimes that are no servers of this kind. @throws Failure runtime/invalid, param/invalid */
+async function jobParams(kit: Kit, { caller, signal }: Exchange, { served, path, document }: JobAsked) {
+  const runtime = await kit.port.call("GET /runtimes/:runtime", { runtime: served.runtime }, caller, signal);
+  return jobParamsOf(path, document as Record<string, Json>, runtime);
 }

@@ -1,20 +1,30 @@
-import type { Api } from "../../operations/api.ts";
 import { Failure } from "../../std/failure.ts";
 import type { Json } from "../../std/json.ts";
+import { type FinishedJob, type JobWish, submitFor, untilOver } from "../by-job/run-job.ts";
+import { serveTextByJob } from "../by-job/serve-text.ts";
+import { readTextOutput } from "../by-job/text-output.ts";
 import { answerJson } from "../forward/answer-json.ts";
-import { keepWaiting, priorityOf } from "../forward/in-turn.ts";
 import type { Kit } from "../forward/kit.ts";
+import { parseBody } from "../forward/parse-body.ts";
+import type { Translation } from "../forward/translate.ts";
 import type { Exchange, GatewayPort } from "../port.ts";
 import type { ServedModel } from "../request-port.ts";
 import { jobParamsOf } from "./job-params.ts";
 import { streamed, wholeAnswers } from "./manners.ts";
-
-type Job = Api["GET /jobs/:job"]["output"];
+import { responseTranslation } from "./responses-answer.ts";
+import { chatOfResponse } from "./responses-request.ts";
+import { textTranslation } from "./text-answer.ts";
 
 interface Asked {
   readonly served: ServedModel;
   readonly body: Buffer;
 }
+
+type Fields = Readonly<Record<string, Json>>;
+
+const CHAT = "/v1/chat/completions";
+/** Answered with a text. */
+const TEXT_PATHS: ReadonlySet<string> = new Set([CHAT, "/v1/completions", "/v1/responses"]);
 
 /** Pictures in an answer, all together. */
 const MOST_PICTURE_BYTES = 256 * 1024 * 1024;
@@ -25,72 +35,55 @@ const MOST_PICTURE_BYTES = 256 * 1024 * 1024;
  * @throws Failure of many kinds
  */
 export async function serveByJob(kit: Kit, path: string, exchange: Exchange, asked: Asked): Promise<void> {
-  const { caller, signal } = exchange;
-  const fields = parse(asked.body);
+  const { caller, request, signal } = exchange;
+  const fields = parseBody(asked.body);
   const { served } = asked;
   const runtime = await kit.port.call("GET /runtimes/:runtime", { runtime: served.runtime }, caller, signal);
-  await answerByJob(kit, path, exchange, { served, fields, params: jobParamsOf(path, fields, runtime) });
+  const isResponse = path === "/v1/responses";
+  const params = isResponse
+    ? jobParamsOf(CHAT, chatOfResponse(fields), runtime)
+    : jobParamsOf(path, fields, runtime);
+  if (!TEXT_PATHS.has(path)) return answerByJob(kit, path, exchange, { served, fields, params });
+  const isStream = fields["stream"] === true;
+  const created = Math.floor(kit.port.clock.nowMs() / 1000);
+  const model = served.name;
+  await serveTextByJob(kit, exchange, {
+    ...{ served, params },
+    manner: isStream ? streamed(request.headers["x-orch-progress"]) : wholeAnswers,
+    translate(job): Translation {
+      if (isResponse) return responseTranslation({ job, created, model, fields }, isStream);
+      const shape = { isChat: path === CHAT, isStream, withUsage: wantsUsage(fields) };
+      return textTranslation({ id: `job-${job}`, created, model }, shape);
+    },
+  });
 }
 
-/** What a job is submitted for. */
-export interface JobWish {
-  readonly served: ServedModel;
+function wantsUsage({ stream_options: options }: Fields): boolean {
+  return (options as { readonly include_usage?: Json } | null | undefined)?.include_usage === true;
+}
+
+/** A job whose answer is more than a text. */
+export interface AnswerWish extends JobWish {
   /** As the request has them, for how its answer is to look. */
-  readonly fields: Readonly<Record<string, Json>>;
-  readonly params: Readonly<Record<string, Json>>;
+  readonly fields: Fields;
 }
 
 /** Submits a job, waits for its end and answers with what it came to. @throws Failure of many kinds */
-export async function answerByJob(kit: Kit, path: string, exchange: Exchange, wish: JobWish): Promise<void> {
+export async function answerByJob(
+  kit: Kit,
+  path: string,
+  exchange: Exchange,
+  wish: AnswerWish,
+): Promise<void> {
   const { port } = kit;
-  const { caller, request, response, signal } = exchange;
-  const { served, fields, params } = wish;
-  const isStream = fields["stream"] === true && path.endsWith("/completions");
-  const manner = isStream ? streamed(request.headers["x-orch-progress"]) : wholeAnswers;
-  const priority = priorityOf(request.headers["x-orch-priority"]);
-  const submitted = await port.call(
-    "POST /jobs",
-    {
-      runtime: served.runtime,
-      params: { ...params, ...served.params },
-      ...(priority === undefined ? {} : { options: { priority } }),
-    },
-    caller,
-    signal,
-  );
-  response.setHeader("x-orch-job-id", submitted.id);
-  const waiting = keepWaiting(exchange, manner, () => null);
-  try {
-    const job = await untilOver(port, submitted.id, exchange);
-    waiting.end();
-    await answer(port, path, exchange, { job, model: served.name, isStream, fields });
-  } finally {
-    waiting.end();
-  }
-}
-
-/** The job at its end; it is cancelled when its caller goes. @throws Failure job/failed, interrupted */
-async function untilOver(port: GatewayPort, job: number, { caller, signal }: Exchange): Promise<Job> {
-  try {
-    for await (const line of port.stream("GET /follow", { jobs: [job] }, caller, signal))
-      if (line.type === "end") break;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-  if (signal.aborted) {
-    await port.call("POST /jobs/:job/cancel", { job }, caller).catch(() => undefined);
-    throw new Failure("interrupted", "the caller has gone");
-  }
-  const found = await port.call("GET /jobs/:job", { job }, caller);
-  if (found.state === "succeeded") return found;
-  throw new Failure("worker/failed", `job ${job} ${found.state}`, { why: found.reason?.text });
+  const job = await untilOver(port, await submitFor(kit, exchange, wish), exchange);
+  await answer(port, path, exchange, { job, model: wish.served.name, fields: wish.fields });
 }
 
 interface Done {
-  readonly job: Job;
+  readonly job: FinishedJob;
   readonly model: string;
-  readonly isStream: boolean;
-  readonly fields: JobWish["fields"];
+  readonly fields: Fields;
 }
 
 async function answer(port: GatewayPort, path: string, exchange: Exchange, done: Done): Promise<void> {
@@ -108,9 +101,9 @@ async function answer(port: GatewayPort, path: string, exchange: Exchange, done:
     case "/v1/audio/speech":
       return sendSound(port, job, exchange);
     case "/v1/embeddings":
-      return answerJson(response, embeddings(job, done.model));
+      return answerJson(response, embeddingsIn(job, done.model));
     default:
-      return sendText(exchange, path, done, created);
+      throw new Failure("request/unknown-route", `${path} is not served by jobs`);
   }
 }
 
@@ -137,7 +130,7 @@ async function pictures(port: GatewayPort, { job, fields }: Done, { caller }: Ex
   throw new Failure("worker/failed", `job ${job.id} made no picture`);
 }
 
-async function sendSound(port: GatewayPort, job: Job, { caller, response }: Exchange): Promise<void> {
+async function sendSound(port: GatewayPort, job: FinishedJob, { caller, response }: Exchange): Promise<void> {
   const index = job.artifacts.findIndex(({ type }) => type?.startsWith("audio/"));
   if (index < 0) throw new Failure("worker/failed", `job ${job.id} made no sound`);
   const file = await port.call("GET /jobs/:job/artifacts/:index", { job: job.id, index }, caller);
@@ -149,7 +142,8 @@ async function sendSound(port: GatewayPort, job: Job, { caller, response }: Exch
     .pipe(response);
 }
 
-function embeddings({ output, id }: Job, model: string): object {
+/** The vectors that a job gave, as this API has them. @throws Failure worker/failed */
+export function embeddingsIn({ output, id }: FinishedJob, model: string): object {
   const held = (output ?? {}) as { readonly embeddings?: Json; readonly embedding?: Json };
   const found = held.embeddings ?? held.embedding ?? output;
   if (!Array.isArray(found)) throw new Failure("worker/failed", `job ${id} gave no embeddings`);
@@ -158,50 +152,9 @@ function embeddings({ output, id }: Job, model: string): object {
   return { object: "list", model, data, usage: { prompt_tokens: 0, total_tokens: 0 } };
 }
 
-function sendText(
-  { response }: Exchange,
-  path: string,
-  { job, model, isStream }: Done,
-  created: number,
-): void {
-  const isChat = path === "/v1/chat/completions";
-  const text = textIn(job.output);
-  const kind = isChat ? "chat.completion" : "text_completion";
-  const head = { id: `job-${job.id}`, object: kind, created, model };
-  const content = { role: "assistant", content: text };
-  const said = isChat ? { message: content } : { text };
-  const whole = { index: 0, ...said, finish_reason: "stop" };
-  if (!isStream)
-    return answerJson(response, {
-      ...head,
-      choices: [whole],
-      usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
-    });
-  const piece = { index: 0, ...(isChat ? { delta: content } : { text }), finish_reason: "stop" };
-  const chunk = { ...head, object: isChat ? "chat.completion.chunk" : kind, choices: [piece] };
-  if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
-  response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
-}
-
 function sendTranscript({ response }: Exchange, { job, fields }: Done): void {
-  const text = textIn(job.output);
+  const { text } = readTextOutput(job.output);
   if (fields["response_format"] !== "text") return answerJson(response, { text });
   response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   response.end(`${text}\n`);
-}
-
-/** Of an output that is text, or has one under the usual names; any other as JSON. */
-function textIn(output: Json): string {
-  if (typeof output === "string") return output;
-  const held = (output ?? {}) as { readonly text?: Json; readonly output?: Json };
-  const found = held.text ?? held.output;
-  return typeof found === "string" ? found : JSON.stringify(output);
-}
-
-function parse(body: Buffer): Readonly<Record<string, Json>> {
-  try {
-    return JSON.parse(body.toString("utf8")) as Readonly<Record<string, Json>>;
-  } catch {
-    throw new Failure("request/malformed", "the body of the request is not JSON");
-  }
 }

@@ -6,7 +6,7 @@ type Fields = Readonly<Record<string, Json>>;
 
 /** What a request is about, and under which name a runtime may want it: the first of these that it declares. */
 const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
-  "/v1/chat/completions": ["prompt", "text", "input"],
+  "/v1/chat/completions": ["messages", "prompt", "text", "input"],
   "/v1/completions": ["prompt", "text", "input"],
   "/v1/images/generations": ["prompt", "text"],
   "/v1/audio/speech": ["text", "input", "prompt"],
@@ -15,6 +15,10 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
 
 /** How many pictures. */
 const COUNTS = ["n", "num_outputs", "num_images", "count"];
+
+/** How long a text may become, and what is said of it: a limit above that of the param is that. */
+const LIMIT_FIELDS = ["max_completion_tokens", "max_tokens"];
+const LIMITS = ["max_tokens", "max_completion_tokens", "max_new_tokens", "length"];
 
 /** Fields that say how the answer is to look, which is made here. */
 const OURS = new Set(["model", "stream", "stream_options", "response_format", "messages", "input", "prompt"]);
@@ -28,12 +32,16 @@ export function jobParamsOf(path: string, fields: Fields, { name, params }: Runt
   const taken = new Set(
     params.filter(({ type, load }) => type !== "file" && !load).map((param) => param.name),
   );
+  // A text cannot hold a conversation.
+  if (params.some((param) => param.name === "messages" && param.type !== "json")) taken.delete("messages");
   const subject = SUBJECTS[path]?.find((each) => taken.has(each));
   if (subject === undefined)
     throw new Failure("runtime/invalid", `${name} does not serve ${path}`, {
       why: `none of its params is ${SUBJECTS[path]?.join(" or ") ?? "for that"}`,
     });
-  const same = Object.entries(fields).filter(([field]) => taken.has(field) && !OURS.has(field));
+  const same = Object.entries(fields).filter(
+    ([field, value]) => value != null && taken.has(field) && !OURS.has(field),
+  );
   const { width, height } = sidesOf(fields["size"]);
   const system = systemIn(fields["messages"]);
   const count = COUNTS.find((each) => taken.has(each));
@@ -42,8 +50,17 @@ export function jobParamsOf(path: string, fields: Fields, { name, params }: Runt
     ...(width !== null && taken.has("width") && taken.has("height") ? { width, height } : {}),
     ...(fields["n"] !== undefined && count !== undefined ? { [count]: fields["n"] } : {}),
     ...(system !== null && taken.has("system") ? { system } : {}),
-    [subject]: subjectIn(path, fields),
+    ...limitOf(path, fields, params),
+    [subject]: subject === "messages" ? (fields["messages"] ?? null) : subjectIn(path, fields),
   };
+}
+
+function limitOf(path: string, fields: Fields, params: RuntimeView["params"]): Fields {
+  const given = LIMIT_FIELDS.map((name) => fields[name]).find((value) => typeof value === "number");
+  const numbers = params.filter(({ type, load }) => (type === "integer" || type === "number") && !load);
+  const param = LIMITS.map((name) => numbers.find((each) => each.name === name)).find(Boolean);
+  if (typeof given !== "number" || param === undefined || !path.endsWith("/completions")) return {};
+  return { [param.name]: Math.min(given, param.max ?? given) };
 }
 
 function subjectIn(path: string, fields: Fields): Json {

@@ -28,6 +28,9 @@ const UPLOAD_PATHS: ReadonlySet<string> = new Set([
 
 const MODEL_PREFIX = "/v1/models/";
 
+/** What is asked of a response that was kept: itself, its `cancel` and its `input_items`. */
+const KEPT_RESPONSE = /^\/v1\/responses\/[^/]+(\/cancel|\/input_items)?$/;
+
 /** What clients of OpenAI's API ask for, served by the workers of this host. */
 export function openaiSurface(kit: Kit): Surface {
   return {
@@ -39,6 +42,8 @@ export function openaiSurface(kit: Kit): Surface {
         return route(method, path, (exchange) => serveJson(kit, path, exchange));
       if (method === "POST" && UPLOAD_PATHS.has(path))
         return route(method, path, (exchange) => serveUpload(kit, path, exchange));
+      const [kept, part = ""] = KEPT_RESPONSE.exec(path) ?? [];
+      if (kept !== undefined) return route(method, `/v1/responses/:response${part}`, refuseKept);
       if (method !== "GET") return null;
       if (path === "/v1/models") return listing(path, (exchange) => listModels(kit.port, exchange));
       if (!path.startsWith(MODEL_PREFIX)) return null;
@@ -46,6 +51,13 @@ export function openaiSurface(kit: Kit): Surface {
       return listing("/v1/models/:model", (exchange) => showModel(kit.port, name, exchange));
     },
   };
+}
+
+async function refuseKept(): Promise<never> {
+  throw new Failure("request/unknown-route", "there is no such response", {
+    why: "responses are not kept here",
+    hint: "send what was said before as input",
+  });
 }
 
 function route(method: string, path: string, serve: GatewayRoute["serve"]): GatewayRoute {

@@ -8,8 +8,6 @@ import { LostTouch } from "../service-connection.ts";
 
 /** Longest text of one answer that is kept, in characters. */
 const MAX_TEXT_CHARACTERS = 32 * 1024 * 1024;
-/** A line of the log is cut here at the latest. */
-const MAX_LOG_CHARACTERS = 8_000;
 /** Progress is told no more often than this. */
 const PROGRESS_MS = 100;
 const SHOWN_CHARACTERS = 80;
@@ -78,7 +76,7 @@ export async function readTextStream(chunks: AsyncIterable<Buffer>, collector: T
 
 /**
  * @param maxTokens what the job allows, for progress; null = not known
- * @param onEvent sees the text as log lines, and as progress while it comes
+ * @param onEvent sees the text, and its last words as progress
  */
 export function createTextCollector(
   maxTokens: number | null,
@@ -107,7 +105,6 @@ export function createTextCollector(
         throw new Failure("job/failed", "the server's answer is too long");
     },
     finish() {
-      teller.end();
       const all = [...choices.entries()]
         .toSorted(([left], [right]) => left - right)
         .map(([, choice]) => choice);
@@ -167,7 +164,7 @@ function outputOf({ texts, reasonings, toolCalls, finishReason }: Choice) {
   };
 }
 
-/** Tells text that comes in small pieces: whole lines as log, the line that is being written as progress. */
+/** Tells text as it comes, and the line that is being written as progress. */
 function createTeller(maxTokens: number | null, onEvent: (event: JobEvent) => void) {
   let line = "";
   let pieces = 0;
@@ -175,27 +172,20 @@ function createTeller(maxTokens: number | null, onEvent: (event: JobEvent) => vo
   const tell = (): void => {
     // A piece is a token with nearly all servers; where it is not, the fraction is too small, never too large.
     const fraction = maxTokens === null ? 0 : Math.min(1, pieces / maxTokens);
-    onEvent({ type: "progress", fraction, text: line.slice(-SHOWN_CHARACTERS) });
+    onEvent({ type: "progress", fraction, text: line });
   };
   return {
     hear(text: string): void {
       pieces += 1;
-      const lines = (line + text).split("\n");
-      line = lines.pop() ?? "";
-      for (const whole of lines) onEvent({ type: "log", text: whole });
-      for (; line.length > MAX_LOG_CHARACTERS; line = line.slice(MAX_LOG_CHARACTERS)) {
-        onEvent({ type: "log", text: line.slice(0, MAX_LOG_CHARACTERS) });
-      }
+      onEvent({ type: "text", text });
+      line = (line + text).slice(-SHOWN_CHARACTERS);
+      line = line.slice(line.lastIndexOf("\n") + 1);
       if (isQuiet) return;
       isQuiet = true;
       tell();
       setTimeout(() => {
         isQuiet = false;
       }, PROGRESS_MS).unref();
-    },
-    end(): void {
-      if (line !== "") onEvent({ type: "log", text: line });
-      line = "";
     },
   };
 }

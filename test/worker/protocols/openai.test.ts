@@ -54,7 +54,10 @@ describe("a chat", () => {
       output: { text: "one\ntwo", finishReason: "stop", usage: { total_tokens: 3 } },
       artifacts: [],
     });
-    expect(run.log()).toEqual(["one", "two"]);
+    expect(run.events.filter(({ type }) => type === "text")).toEqual([
+      { type: "text", text: "one\nt" },
+      { type: "text", text: "wo" },
+    ]);
     expect(run.events[1]).toEqual({ type: "progress", fraction: 0.25, text: "t" });
     expect(JSON.parse(server.seen.at(-1)?.body ?? "")).toEqual({
       stream: true,
