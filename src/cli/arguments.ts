@@ -1,3 +1,4 @@
+import { formatDurationMs, parseDurationMs } from "../std/duration.ts";
 import { Failure } from "../std/failure.ts";
 
 /** The number of a job as typed. @throws Failure usage/invalid */
@@ -46,6 +47,27 @@ export function integerFlag(flag: string, min: number, max: number): (text: stri
   });
 }
 
+/** Reads a duration between two bounds. Milliseconds. */
+export function durationFlag(flag: string, minMs: number, maxMs: number): (text: string) => number {
+  return flagReader(flag, (text) => {
+    const ms = parseDurationMs(text);
+    if (ms >= minMs && ms <= maxMs) return ms;
+    const why = `it is from ${formatDurationMs(minMs)} to ${formatDurationMs(maxMs)}`;
+    throw new Failure("usage/invalid", `"${text}" is too ${ms < minMs ? "short" : "long"}`, { why });
+  });
+}
+
+/** Reads text of at least one character and at most so many. */
+export function textFlag(flag: string, maxLength: number): (text: string) => string {
+  return flagReader(flag, (text) => {
+    if (text.length > 0 && text.length <= maxLength) return text;
+    const why = `it takes 1 to ${maxLength} characters`;
+    throw new Failure("usage/invalid", text === "" ? "it is empty" : `it has ${text.length} characters`, {
+      why,
+    });
+  });
+}
+
 /** The reader of a flag's value that can say what the value may be, as completion asks it. */
 export interface WordsReader<T> {
   (text: string): T;
@@ -66,6 +88,16 @@ export function wordsFlag<W extends string>(flag: string, words: readonly W[]): 
     }),
   );
   return Object.assign(read, { words, isList: true });
+}
+
+/** Reads one of a few words. */
+export function wordFlag<W extends string>(flag: string, words: readonly W[]): WordsReader<W> {
+  const read = flagReader(flag, (text) => {
+    const known = words.find((word) => word === text.trim());
+    if (known !== undefined) return known;
+    throw new Failure("usage/invalid", `unknown value "${text}"`, { hint: `use ${words.join(", ")}` });
+  });
+  return Object.assign(read, { words, isList: false });
 }
 
 /** Takes any text, since the daemon is to judge it, but says what is usual. */

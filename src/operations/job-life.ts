@@ -121,8 +121,9 @@ class Life {
     const { attempts, finishedAtMs, isHeld, reason } = this.record;
     if (attempts.at(-1)?.finishedAtMs === null) return;
     this.holds(finishedAtMs ?? Number.POSITIVE_INFINITY, attempts.length > 0);
+    const ended = attempts.length === 0 ? "it was never started" : "it was not started again";
     if (finishedAtMs === null) this.add(isHeld ? "held" : "queued", null, reason ?? "");
-    else this.add(isHeld ? "held" : "queued", finishedAtMs, "it was not started again");
+    else this.add(isHeld ? "held" : "queued", finishedAtMs, ended);
   }
 
   /** What takes no time to speak of is left to the phase after it. */

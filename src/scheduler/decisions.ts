@@ -144,7 +144,9 @@ function newcomerTo(state: State, worker: Worker) {
   const gpus = new Set(worker.leases.map((lease) => lease.gpu.uuid));
   for (const lane of state.waiting) {
     const { code, gpus: promised } = lane.verdict;
-    if (lane === worker.lane || (code !== "draining" && code !== "gpu-busy")) continue;
+    // Commands share a lane with whatever needs the same lease.
+    if (lane === worker.lane && lane.spec.residency === "resident") continue;
+    if (code !== "draining" && code !== "gpu-busy") continue;
     if (promised.some((uuid) => gpus.has(uuid))) return lane;
   }
   return undefined;

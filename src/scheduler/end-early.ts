@@ -1,7 +1,12 @@
 import type { Ending, Job } from "./job-model.ts";
 import { lookAgainBy } from "./job-transitions.ts";
 import { log, type Transition } from "./transition.ts";
+import type { StopReason } from "./worker-phase.ts";
 import { stop } from "./worker-transitions.ts";
+
+function reasonOf(ending: Ending): StopReason {
+  return ending === "preempted" ? "preempted" : "job-ended";
+}
 
 /** Stops a running job: by word to its worker, or by stopping the worker if the job is all it does. */
 export function endEarly(tx: Transition, job: Job, ending: Ending): void {
@@ -13,7 +18,7 @@ export function endEarly(tx: Transition, job: Job, ending: Ending): void {
       ending: { how: ending, sinceMs: tx.nowMs },
     };
     tx.changes.jobs.add(job);
-    stop(tx, job.phase.worker, "job-ended");
+    stop(tx, job.phase.worker, reasonOf(ending));
     return;
   }
   if (job.phase.state !== "running") return;
@@ -25,7 +30,7 @@ export function endEarly(tx: Transition, job: Job, ending: Ending): void {
   if (before !== null) return;
   const { worker } = job.phase;
   log(tx, "job-ending", `job ${job.id} is being stopped (${ending})`, { job, worker });
-  if (worker.lane.spec.residency === "one-shot") return stop(tx, worker, "job-ended");
+  if (worker.lane.spec.residency === "one-shot") return stop(tx, worker, reasonOf(ending));
   tx.effects.push({ type: "cancel-job", workerId: worker.id, jobId: job.id });
   lookAgainBy(tx.state, tx.nowMs + worker.lane.spec.stopTimeoutMs);
 }

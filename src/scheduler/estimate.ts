@@ -10,9 +10,14 @@ const UNKNOWN_RUN_MS = 60_000;
 /** A run is expected to take at most this many deviations longer than the mean: Cantelli's inequality gives 80 %. */
 const SAFE_DEVIATIONS = 2;
 
-/** Expected time from the grant of its GPUs until a worker of the lane is ready. Milliseconds. */
-export function startMs(lane: Lane): number {
-  return lane.learned.startMs ?? lane.prior.startMs ?? meanOr(lane.pooled.start, UNKNOWN_START_MS);
+/**
+ * Expected time from the grant of its GPUs until a worker of the lane is ready. A command has nothing to load before it runs:
+ * 0 until measured. Milliseconds.
+ */
+export function startMs({ learned, prior, pooled, spec }: Lane): number {
+  const measuredMs = learned.startMs ?? prior.startMs;
+  if (measuredMs !== null) return measuredMs;
+  return spec.residency === "one-shot" ? 0 : meanOr(pooled.start, UNKNOWN_START_MS);
 }
 
 function meanOr({ count, meanMs }: RunStats, otherwiseMs: number): number {

@@ -69,6 +69,8 @@ export interface Payload {
   readonly submissionKey?: SubmissionKey | undefined;
   /** Whom to tell by HTTP how it comes along. */
   readonly webhook?: Webhook | undefined;
+  /** Of the first job of a request for many: whom to tell that all of them are over. */
+  readonly webhookOfMany?: (Webhook & { readonly jobs: number }) | undefined;
 }
 
 /** What somebody may be told of a job. */

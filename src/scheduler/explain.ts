@@ -64,7 +64,11 @@ function conditionsText(after: HoldPhase["after"]): string {
 
 function explainArray(job: Job): Explanation {
   const array = job.extras?.array;
-  const text = `at most ${array?.maxActive ?? 0} jobs of array ${array?.id ?? job.id} are on their way at once`;
+  const of = `of array ${array?.id ?? job.id}`;
+  const text =
+    array?.maxActive === 1
+      ? `the jobs ${of} go one after the other`
+      : `at most ${array?.maxActive ?? 0} jobs ${of} are on their way at once`;
   return { code: "array-limit", text };
 }
 
@@ -94,7 +98,7 @@ function sentenceOf(state: State, lane: Lane, verdict: Verdict, nowMs: number): 
         : `${gpus} is held by another worker; "orch gpus" shows by which`;
     case "gpu-reserved":
       return verdict.reservationId === null
-        ? `${gpus} is promised to a lane that has waited longer`
+        ? `${gpus} is promised to others, whose turn comes first`
         : reservedText(state, gpus, verdict.reservationId, nowMs);
     case "gpu-foreign":
       return `programs outside orch hold too much memory on ${gpus}; "orch gpus" names them`;

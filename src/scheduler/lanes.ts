@@ -145,7 +145,11 @@ function mayDrain(standing: Standing, lane: Lane, worker: Worker, nowMs: number,
   if (phase.state !== "ready" && worker.lane.summoned === worker) return false;
   if (worker.jobs.size === 0 && worker.lane.queue.size === 0) return true;
   if (grows) return false;
-  if (worker.backfillUntilMs !== null) return phase.sinceMs < nowMs || !isComing(worker);
+  if (worker.backfillUntilMs !== null) {
+    // One that still comes serves somebody first, unless its loan is over by then.
+    const isFirst = priorityOf(lane) > priorityOf(worker.lane) || worker.backfillUntilMs <= nowMs;
+    return !isComing(worker) || (phase.sinceMs < nowMs && isFirst);
+  }
   if (phase.state !== "ready" || worker.lane.queue.size === 0) return false;
   if (priorityOf(lane) > priorityOf(worker.lane)) return true;
   if (lane.summons !== null) return standing.hasHadTurn(worker, lane);

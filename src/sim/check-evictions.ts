@@ -78,9 +78,11 @@ function mayEvict(committed: Committed, lane: Lane, worker: Worker, was: WorkerP
   if (worker.jobs.size === 0 && rank === null) return true;
   // Workers on GPUs that are reserved for others may not serve all of the lane's jobs.
   if (lane.summons === null && isServed(lane) && committed.state.reservations.size === 0) return false;
-  if (worker.backfillUntilMs !== null) return true;
-  if (isStarting || rank === null) return false;
   const other = rankAtPlan(committed, lane) ?? Number.NEGATIVE_INFINITY;
+  const lentUntilMs = committed.before.workers.get(worker.id)?.live.backfillUntilMs ?? worker.backfillUntilMs;
+  if (lentUntilMs !== null)
+    return !isStarting || rank === null || other > rank || lentUntilMs <= committed.nowMs;
+  if (isStarting || rank === null) return false;
   if (other > rank) return true;
   const residentMs = committed.nowMs - (was?.state === "ready" ? was.sinceMs : committed.nowMs);
   if (lane.summons !== null) return residentMs >= leastQuantumMs(committed, worker.lane);

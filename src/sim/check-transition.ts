@@ -8,6 +8,7 @@ import { checkLoans } from "./check-loans.ts";
 import { checkOrder } from "./check-order.ts";
 import { checkQuarantine, rememberSickEnds, rememberSickness, type SickGpus } from "./check-quarantine.ts";
 import { checkQuotas } from "./check-quotas.ts";
+import { checkSchedules, type KnownSchedule } from "./check-schedules.ts";
 import { checkDues, checkTurns } from "./check-turns.ts";
 import { checkWorkers } from "./check-workers.ts";
 import type { Mirror } from "./mirror.ts";
@@ -32,6 +33,7 @@ export interface Memory extends SickGpus {
     string,
     { readonly servedAtMs: number; readonly dueMs: number; readonly lanes: number }
   >;
+  readonly schedules: Map<number, KnownSchedule>;
   /** The latest time that any daemon's clock has shown. */
   latestMs: number;
 }
@@ -58,6 +60,7 @@ export function createMemory(): Memory {
     summonedWorkers: new Map(),
     conditions: new Map(),
     waits: new Map(),
+    schedules: new Map(),
     sick: new Set(),
     exited: new Set(),
     stuckStarts: new Map(),
@@ -91,6 +94,7 @@ export function checkTransition(committed: Committed): void {
   checkOrder(committed.state, committed.step.changes, committed.nowMs);
   checkQuotas(committed);
   checkLoans(committed);
+  checkSchedules(committed);
   checkTurns(committed);
   checkDues(committed);
   forgetSummons(committed);

@@ -37,7 +37,8 @@ function mayWaitToBeAlone(state: State, worker: Worker, nowMs: number): boolean 
   const waiting = queue.list(queue.size).flatMap((id) => state.jobs.get(id) ?? []);
   const able = waiting.filter((job) => isWithinQuota(state, job, nowMs));
   const most = Math.max(...able.map(rankOf));
-  return able.some((job) => rankOf(job) === most && !mayShare(worker, job));
+  // One whose owner has used up their GPU-hours since it was chosen counts as well.
+  return waiting.some((job) => rankOf(job) >= most && !mayShare(worker, job));
 }
 
 function isReserved(state: State, { leases }: Worker): boolean {

@@ -120,6 +120,15 @@ function activeWorkers(lane: Lane): number {
 }
 
 /** Why a worker is stopped must be true. Evictions are looked at more closely by `checkEvictions`. */
+/** Workers of the lane that had to make room in this step: when another one went for being idle, they may still have been there. */
+function evictedNow({ step, nowMs }: Committed, lane: Lane): number {
+  let count = 0;
+  for (const { phase, lane: own } of step.changes.workers)
+    if (own === lane && "reason" in phase && phase.reason === "evicted" && phase.sinceMs === nowMs)
+      count += 1;
+  return count;
+}
+
 function checkReason(committed: Committed, worker: Worker, wasPinned: boolean): void {
   const { before, step, state, nowMs } = committed;
   const { phase } = worker;
@@ -144,7 +153,8 @@ function checkReason(committed: Committed, worker: Worker, wasPinned: boolean): 
     const leastMs = (keepAliveMs ?? 0) * (row?.phase.state === "asleep" ? 4 : 1);
     const hasHadItsTime = keepAliveMs !== null && nowMs - idleSinceMs >= leastMs;
     assert(hasHadItsTime || keepAliveMs === 0, `${worker.name} was stopped before its keep-alive was over`);
-    const isKept = !state.stopping && activeWorkers(worker.lane) < worker.lane.spec.minReplicas;
+    const left = activeWorkers(worker.lane) + evictedNow(committed, worker.lane);
+    const isKept = !state.stopping && left < worker.lane.spec.minReplicas;
     assert(
       !isKept,
       `${worker.name} was stopped as idle, but ${worker.lane.spec.minReplicas} are kept of its lane`,

@@ -22,9 +22,13 @@ interface Node {
   readonly isQuiet: boolean;
   /** From where this can be reached without a fault. */
   readonly comesFrom: Node[];
+  /** As it was when it was found, until something is done in it: saves one way there of two. */
+  world: SmallWorld | null;
 }
 
 const MOST_ACTS_TO_REST = 300;
+/** So many of the states that wait to be looked at are kept whole: all of them would take too much memory. */
+const MOST_WORLDS = 2_000;
 
 /**
  * Looks at every state that a scope can come to, breadth first: each act in each state, with all checks after its step.
@@ -38,6 +42,7 @@ export function explore(scope: Scope, mostStates = 200_000): Explored {
   const begun = attempt(() => beginSmallWorld(first));
   if (begun !== null) return { states: 1, transitions: 1, depth: 0, failure: `${begun}\n  1. the beginning` };
   const root = nodeOf(first, null, null);
+  root.world = first;
   const nodes = new Map<string, Node>([[keyOf(first), root]]);
   const queue = [root];
   let transitions = 0;
@@ -47,10 +52,10 @@ export function explore(scope: Scope, mostStates = 200_000): Explored {
     depth: queue.at(-1)?.depth ?? 0,
     failure,
   });
-  for (const node of queue) {
+  for (const [looked, node] of queue.entries()) {
     for (const act of node.acts) {
       transitions += 1;
-      const world = revisit(scope, node);
+      const world = takeWorld(node) ?? revisit(scope, node);
       const failure = attempt(() => doAct(world, act));
       if (failure !== null) return report(`${failure}\n${pathTo(node, act)}`);
       const key = keyOf(world);
@@ -58,7 +63,7 @@ export function explore(scope: Scope, mostStates = 200_000): Explored {
       if (next === undefined) {
         next = nodeOf(world, node, act);
         nodes.set(key, next);
-        queue.push(next);
+        if (queue.push(next) - looked < MOST_WORLDS) next.world = world;
         if (nodes.size > mostStates) return report(`more than ${mostStates} states`);
       }
       if (!act.isFault) next.comesFrom.push(node);
@@ -70,7 +75,13 @@ export function explore(scope: Scope, mostStates = 200_000): Explored {
 
 function nodeOf(world: SmallWorld, parent: Node | null, act: Act | null): Node {
   const depth = (parent?.depth ?? -1) + 1;
-  return { parent, act, depth, acts: actsOf(world), isQuiet: isQuiet(world), comesFrom: [] };
+  return { parent, act, depth, acts: actsOf(world), isQuiet: isQuiet(world), comesFrom: [], world: null };
+}
+
+function takeWorld(node: Node): SmallWorld | null {
+  const { world } = node;
+  node.world = null;
+  return world;
 }
 
 /** No job is unfinished and no worker left. */

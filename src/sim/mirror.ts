@@ -44,6 +44,7 @@ export interface Mirror {
   readonly workers: ReadonlyMap<number, WorkerRow>;
   /** Ids of jobs that have no end yet. */
   readonly liveJobs: ReadonlySet<number>;
+  readonly schedules: TimetableMirror["schedules"];
   /** Makes one step durable. @throws AssertionFailed where a constraint of the database would refuse. */
   apply(changes: Changes): void;
   /** What `restore()` is given. */
@@ -89,6 +90,7 @@ export function createMirror(): Mirror {
     jobs: tables.jobs,
     workers: tables.workers,
     liveJobs: tables.liveJobs,
+    schedules: tables.timetable.schedules,
     apply: (changes) => apply(tables, changes),
     rows: () => rows(tables),
     loseRequests() {

@@ -67,6 +67,8 @@ export interface SimOptions {
   readonly requestEveryMs: number | null;
   /** Mean time between two changes that users make to a job that waits or runs; null = none. */
   readonly editEveryMs: number | null;
+  /** Mean time between two things that users ask for about schedules; null = there are none. */
+  readonly scheduleEveryMs: number | null;
   /** So many jobs of every lane wait from the beginning. */
   readonly backlogPerLane: number;
   /** Whether the daemon sees how much memory each worker holds. */
@@ -113,7 +115,14 @@ export function chooseOptions(seed: number, overrides: Partial<SimOptions> = {})
   const kinds = withKinds(createRng(seed ^ 0x61d5), drawn);
   const sleepy = withSleep(createRng(seed ^ 0x51eeb), kinds);
   const sick = withSickness(createRng(seed ^ 0x51c4), sleepy);
-  return { ...withRequests(createRng(seed ^ 0x4e9), sick), ...overrides };
+  const requested = withRequests(createRng(seed ^ 0x4e9), sick);
+  return { ...withSchedules(createRng(seed ^ 0x5c4ed), requested), ...overrides };
+}
+
+/** In some worlds jobs come by cron lines as well. Drawn apart, so that all others stay as they are. */
+function withSchedules(rng: Rng, options: SimOptions): SimOptions {
+  if (options.habits === quiet || !rng.chance(0.15)) return options;
+  return { ...options, scheduleEveryMs: rng.pick([3_000, 10_000]) };
 }
 
 /** In some worlds there are GPUs of two vendors and instances, and lanes that want one. Drawn apart as well. */
@@ -157,7 +166,19 @@ function withSleep(rng: Rng, drawn: SimOptions): SimOptions {
     diesMoving: isQuiet ? 0 : rng.pick([0, 0.05]),
     diesAsleep: isQuiet ? 0 : rng.pick([0, 0.1]),
   };
-  return { ...drawn, lanes, faults };
+  const sleepy = { ...drawn, lanes, faults };
+  return drawn.habits !== quiet && rng.chance(0.25) ? withLittleRam(rng, sleepy) : sleepy;
+}
+
+/** Who sleeps and who wants to start contend for the memory of the host. */
+function withLittleRam(rng: Rng, drawn: SimOptions): SimOptions {
+  const lanes = drawn.lanes.map((lane) => {
+    const { residency, keepAliveMs } = lane.spec;
+    // Whoever stays for ever would keep the memory for ever.
+    const leaves = residency === "one-shot" || keepAliveMs !== null;
+    return leaves ? { ...lane, spec: { ...lane.spec, ramBytes: rng.pick([1, 2]) * GIB } } : lane;
+  });
+  return { ...drawn, lanes, policy: { ...drawn.policy, ramBytes: 4 * GIB } };
 }
 
 /** In some worlds GPUs fall ill in ways that only a person mends. Drawn apart, so that all others stay as they are. */
@@ -186,6 +207,7 @@ function chooseContest(rng: Rng): SimOptions {
     chaosMs: 1_000,
     requestEveryMs: null,
     editEveryMs: null,
+    scheduleEveryMs: null,
     backlogPerLane: rng.pick([20, 60]),
     seesWorkers: false,
     invariantRate: 0.02,
@@ -210,6 +232,7 @@ function chooseWorld(rng: Rng): SimOptions {
     faults: rng.chance(0.1) ? noFaults : chooseFaults(rng),
     ...chooseSize(rng),
     editEveryMs: rng.pick([null, 2_000, 10_000]),
+    scheduleEveryMs: null,
     backlogPerLane: 0,
     seesWorkers: rng.chance(0.4),
     invariantRate: rng.pick([0.05, 0.2]),

@@ -3,6 +3,7 @@ import type { Changes } from "../scheduler/transition.ts";
 
 /** The simulator's tables of schedules and reservations. */
 export interface TimetableMirror {
+  readonly schedules: ReadonlyMap<number, TimetableRows["schedules"][number]>;
   apply(changes: Changes): void;
   rows(): TimetableRows;
 }
@@ -14,6 +15,7 @@ export function createTimetableMirror(): TimetableMirror {
   let nextScheduleId = 1;
   let nextReservationId = 1;
   return {
+    schedules,
     apply(changes) {
       for (const schedule of changes.schedules) {
         schedules.set(schedule.id, rowOfSchedule(schedule));

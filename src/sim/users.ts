@@ -21,7 +21,7 @@ export interface Users {
   submitAll(perLane: number): void;
   /** Changes something about a job that is not finished. */
   edit(): void;
-  /** Lets go of everything that people hold back: pins, holds and reservations. */
+  /** Lets go of everything that people hold back: pins, holds and reservations; and of schedules, which never end. */
   letGo(): void;
 }
 
@@ -118,6 +118,7 @@ function letGo(daemon: VirtualDaemon): void {
     if (phase.state === "held" && phase.byPerson) daemon.ask({ type: "release", jobId: id });
   for (const reservationId of state.reservations.keys())
     daemon.ask({ type: "remove-reservation", reservationId });
+  for (const scheduleId of state.schedules.keys()) daemon.ask({ type: "remove-schedule", scheduleId });
 }
 
 function chooseRequest(parts: UsersParts, jobIds: readonly number[]): Request | undefined {

@@ -1,3 +1,4 @@
+import type { Fire } from "../scheduler/effects.ts";
 import type { Event, Reply, Report, Request, SeenGpu, SeenWorker } from "../scheduler/events.ts";
 import { checkInvariants } from "../scheduler/invariants.ts";
 import type { State } from "../scheduler/model.ts";
@@ -16,6 +17,7 @@ import { createMirror, type Mirror } from "./mirror.ts";
 import type { SimOptions } from "./options.ts";
 import { createPerformer } from "./performer.ts";
 import { areEqual, listed } from "./readings.ts";
+import { fireRequest } from "./schedule-keepers.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** The daemon's loop around the real scheduler. It can die at any moment and comes back from the database alone. */
@@ -242,6 +244,7 @@ function finish(daemon: Daemon, life: Life, { batch, taken, nowMs, crash: point 
   const count = point === null ? effects.length : daemon.rng.below(effects.length + 1);
   for (const effect of effects.slice(0, count)) life.performer.perform(effect);
   if (point !== null) return crash(daemon, downMs(daemon));
+  for (const fire of taken.fires) carryOut(daemon, life, fire);
   const events = batch.map(({ event }) => event);
   life.spins = countSpins(life.spins, events, taken, nowMs);
   setTimer(daemon, life, taken.wakeAtMs);
@@ -249,6 +252,17 @@ function finish(daemon: Daemon, life: Life, { batch, taken, nowMs, crash: point 
   life.callers = [];
   for (const act of callers) act();
   if (life.inbox.length > 0) schedule(daemon, life);
+}
+
+/** Makes the jobs of a schedule that is due, which takes its time, and asks for them. */
+function carryOut(daemon: Daemon, life: Life, fire: Fire): void {
+  const { agenda, rng, options } = daemon;
+  agenda.later(rng.pick([0, 0, 20, 3_000]), () => {
+    if (daemon.life !== life) return;
+    push(daemon, fireRequest(options, life.state, fire, rng.chance(0.05)), undefined);
+    if (rng.chance(options.faults.duplicateReport))
+      push(daemon, fireRequest(options, life.state, fire, false), undefined);
+  });
 }
 
 function checkWhole(daemon: Daemon, state: State, nowMs: number): void {

@@ -3,6 +3,7 @@ import { createRng, type Rng } from "../std/rng.ts";
 import { type Agenda, createAgenda } from "./agenda.ts";
 import { createDiary, type Diary, note } from "./diary.ts";
 import { noFaults, type SimOptions } from "./options.ts";
+import { chooseScheduleRequest } from "./schedule-keepers.ts";
 import { clearAll, fallSick, mend } from "./sick-gpus.ts";
 import { createUsers, type Users } from "./users.ts";
 import { createDaemon, type VirtualDaemon } from "./virtual-daemon.ts";
@@ -66,6 +67,10 @@ function scheduleAll(parts: Parts): void {
   if (options.backlogPerLane > 0) users.submitAll(options.backlogPerLane);
   repeat(parts, options.requestEveryMs, users.act);
   repeat(parts, options.editEveryMs, users.edit);
+  repeat(parts, options.scheduleEveryMs, () => {
+    const { rng, daemon } = parts;
+    daemon.ask(chooseScheduleRequest({ rng, options, state: daemon.state }));
+  });
   repeat(parts, options.faults.gpuLostEveryMs, () => loseGpu(parts));
   repeat(parts, options.faults.foreignEveryMs, () => {
     const gpu = parts.rng.pick([...host.gpus.values()]);

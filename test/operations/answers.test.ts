@@ -8,6 +8,7 @@ beforeAll(async () => {
   host = await startHost();
   addEchoRuntime(host, "echo");
   addEchoRuntime(host, "other");
+  addEchoRuntime(host, "lingers", { leavesAfterMs: 3_000 });
 });
 afterAll(() => host[Symbol.asyncDispose]());
 
@@ -83,6 +84,24 @@ describe("answers of a daemon", () => {
     await host.client.call("POST /jobs/:job/cancel", { job: held.id });
     const { stdout } = await host.cli("plan");
     expect(stdout).toMatch(new RegExp(`stop ${echo} +.*makes room for other`));
+    await host.until(waiting.id, "succeeded");
+    await idle();
+  });
+
+  test("why names who goes first and who is leaving", async () => {
+    const resident = await say("lingers", 1);
+    await host.until(resident.id, "running");
+    const before = await say("lingers", 0);
+    const waiting = await say("other", 0);
+    const early = await host.client.call("GET /jobs/:job/why", { job: waiting.id });
+    expect(early).toMatchObject({ lanesBefore: [{ lane: "lingers?voice=", jobs: 1 }], leaving: [] });
+    let leaving = early.leaving;
+    await until("its worker leaves", async () => {
+      ({ leaving } = await host.client.call("GET /jobs/:job/why", { job: waiting.id }));
+      return leaving.some(({ detail }) => detail.startsWith("stopping"));
+    });
+    const { worker } = await host.client.call("GET /jobs/:job", { job: before.id });
+    expect(leaving).toEqual([{ worker, detail: "stopping (evicted)" }]);
     await host.until(waiting.id, "succeeded");
     await idle();
   });

@@ -66,6 +66,9 @@ describe("history", () => {
       ["2", ""],
     ]);
     expect(rows[0]?.[0]).toBe("0");
+    const [first] = (await host.client.call("GET /jobs", {})).jobs.toReversed();
+    const ranMs = Date.parse(first?.finishedAt ?? "") - Date.parse(first?.startedAt ?? "");
+    expect(rows[0]?.[2], "the run alone, not the wait").toBe(String(ranMs / 1000));
     expect(new Set(rows.map(([, model]) => model)).size, "two voices and a command").toBe(3);
     const arrivals = rows.map(([arrival]) => Number(arrival));
     expect(arrivals).toEqual(arrivals.toSorted((left, right) => left - right));

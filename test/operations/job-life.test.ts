@@ -75,6 +75,6 @@ describe("a job's life", () => {
     );
     await host.client.call("POST /jobs/:job/cancel", { job: blocker.id });
     await host.until(after.id, "cancelled");
-    expect(await lifeOf(after.id)).toMatchObject([{ text: "it was not started again" }]);
+    expect(await lifeOf(after.id)).toMatchObject([{ text: "it was never started" }]);
   });
 });

@@ -75,7 +75,7 @@ describe("an operation for admins", () => {
 
   it("is every one that is about workers, runtimes, reservations or the daemon and changes something", () => {
     const isOwned =
-      /^POST \/(jobs|arrays|schedules|uploads|logins|tasks)\b|^POST \/reservations\/:|^POST \/workers\/:worker\/exec$/;
+      /^POST \/(jobs|arrays|schedules|uploads|logins|tasks|webhooks)\b|^POST \/reservations\/:|^POST \/workers\/:worker\/exec$/;
     const changing = operations.filter(({ route }) => route.startsWith("POST") && !isOwned.test(route));
     expect(changing.filter(({ who }) => who !== "admins").map(({ route }) => route)).toEqual([]);
   });

@@ -63,6 +63,25 @@ describe("the page", () => {
     expect(coordinates.every((value) => Math.abs(value) <= 1160 || value >= 9000)).toBe(true);
   });
 
+  it("draws each residency where it was, and its switch over it", async () => {
+    const chunks = ["arrival_s,model,run_s\n0,a,15\n1,b,15\n"];
+    const one = { chunks, name: "t", host: plainHost, policies: ["orch"], wantsPage: true };
+    const { page: drawn } = await simulate(one);
+    const boxesOf = (path: RegExp): number[][] =>
+      [...(path.exec(drawn ?? "")?.[1] ?? "").matchAll(/M([\d.]+) [\d.]+h([\d.]+)/g)].map(([, x, width]) => [
+        Number(x),
+        Number(width),
+      ]);
+    const [[aFrom = 0, aWidth = 0] = []] = boxesOf(/d="([^"]*)"><title>a: 1 times, 25 s in all/);
+    const [[bFrom = 0, bWidth = 0] = []] = boxesOf(/d="([^"]*)"><title>b: 1 times, 25 s in all/);
+    expect(aWidth).toBeGreaterThan(0);
+    expect(bWidth).toBeCloseTo(aWidth, 0);
+    expect(bFrom).toBeCloseTo(aFrom + aWidth, 0);
+    const switches = boxesOf(/class="switching" d="([^"]*)"/);
+    expect(switches.map(([x]) => Math.round(x ?? 0))).toEqual([Math.round(aFrom), Math.round(bFrom)]);
+    for (const [, width = 0] of switches) expect(width).toBeCloseTo((aWidth * 10) / 25, 0);
+  });
+
   it("is not made unless it is asked for", async () => {
     const without = { chunks: [trace], name: "t", host: plainHost, policies: ["orch"], wantsPage: false };
     expect((await simulate(without)).page).toBeNull();

@@ -14,6 +14,34 @@ const waitsOf = ({ waitsMs }: Replay): number[] => [...waitsMs].map((ms) => ms /
 const figuresOf = (jobs: readonly TraceJob[], made: Replay, gpus = 1) =>
   reportOf("orch", "", jobs, gpus, made);
 
+it.each([{}, { gpus: 2, residents: 2 }])(
+  "decides by what it has measured: how long a run will take changes nothing before it is over, on %j",
+  async (host) => {
+    const rng = createRng(7);
+    let arrivalS = 0;
+    const lines = Array.from({ length: 300 }, () => {
+      arrivalS += rng.below(20);
+      return `${arrivalS},m${rng.below(6)},${1 + rng.below(60)}`;
+    });
+    const jobs = await traceOf(lines);
+    const plain = replayOn(jobs, host);
+    const startOf = (waitsMs: Float64Array, at: number): number =>
+      (jobs[at]?.arrivalMs ?? 0) + (waitsMs[at] ?? Number.NaN);
+    for (let changed = 3; changed < jobs.length; changed += 33) {
+      const longer = jobs.map((job, at) => (at === changed ? { ...job, runMs: job.runMs * 20 } : job));
+      const { waitsMs } = replayOn(longer, host);
+      const knownFromMs = startOf(plain.waitsMs, changed) + (jobs[changed]?.runMs ?? 0);
+      let compared = 0;
+      for (const at of jobs.keys()) {
+        if (startOf(plain.waitsMs, at) >= knownFromMs) continue;
+        expect(waitsMs[at], `job ${at}, with a longer job ${changed}`).toBe(plain.waitsMs[at]);
+        compared += 1;
+      }
+      expect(compared).toBeGreaterThan(0);
+    }
+  },
+);
+
 describe("waits, by hand", () => {
   // a is ready at 10 and runs to 15 and 20; b's worker is granted the GPU then, is ready at 30 and runs to 33.
   const aab = traceOf(["0,a,5", "1,a,5", "2,b,3"]);

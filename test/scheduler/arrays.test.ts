@@ -41,6 +41,12 @@ describe("an array with a limit", () => {
     expect(states()).toEqual(["failed", "over", "starting", "starting", "held"]);
   });
 
+  it("of one says that its jobs go one after the other", () => {
+    const bench = createBench();
+    const [, second = 0] = submitArray(bench, 2, 1);
+    expect(bench.why(second)?.text).toBe("the jobs of array 1 go one after the other");
+  });
+
   it("is one array though its jobs come in several requests", () => {
     const bench = createBench();
     const jobs = [newJob(task), newJob(task)];

@@ -22,7 +22,7 @@ const sentences: Readonly<Record<VerdictCode, readonly [Partial<Omit<Verdict, "c
   "worker-busy": [{ workerId: 1 }, "sdxl-1 has no free slot for more of flux: running job 1"],
   draining: [{ workerId: 1, gpus: both }, "sdxl-1 is making room on GPU 0, 1: running job 1"],
   "gpu-busy": [{ workerId: 1, gpus: both }, "GPU 0, 1 is held by sdxl-1 (running job 1)"],
-  "gpu-reserved": [{ gpus: both }, "GPU 0, 1 is promised to a lane that has waited longer"],
+  "gpu-reserved": [{ gpus: both }, "GPU 0, 1 is promised to others, whose turn comes first"],
   "gpu-foreign": [
     { gpus: both },
     'programs outside orch hold too much memory on GPU 0, 1; "orch gpus" names them',

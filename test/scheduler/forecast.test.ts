@@ -184,6 +184,26 @@ describe("a job that is not submitted", () => {
     expect(bench.state.jobs.size).toBe(0);
   });
 
+  it("says whom it would preempt, also of commands that share its lane", () => {
+    for (const other of ["run", "wide"]) {
+      const bench = new Bench();
+      bench.submit(command(other), { preemptible: true });
+      bench.ready(1);
+      bench.pass(2_000);
+      const job = newJob(command("run"), { priority: 1 });
+      const { decisions } = forecastSubmit(bench.state, bench.nowMs, job);
+      expect(decisions.filter(({ forLaneKey }) => forLaneKey === "run")).toMatchObject([
+        { kind: "stop-worker", jobId: 1, why: "its jobs are queued again to make room for run" },
+      ]);
+    }
+  });
+
+  it("starts at once where nothing is in its way: a command has nothing to load", () => {
+    const bench = new Bench();
+    const { start } = forecastSubmit(bench.state, bench.nowMs, newJob(command("never-seen")));
+    expect(start?.atMs).toBe(bench.nowMs);
+  });
+
   it("is refused as it would be, and why it would wait is said", () => {
     const bench = new Bench({ gpus: [{ foreignBytes: 20 * 2 ** 30 }] });
     const huge = forecastSubmit(bench.state, bench.nowMs, newJob(model("huge", { gpuCount: 2 })));

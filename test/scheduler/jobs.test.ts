@@ -204,6 +204,22 @@ describe("retries", () => {
     }
   });
 
+  it("comes at different times for jobs that failed together", () => {
+    const bench = new Bench({ gpus: [{}, {}, {}, {}] });
+    const ids = [1, 2, 3, 4].map((gpu) =>
+      bench.submit(model(`m${gpu}`), { retries: 1, retryDelayMs: 40_000 }),
+    );
+    for (const workerId of ids) bench.ready(workerId);
+    for (const id of ids) bench.end(id, "failed");
+    const untilMs = ids.map((id) => {
+      const { phase } = bench.job(id);
+      return phase.state === "held" ? phase.untilMs : null;
+    });
+    expect(new Set(untilMs).size).toBe(4);
+    const spreadMs = Math.max(...untilMs.map(Number)) - Math.min(...untilMs.map(Number));
+    expect(spreadMs, "of at most half of the delay").toBeGreaterThan(5_000);
+  });
+
   it("ignores the end of an attempt that is over", () => {
     const bench = new Bench();
     const id = bench.submit(sdxl, { retries: 1 });

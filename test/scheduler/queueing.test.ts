@@ -189,7 +189,7 @@ describe("placement", () => {
     bench.submit(llama);
     expect(bench.why(3)).toEqual({
       code: "gpu-reserved",
-      text: "GPU 0, 1 is promised to a lane that has waited longer",
+      text: "GPU 0, 1 is promised to others, whose turn comes first",
     });
     bench.exit(1);
     expect(bench.worker(2).leases.map((lease) => lease.gpu.index)).toEqual([0, 1]);

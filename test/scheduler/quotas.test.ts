@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Quota } from "../../src/scheduler/job-model.ts";
+import { standingAt } from "../../src/scheduler/lanes.ts";
 import { newJob } from "../../src/sim/users.ts";
 import { Bench, command, model, outcome } from "../kit/scheduler.ts";
 
@@ -121,5 +122,18 @@ describe("fair share", () => {
     const [bobs, anns] = [bench.submit(lane, bob), bench.submit(lane, { ...ann, priority: 1 })];
     bench.end(first);
     expect([bench.stateOf(anns), bench.stateOf(bobs)]).toEqual(["running", "queued"]);
+  });
+
+  it("weighs lanes of one rank by who waits in them, within the bound", () => {
+    const bench = withQuotas({});
+    bench.submit(command("hold"), ann);
+    bench.ready(1);
+    bench.pass(HOUR_MS);
+    for (let count = 0; count < 3; count++) bench.submit(model("anns"), ann);
+    for (let count = 0; count < 2; count++) bench.submit(model("bobs"), bob);
+    const first = (): string | undefined => standingAt(bench.state, bench.nowMs).takeNext()?.spec.key;
+    expect(first(), "though less waits there").toBe("bobs");
+    for (const account of bench.state.accounts.values()) Object.assign(account, { usageMs: 0, gpusInUse: 0 });
+    expect(first()).toBe("anns");
   });
 });

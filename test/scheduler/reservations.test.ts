@@ -110,10 +110,10 @@ describe("before a reservation", () => {
   it("work of unknown length needs twice what is expected", () => {
     const bench = new Calendar();
     bench.reserve(3, 120);
-    // One minute is expected of a run on a new host, ten seconds of a start.
+    // One minute is expected of a run on a new host, and no time of the start of a command.
     expect(bench.stateOf(bench.submit(gpuJob, bob))).toBe("starting");
     const late = new Calendar();
-    late.reserve(2, 120);
+    late.reserve(1.9, 120);
     expect(late.stateOf(late.submit(gpuJob, bob))).toBe("queued");
   });
 

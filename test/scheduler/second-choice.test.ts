@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { LaneSpec } from "../../src/scheduler/model.ts";
 import { newJob } from "../../src/sim/users.ts";
 import { Bench, command, GIB, model, sharer } from "../kit/scheduler.ts";
 
@@ -91,5 +92,37 @@ describe("a GPU that is lent", () => {
     expect(bench.effects).toEqual(["start 3"]);
     expect(bench.worker(3)).toMatchObject({ lane: { spec: { key: "wide" } }, phase: { state: "starting" } });
     expect(bench.worker(3).backfillUntilMs).toBeGreaterThanOrEqual(bench.nowMs + 11_000);
+  });
+
+  it("is used by whoever it was lent to at least once, though others of its rank go first meanwhile", () => {
+    const bench = new Bench({ gpus: [{}, {}] });
+    bench.submit(command("first"), { timeLimitMs: 600_000 });
+    bench.ready(1);
+    /** So many jobs of a lane that is known to take this long for each. */
+    const many = (count: number, lane: LaneSpec, meanMs: number): void => {
+      const first = bench.submit(lane, { hold: true });
+      const known = bench.job(first).lane;
+      known.learned = { ...known.learned, run: { count: 100, meanMs, squares: 0 } };
+      const jobs = Array.from({ length: count }, () => newJob(lane));
+      bench.send({ type: "submit", jobs }, { type: "release", jobId: first });
+    };
+    many(30, model("gang", { gpuCount: 2 }), 5_000);
+    const borrower = bench.submit(model("borrower"), short);
+    expect(bench.worker(2)).toMatchObject({
+      lane: { spec: { key: "borrower" } },
+      phase: { state: "starting" },
+    });
+    expect(bench.worker(2).backfillUntilMs).toBeGreaterThan(bench.nowMs);
+    bench.nowMs += 1;
+    many(30, model("better"), 1_000);
+    bench.pass(1);
+    expect(bench.worker(2).phase.state).toBe("starting");
+    bench.ready(2);
+    expect(bench.stateOf(borrower)).toBe("running");
+    bench.end(borrower);
+    expect(bench.effects).toEqual(["stop 2"]);
+    bench.exit(2);
+    expect(bench.effects).toEqual(["start 3"]);
+    expect(bench.worker(3).lane.spec.key).toBe("better");
   });
 });

@@ -2,6 +2,7 @@ import { basicBugs, type PlantedBug } from "./planted-bugs.ts";
 import { kindBugs } from "./planted-kind-bugs.ts";
 import { policyBugs } from "./planted-policy-bugs.ts";
 import { requestBugs } from "./planted-request-bugs.ts";
+import { scheduleBugs } from "./planted-schedule-bugs.ts";
 import { sickBugs } from "./planted-sick-bugs.ts";
 import { sleepBugs } from "./planted-sleep-bugs.ts";
 import { startBugs } from "./planted-start-bugs.ts";
@@ -17,4 +18,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...kindBugs,
   ...sickBugs,
   ...requestBugs,
+  ...scheduleBugs,
 ];

@@ -42,6 +42,11 @@ export async function bundleSimulator(
       {
         name: "plant",
         setup(bundler) {
+          // The bundle lies where no packages are.
+          bundler.onLoad({ filter: /\/src\/std\/load-later\.ts$/ }, ({ path }) => ({
+            contents: readFileSync(path, "utf8").replace("import.meta.url", JSON.stringify(path)),
+            loader: "ts",
+          }));
           bundler.onLoad({ filter: /\/src\/scheduler\/[a-z-]+\.ts$/ }, ({ path }) => ({
             contents: plant(path),
             loader: "ts",

@@ -31,6 +31,7 @@ function worldOf(seed: number, lanes: readonly LaneSpec[]): World {
     faults: noFaults,
     requestEveryMs: null,
     editEveryMs: null,
+    scheduleEveryMs: null,
     compareRate: 0.01,
   });
   const world = createWorld(seed, options);

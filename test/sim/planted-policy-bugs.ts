@@ -166,6 +166,14 @@ export const policyBugs: readonly PlantedBug[] = [
   },
 
   {
+    name: "a worker on borrowed GPUs is moved before it has served anybody",
+    file: "lanes.ts",
+    find: "(phase.sinceMs < nowMs && isFirst)",
+    replace: "phase.sinceMs < nowMs",
+    why: "its start was for nothing",
+  },
+
+  {
     name: "a reservation is forgotten at its end",
     file: "reservations.ts",
     find: 'if (reservation.endAtMs <= tx.nowMs) return removeReservation(tx, reservation, "over");',

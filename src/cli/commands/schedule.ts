@@ -1,7 +1,7 @@
 import type { ScheduleView } from "../../protocol/timetable.ts";
 import { formatWhen } from "../../std/format-when.ts";
 import { hostTimeZone } from "../../std/time-zone.ts";
-import { integerFlag, suggestedWords } from "../arguments.ts";
+import { integerFlag, wordFlag } from "../arguments.ts";
 import { command, commandGroup } from "../command.ts";
 import type { Context } from "../context.ts";
 import { listCommand } from "../list/list-command.ts";
@@ -9,7 +9,7 @@ import { scheduleColumns, scheduleFields, scheduleLines, scheduleSentence } from
 
 interface AddFlags {
   readonly tz?: string;
-  readonly missed?: string;
+  readonly missed?: ScheduleView["missed"];
   readonly overlap?: boolean;
   readonly name?: string;
 }
@@ -31,7 +31,7 @@ const add = command<AddFlags>({
       .option(
         "--missed <policy>",
         "fires while the daemon was down: skip them, once = one run for all, all (default: skip)",
-        suggestedWords("skip", "once", "all"),
+        wordFlag("--missed", ["skip", "once", "all"]),
       )
       .option("--overlap", "fire also while the last job is unfinished (default: skip that fire)")
       .option("--name <name>", "default: made from the program or runtime"),
@@ -43,8 +43,7 @@ const add = command<AddFlags>({
     const made = await client.call("POST /schedules", {
       line,
       timeZone: tz ?? hostTimeZone(),
-      // Checked by the daemon, whose message names the three.
-      ...(missed === undefined ? {} : { missed: missed as ScheduleView["missed"] }),
+      ...(missed === undefined ? {} : { missed }),
       ...(overlap === true ? { overlap } : {}),
       ...(name === undefined ? {} : { name }),
       scheduled,

@@ -2,7 +2,7 @@ import { parseBytes } from "../../std/bytes.ts";
 import { formatDurationMs, parseDurationMs } from "../../std/duration.ts";
 import { flagReader, integerFlag } from "../arguments.ts";
 import { command, type Parser } from "../command.ts";
-import { priorityFlag } from "../submit/job-options.ts";
+import { gpusFlag, priorityFlag, timeLimitFlag, vramFlag } from "../submit/job-options.ts";
 import { attachJob } from "../terminal/attach-job.ts";
 import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
 import { jobSentence } from "../text/job-text.ts";
@@ -59,14 +59,14 @@ function describeShell(parser: Parser): void {
     .argument("[command...]", "instead of $SHELL")
     .passThroughOptions()
     .optionsGroup("Resources:")
-    .option("--gpus <count>", "GPUs it holds (default: 1)", integerFlag("--gpus", 0, 1024))
-    .option("--vram <size>", "memory it needs on each GPU, e.g. 12GiB", flagReader("--vram", parseBytes))
+    .option("--gpus <count>", "GPUs it holds (default: 1)", gpusFlag)
+    .option("--vram <size>", "memory it needs on each GPU, e.g. 12GiB", vramFlag)
     .option("--shared", "share its GPUs with others (needs --vram)")
     .option("--cpus <count>", "CPU cores it holds", integerFlag("--cpus", 0, 100_000))
     .option("--ram <size>", "memory of the host it holds, e.g. 32GiB", flagReader("--ram", parseBytes))
     .optionsGroup("Scheduling:")
     .option("--priority <priority>", "-1000 to 1000, or a name such as high", priorityFlag)
-    .option("--time <duration>", "end it after this long, e.g. 2h", flagReader("--time", parseDurationMs))
+    .option("--time <duration>", "end it after this long, e.g. 2h", timeLimitFlag)
     .option("--label <text>", "a name for people")
     .optionsGroup("Terminal:")
     .option("--detach-keys <keys>", `keys that leave it running (default: ${DETACH_KEYS}; none: no keys)`)

@@ -1,11 +1,10 @@
 import type { Client } from "../../client/client.ts";
-import { parseDurationMs } from "../../std/duration.ts";
 import type { Json } from "../../std/json.ts";
-import { flagReader, integerFlag, onlyJobId } from "../arguments.ts";
+import { integerFlag, onlyJobId } from "../arguments.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { gatherParams } from "../submit/gather-params.ts";
-import { priorityFlag, readTime } from "../submit/job-options.ts";
+import { priorityFlag, readTime, timeLimitFlag } from "../submit/job-options.ts";
 import { jobSentence } from "../text/job-text.ts";
 
 interface Options {
@@ -32,10 +31,8 @@ export const update = command<Options>({
       .argument("<job>", "job id")
       .option("--priority <priority>", "-1000 to 1000, or a name such as high", priorityFlag)
       .option("--retries <count>", "run again this often after a failure", integerFlag("--retries", 0, 100))
-      .option(
-        "--time <duration>",
-        "stop it after this long; none: no limit",
-        flagReader("--time", (text) => (text === "none" ? text : parseDurationMs(text))),
+      .option("--time <duration>", "stop it after this long; none: no limit", (text: string) =>
+        text === "none" ? text : timeLimitFlag(text),
       )
       .option("--begin <time>", "not before then; now: at once")
       .option("--deadline <time>", "must be done by then; none: no deadline")
