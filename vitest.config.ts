@@ -1,11 +1,15 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/kit/longest-first.ts";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/kit/one-build.ts"],
     setupFiles: ["test/kit/clean-environment.ts"],
+    sequence: { sequencer: LongestFirst },
     pool: "forks",
-    maxWorkers: 2,
+    // Tests wait more than they compute: for daemons, clients and clocks.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -1,11 +1,31 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { execFile } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { promisify } from "node:util";
 import { build, type Options } from "tsup";
-import { afterAll } from "vitest";
+import { inject } from "vitest";
 import tsupConfig from "../../tsup.config.ts";
+import { until } from "./until.ts";
 
 const repository = join(import.meta.dirname, "../..");
+const BUILD_DEADLINE_MS = 60_000;
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** Where `sharedOrch` builds orch, once for all test files of a run: made by one-build.ts. */
+    readonly buildDir: string;
+  }
+}
 
 /** A change of one place in the sources: `find` has to be there exactly once. */
 export interface Mutation {
@@ -38,17 +58,36 @@ export async function buildOrch(mutations: readonly Mutation[] = []): Promise<Bu
   };
 }
 
-let shared: Promise<BuiltOrch> | undefined;
-// Declared when the file is imported, so it runs after the hooks that end what runs from here.
-afterAll(async () => {
-  (await shared)?.[Symbol.dispose]();
-  shared = undefined;
-});
-
-/** Path of `bin/orch` as the sources are now: built once per test file, and removed at its end. */
+/**
+ * Path of a `bin/orch` as the sources are now, with the code cache of a real build: built once in a run of tests, by whoever
+ * asks first, and removed at its end (one-build.ts). Others run it at the same time: whoever changes files of it builds one.
+ */
 export async function sharedOrch(): Promise<string> {
-  shared ??= buildOrch();
-  return (await shared).bin;
+  const root = join(inject("buildDir"), "orch");
+  await until("orch is built", async () => existsSync(root) || (await buildAlone(root)), BUILD_DEADLINE_MS);
+  return join(root, "bin", "orch");
+}
+
+/** Builds into `root`, which is there once it is whole. @returns false where another process is about it already */
+async function buildAlone(root: string): Promise<boolean> {
+  const unfinished = `${root}-unfinished`;
+  try {
+    mkdirSync(unfinished);
+  } catch {
+    return false;
+  }
+  try {
+    // Whoever was about it has just done it.
+    if (existsSync(root)) return true;
+    await buildInto(unfinished, []);
+    const writesCache = [join(repository, "scripts/cache-cli.mjs"), join(unfinished, "dist")];
+    await promisify(execFile)(process.execPath, writesCache);
+    renameSync(unfinished, root);
+    return true;
+  } finally {
+    // Where it failed the next who asks tries again, and fails with the reason.
+    rmSync(unfinished, { recursive: true, force: true });
+  }
 }
 
 async function buildInto(root: string, mutations: readonly Mutation[]): Promise<void> {

@@ -1,11 +1,16 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "orch-tests");
+
+/** Run under a lock: test files that want the same would otherwise install into one folder at the same time. */
+const INSTALL = `mark=$1 dir=$2; shift 2
+test -e "$mark" && exit
+python3 -m venv "$dir" && "$dir/bin/python" -m pip install --quiet "$@" && touch "$mark"`;
 
 /** Where packages were installed: the folder of their programs, and the Python that has them. */
 export interface PythonTools {
@@ -26,11 +31,8 @@ export async function installPython(
   try {
     if (!existsSync(mark)) {
       mkdirSync(cache, { recursive: true });
-      await run("python3", ["-m", "venv", dir]);
-      await run(join(dir, "bin/python"), ["-m", "pip", "install", "--quiet", ...packages], {
-        timeout: 300_000,
-      });
-      writeFileSync(mark, "");
+      const script = ["sh", "-c", INSTALL, "sh", mark, dir, ...packages];
+      await run("flock", [`${dir}.lock`, ...script], { timeout: 300_000 });
     }
   } catch (error) {
     const why = `no ${packages.join(", ")}: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`;

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { installPython } from "./python-tools.ts";
 
 const run = promisify(execFile);
 
@@ -30,16 +31,15 @@ export interface RealServers {
  * @returns them, or why they cannot be had. @throws Error in place of the latter with ORCH_REQUIRE=1
  */
 export async function installRealServers(): Promise<RealServers | string> {
-  const dir = join(cache, "servers");
-  const bin = join(dir, "bin");
-  const python = join(bin, "python");
-  const model = join(dir, "tiny.gguf");
-  try {
-    if (!existsSync(join(dir, "complete"))) await install(dir, python, model);
-  } catch (error) {
-    const why = `no real model servers: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`;
-    if (process.env["ORCH_REQUIRE"] === "1") throw new Error(`ORCH_REQUIRE=1, but ${why}`);
-    return why;
+  // What is there already is kept: the server that takes minutes to compile.
+  const found = await installPython("servers", PACKAGES);
+  if (typeof found === "string") return found;
+  const { bin, python } = found;
+  const model = join(bin, "../tiny.gguf");
+  if (!existsSync(model)) {
+    // Whole or not at all: another test file may want it at the same time.
+    await run(python, [serverFixture("tiny_gguf.py"), `${model}.${process.pid}`]);
+    renameSync(`${model}.${process.pid}`, model);
   }
   const hasCompiled = await run(python, ["-c", "import llama_cpp.server"]).then(
     () => true,
@@ -51,15 +51,6 @@ export async function installRealServers(): Promise<RealServers | string> {
 /** The path of a program or model in test/fixtures/servers. */
 export function serverFixture(name: string): string {
   return join(fixtures, name);
-}
-
-async function install(dir: string, python: string, model: string): Promise<void> {
-  // What is there already is kept: an install that was cut off, or the server that takes minutes to compile.
-  mkdirSync(cache, { recursive: true });
-  await run("python3", ["-m", "venv", dir]);
-  await run(python, ["-m", "pip", "install", "--quiet", ...PACKAGES]);
-  await run(python, [serverFixture("tiny_gguf.py"), model]);
-  writeFileSync(join(dir, "complete"), "");
 }
 
 /** How to add the server that is compiled: for people, in the reason of a skip. */
