@@ -162,6 +162,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     group: "Daemon",
     load: async () => (await import("./commands/stats.ts")).stats,
   },
+  webhooks: {
+    summary: "Whom jobs tell how they come along, and what became of that",
+    group: "Jobs",
+    load: async () => (await import("./commands/webhooks.ts")).webhooks,
+  },
   history: {
     summary: "Waits, run times and switches of finished jobs",
     group: "Daemon",
@@ -181,6 +186,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Open the dashboard in a browser",
     group: "Daemon",
     load: async () => (await import("./commands/dashboard.ts")).dashboard,
+  },
+  ui: {
+    summary: "Open a worker's own page in a browser, or list such pages",
+    group: "Daemon",
+    load: async () => (await import("./commands/ui.ts")).ui,
   },
   keys: {
     summary: "API keys of the gateway",

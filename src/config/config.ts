@@ -228,9 +228,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const origins: Record<string, ConfigOrigin> = {};
   const take = (kind: ConfigOrigin["kind"], source: ConfigSource): void => {
     for (const { key, value, keyAt, valueAt } of source) {
-      if (kind === "project") refuseOfProject(key, keyAt, paths.configFile);
-      values[checkKey(key, keyAt)] = checkValue(key, valueAt, value);
-      origins[key] = { kind, where: valueAt };
+      const known = checkKey(key, keyAt);
+      if (kind === "project") refuseOfProject(known, keyAt, paths.configFile);
+      values[known] = checkValue(known, valueAt, value);
+      origins[known] = { kind, where: valueAt };
     }
   };
   for (const [kind, file] of files) take(kind, await readConfigFile(file));
@@ -249,8 +250,7 @@ function environmentSource(env: Environment): ConfigSource {
   return keys.flatMap((key) => {
     const name = variableOf(key);
     const text = env[name];
-    if (text === undefined || text === "") return [];
-    return [{ key, value: scalarOf(key, text), keyAt: name, valueAt: name }];
+    return text ? [{ key, value: scalarOf(key, text), keyAt: name, valueAt: name }] : [];
   });
 }
 
@@ -280,21 +280,21 @@ function isFlag(key: ConfigKey): boolean {
   );
 }
 
-function checkKey(key: string, where: string): string {
-  if (Object.hasOwn(ConfigSchema.shape, key)) return key;
+function checkKey(key: string, where: string): ConfigKey {
+  if (Object.hasOwn(ConfigSchema.shape, key)) return key as ConfigKey;
   const near = suggest(key, keys);
   throw new Failure("config/invalid", `${where}: unknown key "${key}"`, {
     hint: near === undefined ? `use one of ${keys.join(", ")}` : `did you mean ${near}?`,
   });
 }
 
-function checkValue(key: string, where: string, value: unknown): unknown {
-  const result = ConfigSchema.shape[key as ConfigKey].safeParse(value);
+function checkValue(key: ConfigKey, where: string, value: unknown): unknown {
+  const result = ConfigSchema.shape[key].safeParse(value);
   // A null (`gpus:` with nothing behind it) means "not set here" to nobody: it is refused like any wrong value.
   if (result.success && value !== undefined) return value;
   const why = result.success ? "it has no value" : (result.error.issues[0]?.message ?? "invalid");
   throw new Failure("config/invalid", `${where}: ${key} cannot be ${JSON.stringify(value)}`, {
     why,
-    hint: ConfigSchema.shape[key as ConfigKey].description,
+    hint: ConfigSchema.shape[key].description,
   });
 }

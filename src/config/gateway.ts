@@ -86,6 +86,7 @@ const CompatSchemas = {
   router: z.strictObject({
     ...doorShape,
     nodes: z.strictObject({ EDGE: NodeUrl, CLOUD: NodeUrl, GPU: NodeUrl }).prefault({}),
+    timeoutSeconds: z.number().positive().max(86_400).default(30),
     runtimes: z
       .record(
         z.string().min(1).max(200),
@@ -153,6 +154,7 @@ export const GatewaySchema = z
       .max(100)
       .default([]),
     compat: CompatSchema,
+    uis: z.record(z.string().min(1).max(200), Listen).default({}),
     fetch: z
       .strictObject({
         allow: z
@@ -167,6 +169,7 @@ export const GatewaySchema = z
     maxUpload: BodySize.prefault("1GiB"),
     maxWaiting: z.number().int().min(1).max(1_000_000).default(512),
   })
+  .superRefine(refuseUnsafeUis)
   .superRefine(({ listen, tls, insecureLoopback }, context) => {
     if (addressOf(listen)?.isLoopback === true) return;
     if (insecureLoopback)
@@ -182,8 +185,35 @@ export const GatewaySchema = z
   .nullable()
   .default(null)
   .describe(
-    "TCP listener: listen (e.g. 127.0.0.1:7707), tls (cert and key: files), hosts (names it is called by), insecureLoopback (no keys), compat (older systems: load-balancer, jobs, router, mloc), fetch (allow: places that webhooks and fetched files may be at, though not public), maxWaiting (requests that may wait in one lane), maxBody and maxUpload (largest requests)",
+    "TCP listener: listen (e.g. 127.0.0.1:7707), tls (cert and key: files), hosts (names it is called by), insecureLoopback (no keys), compat (older systems: load-balancer, jobs, router, mloc), uis (addresses of workers' own pages, by runtime), fetch (allow: places that webhooks and fetched files may be at, though not public), maxWaiting (requests that may wait in one lane), maxBody and maxUpload (largest requests)",
   );
+
+interface UisAsked {
+  readonly listen: string;
+  readonly uis: Readonly<Record<string, string>>;
+  readonly tls: object | null;
+  readonly compat: z.infer<typeof CompatSchema>;
+}
+
+/** A page of a worker has an origin of its own, and is reached as safely as the gateway. */
+function refuseUnsafeUis({ listen, uis, tls, compat }: UisAsked, context: z.RefinementCtx): void {
+  const systems = Object.values(compat).flatMap((system) => system?.listen ?? []);
+  const taken = new Set([listen, ...systems].map(samePlace));
+  for (const [name, at] of Object.entries(uis)) {
+    const say = (what: string): void =>
+      context.addIssue({ code: "custom", message: `uis: ${name}: ${at} ${what}` });
+    if (addressOf(at)?.isLoopback === false && tls === null)
+      say("is reached from elsewhere, so it needs tls: { cert: FILE, key: FILE }");
+    if (addressOf(at)?.port !== 0 && taken.has(samePlace(at))) say("is taken: each needs a port of its own");
+    taken.add(samePlace(at));
+  }
+}
+
+/** The same text for the same address. */
+function samePlace(listen: string): string {
+  const { host = "", port = 0 } = addressOf(listen) ?? {};
+  return `${host} ${port}`;
+}
 
 function isPlace(text: string): boolean {
   try {

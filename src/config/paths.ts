@@ -77,6 +77,11 @@ export function resolvePaths(from: Surroundings): Paths {
   };
 }
 
+/** Where the CLI keeps what came on stdin, and what it fetched, for jobs to read; the daemon of the same user removes it. */
+export function spoolDirs(cacheDir: string): { readonly stdin: string; readonly fetched: string } {
+  return { stdin: join(cacheDir, "stdin"), fetched: join(cacheDir, "fetched") };
+}
+
 interface BaseDirs {
   readonly config: string;
   readonly state: string;

@@ -101,8 +101,7 @@ export function assemble(parts: Parts) {
   const energy = createEnergyMeter(state);
   const world = createWorld(parts, {
     ...{ state, report, sampler, queries, hands, measure },
-    noteProgress: progress.note,
-    requests: () => desk,
+    ...{ noteProgress: progress.note, noteWritten: progress.noteWritten, requests: () => desk },
   });
   const desk = createDesk({
     ctx: () => ctx,
@@ -132,8 +131,8 @@ export function assemble(parts: Parts) {
   const outside = openOutside({ ...parts, users: parts.users, ctx: () => ctx, world, crash: end.crash });
   const ctx = createContext({
     ...{ world, loop, feed, end, metrics: metrics.text, ...outside.forOperations },
-    ...{ progressOf: progress.of, probeKind: probe.kind, health: parts.health, keys: parts.keys },
-    tasks: parts.tasks,
+    ...{ progressOf: progress.of, writtenOf: progress.writtenOf, tasks: parts.tasks },
+    ...{ probeKind: probe.kind, health: parts.health, keys: parts.keys },
     ...{ priorities: config.priorities, energyPrice: config.energyPrice },
     groups: createUnixGroups({ clock, quotas: config.quotas, reserving: () => reservedAccounts(state()) }),
   });
@@ -200,10 +199,8 @@ function openSampler({ probe, clock }: Parts, { state, report, world, onSample }
   });
 }
 
-type WorldParts = Pick<
-  World,
-  "state" | "report" | "sampler" | "queries" | "hands" | "measure" | "noteProgress" | "requests"
->;
+type WorldParts = Pick<World, "state" | "report" | "sampler" | "queries" | "hands" | "measure"> &
+  Pick<World, "noteProgress" | "noteWritten" | "requests">;
 
 function createWorld(given: Parts, parts: WorldParts): World {
   const { paths, config, clock, log, instanceId, probe, users, cgroups } = given;

@@ -1,4 +1,4 @@
-import type { Context, Feed, Progress } from "../operations/context.ts";
+import type { Context, Feed, Progress, Written } from "../operations/context.ts";
 import { packageVersion } from "../std/package-version.ts";
 import { buildImage } from "./containers/ensure-image.ts";
 import type { End } from "./end.ts";
@@ -14,6 +14,7 @@ export interface ContextParts {
   readonly feed: Feed;
   readonly end: End;
   readonly progressOf: (jobId: number) => Progress | null;
+  readonly writtenOf: (jobId: number) => Written | null;
   readonly probeKind: string;
   readonly priorities: Context["priorities"];
   readonly energyPrice: Context["energyPrice"];
@@ -28,7 +29,7 @@ export interface ContextParts {
 
 /** What the operations get to work with. */
 export function createContext(parts: ContextParts): Context {
-  const { world, loop, feed, end, progressOf, probeKind, priorities, groups } = parts;
+  const { world, loop, feed, end, progressOf, writtenOf, probeKind, priorities, groups } = parts;
   const { state, queries, runtimes, clock, places, sampler } = world;
   return {
     ask: (request) => loop.ask(request),
@@ -54,6 +55,7 @@ export function createContext(parts: ContextParts): Context {
     mayRead: () => true,
     users: world.users?.rule ?? null,
     progressOf,
+    writtenOf,
     latestSample: () => sampler.latest(),
     noteEta: (jobId, etaMs) => loop.report({ type: "eta-given", jobId, etaMs }),
     gpuSample: async (fresh) => (fresh ? sampler.sampleNow({ processes: true }) : sampler.latest()),

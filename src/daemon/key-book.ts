@@ -19,6 +19,7 @@ interface Listening {
   settle(): Promise<void>;
   status(): GatewayView;
   makeLogin: Keys["makeLogin"];
+  uis: Keys["uis"];
 }
 
 interface Parts {
@@ -55,9 +56,11 @@ export function createKeyBook({ db, reader, clock, crash }: Parts): KeyBook {
       gateway = listening;
     },
     gateway: () => gateway?.status() ?? null,
+    uis: () => gateway?.uis() ?? [],
     async makeLogin(asked) {
       if (gateway !== null) return gateway.makeLogin(asked);
-      throw new Failure("gateway/off", "the gateway is off, and the dashboard with it", {
+      const what = asked.ui === null ? "the dashboard" : "the pages of workers";
+      throw new Failure("gateway/off", `the gateway is off, and ${what} with it`, {
         why: "config.yaml does not ask for it",
         hint: "add the line  gateway: { listen: 127.0.0.1:7707 }  to config.yaml, then orch down and orch up",
       });

@@ -106,7 +106,8 @@ async function runLocked({ paths, config, log: say }: DaemonOptions, doors: Door
   });
   const { loop, sampler, ctx, predictor, history, engine, end } = parts;
   const gateway = openGateway({
-    ...{ config, users, ctx, keys, log, desk: parts.desk, routed: books.routed },
+    ...{ config, users, ctx, keys, log, desk: parts.desk },
+    ...{ routed: books.routed, clientJobs: books.clientJobs },
     meter: parts.metrics.requests,
     sign: parts.outside.sign,
   });

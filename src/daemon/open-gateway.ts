@@ -1,13 +1,14 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
+import type { ClientJobBook } from "../gateway/compat/jobs/client-job-book.ts";
 import type { RoutedBook } from "../gateway/compat/router/routed-book.ts";
 import { createGateway } from "../gateway/gateway.ts";
 import type { RequestMeter } from "../gateway/port.ts";
-import type { RequestDesk } from "../gateway/request-port.ts";
 import type { Context } from "../operations/context.ts";
 import { Failure } from "../std/failure.ts";
 import { gatewayPort } from "./http/gateway-port.ts";
 import type { KeyBook } from "./key-book.ts";
+import type { Desk } from "./requests/desk.ts";
 import { admitOwner } from "./users/admit.ts";
 import { userNameOf } from "./users/user-name.ts";
 import type { Users } from "./users/users.ts";
@@ -18,8 +19,9 @@ interface Parts {
   readonly ctx: Context;
   readonly keys: KeyBook;
   readonly log: Logger;
-  readonly desk: RequestDesk;
+  readonly desk: Desk;
   readonly routed: RoutedBook;
+  readonly clientJobs: ClientJobBook;
   readonly meter: RequestMeter;
   readonly sign: (text: string) => string;
 }
@@ -43,6 +45,7 @@ export function openGateway({
   log,
   desk,
   routed,
+  clientJobs,
   meter,
   sign,
 }: Parts): GatewayDoor {
@@ -57,7 +60,7 @@ export function openGateway({
   const admit = users?.admit ?? admitOwner(owner);
   const gateway = createGateway(
     asked,
-    gatewayPort({ ctx, keys, owner, admit, log, desk, routed, meter, sign }),
+    gatewayPort({ ctx, keys, owner, admit, log, desk, routed, clientJobs, meter, sign }),
   );
   keys.attach(gateway);
   return {

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
-import type { Paths } from "../config/paths.ts";
+import { type Paths, spoolDirs } from "../config/paths.ts";
 import type { Context } from "../operations/context.ts";
 import type { Clock } from "../std/clock.ts";
 import { createRng } from "../std/rng.ts";
@@ -14,7 +14,7 @@ import { openWebhooks } from "./webhooks/webhooks.ts";
 import type { World } from "./world.ts";
 
 interface Parts {
-  readonly paths: Pick<Paths, "stateDir">;
+  readonly paths: Pick<Paths, "stateDir" | "cacheDir">;
   readonly config: Pick<Config, "gateway">;
   readonly clock: Clock;
   readonly db: Database;
@@ -51,7 +51,7 @@ export function openOutside({
   crash,
 }: Parts): Outside {
   const fetch = createSafeFetch({ allow: (config.gateway?.fetch.allow ?? []).map(parseAllowedPlace) });
-  const { stateDir } = paths;
+  const { stateDir, cacheDir } = paths;
   const dir = path.join(stateDir, "inputs");
   const rng = createRng(process.pid);
   const webhooks = openWebhooks({ db, reader, stateDir, clock, crash, ctx, fetch, rng, log });
@@ -64,7 +64,11 @@ export function openOutside({
     sign: (text) => webhooks.secrets.sign("links", text),
     start() {
       webhooks.deliverer.start();
-      stopSweep = startInputSweep({ dir, queries: world.queries, clock });
+      stopSweep = startInputSweep({
+        dirs: [dir, ...Object.values(spoolDirs(cacheDir))],
+        queries: world.queries,
+        clock,
+      });
     },
     async stop() {
       stopSweep();

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Engine } from "../engine/engine.ts";
 import type { Freezer } from "../gpu/freeze/freezer.ts";
 import type { Sampler } from "../gpu/sampler.ts";
-import type { Progress } from "../operations/context.ts";
+import type { Progress, Written } from "../operations/context.ts";
 import type { Registry } from "../runtime/discover.ts";
 import type { Report } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
@@ -62,4 +62,5 @@ export interface World {
   readonly secrets: SecretBook;
   readonly logs: KeptLogs;
   readonly noteProgress: (jobId: number, progress: Progress) => void;
+  readonly noteWritten: (jobId: number, written: Written) => void;
 }

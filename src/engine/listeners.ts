@@ -4,20 +4,16 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 export interface Listener {
   readonly inode: string;
   readonly uid: number;
+  /** Whether connections of other hosts arrive there, too. */
+  readonly isPublic: boolean;
 }
 
 /** State "listen" of /proc/net/tcp; the kernel's TCP_LISTEN. */
 const LISTEN = "0A";
-/**
- * Local addresses at which a connection to 127.0.0.1 arrives, as the kernel prints them on a little-endian host: the
- * address itself, any, and the same two of IPv6.
- */
-const LOOPBACK = new Set([
-  "0100007F",
-  "00000000",
-  "00000000000000000000000000000000",
-  "0000000000000000FFFF00000100007F",
-]);
+/** Local addresses at which a connection to 127.0.0.1 arrives, as the kernel prints them on a little-endian host. */
+const LOOPBACK = new Set(["0100007F", "0000000000000000FFFF00000100007F"]);
+/** Any address, of IPv4 and of IPv6: it arrives there, too. */
+const ANY = new Set(["00000000", "00000000000000000000000000000000"]);
 
 /** Who listens where a connection to 127.0.0.1:`port` arrives. See proc_pid_net(5). */
 export function listenersOn(port: number): Listener[] {
@@ -30,8 +26,10 @@ function parseListeners(table: string, port: string): Listener[] {
   for (const line of table.split("\n").slice(1)) {
     const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
     const [address = "", localPort] = (local ?? "").split(":");
-    if (state !== LISTEN || localPort !== port || !LOOPBACK.has(address) || inode === undefined) continue;
-    found.push({ inode, uid: Number(uid) });
+    const isPublic = ANY.has(address);
+    const isReached = isPublic || LOOPBACK.has(address);
+    if (state !== LISTEN || localPort !== port || !isReached || inode === undefined) continue;
+    found.push({ inode, uid: Number(uid), isPublic });
   }
   return found;
 }

@@ -1,11 +1,15 @@
 import type { operations } from "../operations/index.ts";
+import type { Caller } from "../protocol/operation.ts";
 import type { ApiScope } from "../std/api-key.ts";
 import { Failure } from "../std/failure.ts";
 
 type Route = (typeof operations)[number]["route"];
 
-/** The scope that an operation needs; `any` = a key, whichever; `never` = it is served on the socket alone. */
-export type Access = ApiScope | "any" | "never";
+/**
+ * The scope that an operation needs; `any` = a key, whichever; `schedule` = `submit` or `run`, and the operation itself looks at
+ * what is submitted; `never` = it is served on the socket alone.
+ */
+export type Access = ApiScope | "any" | "schedule" | "never";
 
 /** What the surfaces of other programs' clients need; where they reach operations, those of the table. */
 export const surfaceAccess = {
@@ -38,6 +42,7 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "GET /jobs/:job/why": "read",
   "GET /jobs/:job/artifacts": "read",
   "GET /jobs/:job/artifacts/:index": "read",
+  "GET /arrays/:array": "read",
   "GET /follow": "read",
   "GET /events": "read",
   "GET /plan": "read",
@@ -50,6 +55,9 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "GET /reservations": "read",
   "GET /tasks": "read",
   "GET /tasks/:task": "read",
+  "GET /webhooks": "read",
+  "GET /uis": "read",
+  "GET /webhooks/:webhook": "read",
 
   "POST /uploads": "submit",
   "POST /jobs": "submit",
@@ -67,20 +75,23 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "POST /arrays/:array/hold": "submit",
   "POST /arrays/:array/release": "submit",
   "POST /tasks": "submit",
+  "POST /webhooks/:webhook/retry": "submit",
+  "POST /webhooks/retry-failed": "submit",
 
   "POST /jobs/run": "run",
   "POST /jobs/run-array": "run",
   "POST /jobs/run/dry-run": "run",
-  // What a schedule submits may be a command, and it goes on when the key has been revoked.
-  "POST /schedules": "run",
-  "POST /schedules/:schedule/pause": "run",
-  "POST /schedules/:schedule/remove": "run",
-  "POST /schedules/:schedule/run-now": "run",
+  // What a schedule submits may be a command, and it goes on when the key has been revoked: operations/key-limits.ts.
+  "POST /schedules": "schedule",
+  "POST /schedules/:schedule/pause": "schedule",
+  "POST /schedules/:schedule/remove": "schedule",
+  "POST /schedules/:schedule/run-now": "schedule",
 
   // Of workers and the daemon, too.
   "GET /logs": "admin",
   "GET /history/trace": "admin",
   "POST /jobs/prune": "admin",
+  "POST /tasks/prune": "admin",
   "POST /gpus/:gpu/clear": "admin",
   "POST /workers/start": "admin",
   "POST /workers/switch": "admin",
@@ -94,6 +105,8 @@ const table: Readonly<Partial<Record<Route, Access>>> = {
   "POST /runtimes/:runtime/reset": "admin",
   "POST /reservations": "admin",
   "POST /reservations/:reservation/remove": "admin",
+  // What comes of it may do what `/upstream` does.
+  "POST /uis/:ui/login": "admin",
   "POST /shutdown": "admin",
 
   // A terminal, a program beside a worker, paths of the host, keys; and commands once more, whoever submitted them.
@@ -117,6 +130,19 @@ export function isKnownRoute(route: string): boolean {
   return Object.hasOwn(table, route);
 }
 
+/** What asks for one runtime by itself. */
+const LOGIN_TO_UI = "POST /uis/:ui/login";
+
+/** What manages the host reaches all of it: a key for some runtimes does not. @throws Failure permission/denied */
+export function refuseManaging(access: Access, route: string, key: Caller["key"]): void {
+  if (access !== "admin" || route === LOGIN_TO_UI) return;
+  if (key === undefined || key.runtimes === null) return;
+  throw new Failure("permission/denied", `${route} is not for keys of some runtimes alone`, {
+    why: `key ${key.id} is for ${key.runtimes.join(", ")}, and this reaches all of the host`,
+    hint: "orch keys add --scope admin, without --runtime",
+  });
+}
+
 /** @throws Failure permission/denied */
 export function refuseUnlessInScope(access: Access, route: string, scopes: readonly ApiScope[]): void {
   if (access === "never")
@@ -124,9 +150,11 @@ export function refuseUnlessInScope(access: Access, route: string, scopes: reado
       why: "it is for the Unix socket alone",
       hint: "use the orch command on the host",
     });
-  if (access === "any" || scopes.includes(access) || (access !== "run" && scopes.includes("admin"))) return;
-  throw new Failure("permission/denied", `${route} needs a key of the scope ${access}`, {
+  const needed = access === "schedule" ? "submit" : access;
+  if (needed === "any" || scopes.includes(needed) || (needed !== "run" && scopes.includes("admin"))) return;
+  if (access === "schedule" && scopes.includes("run")) return;
+  throw new Failure("permission/denied", `${route} needs a key of the scope ${needed}`, {
     why: `this one has ${scopes.join(", ")}`,
-    hint: `orch keys add --scope ${access}`,
+    hint: `orch keys add --scope ${needed}`,
   });
 }

@@ -1,4 +1,4 @@
-import { accessTo } from "./access.ts";
+import { accessTo, refuseManaging } from "./access.ts";
 import { refuseOtherBody } from "./check-origin.ts";
 import { eventText, lastEventId, openEventStream } from "./event-stream.ts";
 import type { Exchange, FindRoute, GatewayPort, GatewayRoute } from "./port.ts";
@@ -10,10 +10,12 @@ export function apiRoutes(port: Pick<GatewayPort, "find" | "stream">): FindRoute
     if (!path.startsWith("/api/v1/")) return null;
     const { route, takesFile, serve } = find(method, path);
     if (route === "GET /events") return eventsRoute(port, serve);
+    const access = accessTo(route);
     return {
       route,
-      access: accessTo(route),
+      access,
       async serve(exchange: Exchange) {
+        refuseManaging(access, route, exchange.caller.key);
         if (!takesFile) refuseOtherBody(exchange.request);
         await serve(exchange);
       },

@@ -18,6 +18,7 @@ export function refuseForeignPage(
   { isPage = false, anyOrigin = false }: { readonly isPage?: boolean; readonly anyOrigin?: boolean } = {},
 ): void {
   const { host, origin } = request.headers;
+  refuseTwoHosts(request);
   const name = hostNameOf(host);
   if (name === null || !isOwnName(name, request.socket.localAddress, hosts))
     throw new Failure("permission/denied", `this is not ${(host ?? "named").slice(0, 200)}`, {
@@ -28,7 +29,7 @@ export function refuseForeignPage(
   // A browser says where a request comes from; other programs say nothing.
   const { "sec-fetch-mode": mode, "sec-fetch-dest": destination } = request.headers;
   if (isPage && request.method === "GET" && mode === "navigate" && destination === "document") return;
-  const isSame = origin === undefined || originHost(origin) === host?.toLowerCase();
+  const isSame = origin === undefined || isOwnOrigin(origin, request);
   const site = request.headers["sec-fetch-site"];
   if (!isSame || (site !== undefined && site !== "same-origin" && site !== "none"))
     throw new Failure("permission/denied", "a page of another origin may not ask the gateway", {
@@ -64,6 +65,15 @@ function isOwnName(name: string, localAddress: string | undefined, hosts: readon
   return LOCAL_NAMES.includes(name) && (address.startsWith("127.") || address === "::1");
 }
 
-function originHost(origin: string): string | null {
-  return /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase() ?? null;
+/** Of two, a proxy before the gateway may have looked at the other one (RFC 9112, 3.2). */
+function refuseTwoHosts({ rawHeaders }: IncomingMessage): void {
+  const hosts = rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === "host");
+  if (hosts.length > 1) throw new Failure("request/malformed", "the request has more than one header Host");
+}
+
+/** Pages that came without TLS may be anybody's. Without TLS of our own, something before us may have added it. */
+function isOwnOrigin(origin: string, { headers, socket }: IncomingMessage): boolean {
+  const [, scheme, host] = /^(https?):\/\/([^/]+)$/i.exec(origin) ?? [];
+  const isTls = "encrypted" in socket && socket.encrypted === true;
+  return host?.toLowerCase() === headers.host?.toLowerCase() && (!isTls || scheme?.toLowerCase() === "https");
 }

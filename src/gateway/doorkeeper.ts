@@ -132,7 +132,7 @@ async function admitKey(port: GatewayPort, key: StoredKey, use: Use): Promise<Ad
   };
   note();
   const waitMs = use.rate?.take(1, clock.nowMs()) ?? 0;
-  if (waitMs > 0) throw new TooMany("request/too-many", `key ${key.id} asks too often`, waitMs);
+  if (waitMs > 0) throw new TooMany("request/too-many", `key ${key.id} asks too often`, waitMs, key.id);
   const user = await port.admit(key);
   const grant: KeyGrant = {
     id: key.id,

@@ -31,20 +31,24 @@ export function openEventStream(response: ServerResponse): EventStream {
   return {
     send: (text) => response.write(text),
     unreadBytes: () => response.writableLength,
-    drained: () =>
-      new Promise((resolve) => {
-        const done = (): void => {
-          response.off("drain", done);
-          response.off("close", done);
-          resolve();
-        };
-        if (!response.writableNeedDrain || response.destroyed) return resolve();
-        response.on("drain", done);
-        response.on("close", done);
-      }),
+    drained: () => untilDrained(response),
     end: () => void response.end(),
     cut: () => void response.destroy(),
   };
+}
+
+/** Resolves when all that was written is on its way, or the reader has gone. */
+export function untilDrained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    if (!response.writableNeedDrain || response.destroyed) return resolve();
+    response.on("drain", done);
+    response.on("close", done);
+  });
 }
 
 /** An event as it is sent. JSON has no line breaks of its own. @param type left out = "message" */

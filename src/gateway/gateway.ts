@@ -1,14 +1,20 @@
 import type { GatewayView } from "../protocol/api-keys.ts";
+import type { UiDoorView } from "../protocol/ui-view.ts";
+import { must } from "../std/assert.ts";
 import { Failure, toFailure } from "../std/failure.ts";
 import { parseListenAddress } from "../std/listen-address.ts";
 import { type CompatOptions, compatSurface, compatSystems } from "./compat/compat.ts";
-import { createSessionDoor, type LoginAsked, type MadeLogin } from "./dashboard/session-door.ts";
+import type { UiLinks } from "./dashboard/dashboard.ts";
+import { createSessionDoor, dashboardManners } from "./dashboard/session-door.ts";
 import { createDoor, type Door } from "./door.ts";
 import { createDoorkeeper, type Doorkeeper, isExpired } from "./doorkeeper.ts";
+import { atHostOf, callableUrl, createLoginLinks, type MakeLogin } from "./login-links.ts";
 import type { GatewayPort, Surface } from "./port.ts";
 import { createResponder } from "./respond.ts";
-import { type BodyLimits, mainSurfaces, mounted, workerSurfaces } from "./surfaces.ts";
+import { type BodyLimits, createKit, mainSurfaces, mounted, workerSurfaces } from "./surfaces.ts";
 import { openTlsFiles, type TlsFiles } from "./tls-files.ts";
+import type { SignInAt } from "./ui/pages.ts";
+import { uiDoors } from "./ui/ui-doors.ts";
 
 /** What config.yaml says of the gateway. */
 export interface GatewayOptions extends BodyLimits {
@@ -22,6 +28,8 @@ export interface GatewayOptions extends BodyLimits {
   readonly hosts: readonly string[];
   /** Older systems whose clients go on. */
   readonly compat: CompatOptions;
+  /** Addresses of workers' own pages, by runtime or alias. */
+  readonly uis: Readonly<Record<string, string>>;
 }
 
 /** The TCP listener beside the daemon's socket. */
@@ -29,11 +37,9 @@ export interface Gateway {
   /** Listens when there is a key that is valid, and stops when there is none any more. Never rejects. */
   settle(): Promise<void>;
   status(): GatewayView;
-  /**
-   * Makes a link that logs somebody in to the dashboard, once.
-   * @throws Failure gateway/off: nobody could follow it
-   */
-  makeLogin: (asked: LoginAsked) => Promise<MadeLogin>;
+  readonly makeLogin: MakeLogin;
+  /** The doors to workers' own pages, by name. */
+  uis(): readonly UiDoorView[];
   close(): Promise<void>;
 }
 
@@ -48,14 +54,28 @@ const FLUSH_EVERY = 12;
 export function createGateway(options: GatewayOptions, port: GatewayPort): Gateway {
   const tls = options.tls === null ? null : openTlsFiles(options.tls);
   const doorkeeper = createDoorkeeper(port);
-  const address = parseListenAddress(options.listen);
-  const sessionDoor = createSessionDoor(port, doorkeeper, address.isLoopback);
-  const main = [...mainSurfaces(port, doorkeeper, sessionDoor), ...workerSurfaces(port, options)];
-  const plans = doorPlans(options, port, main);
-  for (const plan of plans) refuseUnsafe(plan, options);
-  const opened = plans.map((plan) =>
-    openDoor(plan, { port, doorkeeper, hosts: options.hosts, tls, isMain: plan === plans[0] }),
-  );
+  const sessions = createSessionDoor({
+    ...{ port, doorkeeper },
+    mayOpen: parseListenAddress(options.listen).isLoopback,
+    manners: dashboardManners,
+  });
+  const kit = createKit(port, options);
+  const uiLinks: UiLinks = async (ui, { request, caller }) => {
+    const { url } = await makeLogin({ caller, isBound: false, ui });
+    return atHostOf(request, url);
+  };
+  const main = [...mainSurfaces({ port, doorkeeper, door: sessions, uiLinks }), ...workerSurfaces(kit)];
+  const signInAt: SignInAt = (request) => {
+    const url = opened[0]?.door.status().url ?? null;
+    return url === null ? null : atHostOf(request, `${url}/dashboard`);
+  };
+  const about = { port, doorkeeper, options, tls };
+  const systems = doorPlans(options, port, main).map((plan, at) => openDoor(plan, about, at === 0));
+  const pages = uiDoors({ uis: options.uis, kit, doorkeeper, signInAt }).map((ui) => ({
+    ...ui,
+    ...openDoor({ listen: ui.listen, plaintext: false, surfaces: [ui.surface] }, about),
+  }));
+  const opened = [...systems, ...pages];
   let isClosed = false;
   const hasKey = (): boolean => port.keys.list().some((key) => !isExpired(key, port.clock.nowMs()));
   const settleNow = async (): Promise<void> => {
@@ -73,6 +93,10 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
     });
     return last;
   };
+  const makeLogin = createLoginLinks({
+    dashboard: { door: must(systems[0], "the gateway has a door").door, sessions },
+    ...{ pages, settle, hosts: options.hosts },
+  });
   const flush = (): Promise<void> =>
     doorkeeper
       .flush()
@@ -86,17 +110,9 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
   timer.unref();
   return {
     settle,
-    status: () => viewOf(opened.map(({ door }) => door)),
-    makeLogin: (asked) =>
-      sessionDoor.makeLogin(asked, async () => {
-        await settle();
-        const { url, detail } = opened[0]?.door.status() ?? { url: null, detail: null };
-        if (url !== null) return callableUrl(url, options);
-        throw new Failure("gateway/off", `the gateway does not listen on ${options.listen}`, {
-          why: detail ?? "it is being closed",
-          hint: "orch keys ls says what it waits for",
-        });
-      }),
+    status: () => viewOf(systems.map(({ door }) => door)),
+    makeLogin,
+    uis: () => pages.map((page) => viewUi(page, options.hosts)),
     async close() {
       clearInterval(timer);
       isClosed = true;
@@ -109,15 +125,15 @@ export function createGateway(options: GatewayOptions, port: GatewayPort): Gatew
 interface DoorAbout {
   readonly port: GatewayPort;
   readonly doorkeeper: Doorkeeper;
-  readonly hosts: readonly string[];
+  readonly options: GatewayOptions;
   readonly tls: TlsFiles | null;
-  /** Whether it is the gateway's own, of which no more needs to be said. */
-  readonly isMain: boolean;
 }
 
-function openDoor(plan: DoorPlan, { port, doorkeeper, hosts, tls, isMain }: DoorAbout) {
+/** @param isMain whether it is the gateway's own, of which no more needs to be said. @throws Failure config/invalid */
+function openDoor(plan: DoorPlan, { port, doorkeeper, options, tls }: DoorAbout, isMain = false) {
+  refuseUnsafe(plan, options);
   const { listen, surfaces } = plan;
-  const responder = createResponder({ port, doorkeeper, hosts, surfaces });
+  const responder = createResponder({ port, doorkeeper, hosts: options.hosts, surfaces });
   const isOpen = surfaces.some((surface) => surface.isOpen === true);
   const door = createDoor({
     listen,
@@ -147,19 +163,16 @@ function renewCertificate(
   }
 }
 
-/** Where it is called: an address that stands for all of the host's is nobody's name. */
-function callableUrl(url: string, { hosts }: GatewayOptions): string {
-  const { protocol, hostname, port } = new URL(url);
-  const isAny = hostname === "0.0.0.0" || hostname === "[::]";
-  const local = hostname === "[::]" ? "[::1]" : "127.0.0.1";
-  return isAny ? `${protocol}//${hosts[0] ?? local}:${port}` : url;
-}
-
 /** What is said of the doors together: the first is the gateway's own. */
 function viewOf(doors: readonly Door[]): GatewayView {
   const [main, ...others] = doors.map((door) => ({ listen: door.listen, ...door.status() }));
   if (main === undefined) return null;
   return { ...main, others };
+}
+
+function viewUi({ name, door }: { readonly name: string; readonly door: Door }, hosts: readonly string[]) {
+  const { url, detail } = door.status();
+  return { name, listen: door.listen, url: url === null ? null : callableUrl(url, hosts), detail };
 }
 
 interface DoorPlan {

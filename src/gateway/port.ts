@@ -6,8 +6,9 @@ import type { Caller } from "../protocol/operation.ts";
 import type { ApiKey, ApiScope } from "../std/api-key.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Access } from "./access.ts";
+import type { ClientJobBook } from "./compat/jobs/client-job-book.ts";
 import type { RoutedBook } from "./compat/router/routed-book.ts";
-import type { RequestDesk } from "./request-port.ts";
+import type { RequestDesk, Standing } from "./request-port.ts";
 
 /** A key as the gateway finds it. */
 export interface StoredKey extends ApiKey {
@@ -81,12 +82,16 @@ export interface Surface {
   readonly sendError?: (response: ServerResponse, error: unknown) => void;
   /** Lets in those whom the keys of orch do not know; null = this one neither. @throws Failure to refuse */
   readonly admit?: (request: IncomingMessage) => Promise<Admitted | null>;
+  /** The id that goes with a request wherever it is spoken of, where its clients say it in their own way. One of CORRELATION_PATTERN. */
+  readonly correlationOf?: (request: IncomingMessage) => string;
   /** Whether it is a page that holds nothing of anybody's: a link on any other page may lead there. */
   readonly isPage?: (path: string) => boolean;
   /** Whether pages of other origins may ask, too: its answers say so themselves. */
   readonly anyOrigin?: boolean;
   /** Whether `admit` may let somebody in: a door without keys stays shut. */
   readonly hasKeys?: () => boolean;
+  /** All paths are a program's own, and nothing is answered in its place: not even whether the gateway is there. */
+  readonly isWhole?: boolean;
   /** Requests without a key are let in as the daemon's own user, to read and submit. For loopback addresses alone. */
   readonly isOpen?: boolean;
 }
@@ -134,6 +139,8 @@ export interface GatewayPort {
   readonly feed: Feed;
   /** Tasks of documents, with their results and files. */
   readonly tasks: TaskBook;
+  /** Jobs of the job orchestrator's clients, counted. */
+  readonly clientJobs: ClientJobBook;
   /** What the learned router sent where. */
   readonly routed: RoutedBook;
   /**
@@ -147,6 +154,8 @@ export interface GatewayPort {
   sign(text: string): string;
   /** Jobs whose callers wait on the line. */
   readonly requests: RequestDesk;
+  /** How a stored job stands, as a request does; null when it does not wait any more. Cheap enough to be asked every few seconds. */
+  standingOf(job: number): Standing | null;
   readonly meter: RequestMeter;
   readonly keys: {
     find(id: string): StoredKey | undefined;

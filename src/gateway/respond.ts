@@ -6,19 +6,11 @@ import { refuseUnlessInScope } from "./access.ts";
 import { type AuditLine, createAudit } from "./audit.ts";
 import { refuseForeignPage } from "./check-origin.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
+import { guardHeaders } from "./guard-headers.ts";
 import { measureRequest } from "./measure.ts";
 import type { GatewayPort, GatewayRoute, OpenRoute, Surface } from "./port.ts";
 import { sendProblem } from "./problem.ts";
-
-/** Nothing here is a page: a browser that shows it all the same runs nothing, frames nothing and keeps nothing. */
-const HEADERS = {
-  "cache-control": "no-store",
-  "content-security-policy":
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-};
+import { TooMany } from "./too-many.ts";
 
 /** Why what is done for a caller is given up. */
 const GONE = new Failure("interrupted", "the caller has gone");
@@ -51,8 +43,9 @@ export function createResponder(parts: ResponderParts): Responder {
       const measured = measureRequest(port, { request, response, startMs });
       const line: AuditLine = { route: "none", keyId: null, user: null };
       const controller = new AbortController();
-      for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-      const correlation = correlationOf(request);
+      for (const [name, value] of Object.entries(guardHeaders)) response.setHeader(name, value);
+      const surface = parts.surfaces.find((each) => each.owns(pathOf(request)));
+      const correlation = surface?.correlationOf?.(request) ?? correlationOf(request);
       if (correlation !== null) response.setHeader("x-correlation-id", correlation);
       response.once("close", () => {
         // An error with its trace for each answer that came to its end would cost more than the answer.
@@ -61,8 +54,7 @@ export function createResponder(parts: ResponderParts): Responder {
         measured(surface?.name ?? "none", line.route);
         note(line, { method, from, response, correlation, startMs });
       });
-      const surface = parts.surfaces.find((each) => each.owns(pathOf(request)));
-      const exchange = { request, response, ...splitUrl(request.url ?? ""), signal: controller.signal };
+      const exchange = { request, response, signal: controller.signal, ...splitUrl(request.url ?? "") };
       const work = async (): Promise<void> => {
         const isPage = surface?.isPage?.(exchange.path) === true;
         refuseForeignPage(request, parts.hosts, { isPage, anyOrigin: surface?.anyOrigin === true });
@@ -71,7 +63,7 @@ export function createResponder(parts: ResponderParts): Responder {
           line.route = open.route;
           return open.serve(exchange);
         }
-        if (answerHealth(port, exchange, line)) return;
+        if (surface?.isWhole !== true && answerHealth(port, exchange, line)) return;
         const { caller, scopes, keyId, isValid } =
           (await surface?.admit?.(request)) ?? (await doorkeeper.admit(request, surface?.isOpen === true));
         Object.assign(line, { keyId, user: caller.user });
@@ -81,9 +73,10 @@ export function createResponder(parts: ResponderParts): Responder {
         refuseUnlessInScope(found.access, found.route, scopes);
         if (response.destroyed) return;
         answering.set(response, isValid ?? (() => doorkeeper.isValid(keyId)));
-        await found.serve({ ...exchange, scopes, caller: { ...caller, correlation } });
+        await found.serve({ scopes, caller: { ...caller, correlation }, ...exchange });
       };
       work().catch((error: unknown) => {
+        if (error instanceof TooMany) line.keyId ??= error.keyId;
         if (toFailure(error).code === "bug")
           port.log.error({ err: error, route: line.route }, "a request to the gateway failed by a bug");
         (surface?.sendError ?? sendProblem)(response, error);
@@ -120,7 +113,8 @@ function answerHealth(
   { request, response, path }: { request: IncomingMessage; response: ServerResponse; path: string },
   line: AuditLine,
 ): boolean {
-  if (request.method !== "GET" || (path !== "/healthz" && path !== "/readyz")) return false;
+  const { method = "" } = request;
+  if (!["GET", "HEAD"].includes(method) || (path !== "/healthz" && path !== "/readyz")) return false;
   line.route = `GET ${path}`;
   const isGood = path === "/healthz" || port.isReady();
   response.writeHead(isGood ? 200 : 503, { "content-type": "text/plain" });

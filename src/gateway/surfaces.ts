@@ -1,6 +1,6 @@
 import { anthropicSurface } from "./anthropic/surface.ts";
 import { apiRoutes } from "./api-routes.ts";
-import { dashboardSurface } from "./dashboard/dashboard.ts";
+import { dashboardSurface, type UiLinks } from "./dashboard/dashboard.ts";
 import type { SessionDoor } from "./dashboard/session-door.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { createBodies } from "./forward/bodies.ts";
@@ -14,15 +14,22 @@ import { cogSurface } from "./predictions/cog.ts";
 import { replicateSurface } from "./predictions/replicate.ts";
 import { upstreamSurface } from "./upstream/surface.ts";
 
+interface MainParts {
+  readonly port: GatewayPort;
+  readonly doorkeeper: Doorkeeper;
+  readonly door: SessionDoor;
+  readonly uiLinks: UiLinks;
+}
+
 /** What the gateway serves at its own address, besides what older systems are mounted there. The first that owns a path has it. */
-export function mainSurfaces(port: GatewayPort, doorkeeper: Doorkeeper, door: SessionDoor): Surface[] {
+export function mainSurfaces({ port, doorkeeper, door, uiLinks }: MainParts): Surface[] {
   const { admit } = door;
   return [
     metricsSurface(port),
     { name: "api", owns: (path) => path.startsWith("/api/v1/"), find: apiRoutes(port), admit },
     cogSurface(port),
     replicateSurface(port),
-    dashboardSurface({ port, doorkeeper, door }),
+    dashboardSurface({ port, doorkeeper, door, uiLinks }),
   ];
 }
 
@@ -32,14 +39,18 @@ export interface BodyLimits {
   readonly maxUpload: number;
 }
 
-/** What is answered by workers while the caller waits, in the shapes of others' APIs. */
-export function workerSurfaces(port: GatewayPort, { maxBody, maxUpload }: BodyLimits): Surface[] {
-  const kit: Kit = {
+/** What it takes to send requests to workers. */
+export function createKit(port: GatewayPort, { maxBody, maxUpload }: BodyLimits): Kit {
+  return {
     port,
     connections: createConnections(),
     bodies: createBodies(maxBody),
     maxUploadBytes: maxUpload,
   };
+}
+
+/** What is answered by workers while the caller waits, in the shapes of others' APIs. */
+export function workerSurfaces(kit: Kit): Surface[] {
   return [anthropicSurface(kit), openaiSurface(kit), ollamaSurface(kit), upstreamSurface(kit)];
 }
 

@@ -2,9 +2,9 @@ import { type IncomingMessage, type RequestListener, type Server, ServerResponse
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 
-/** Whether a request asks to go on as a WebSocket. */
-export function isWebSocket({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === "websocket";
+/** Whether a request asks to go on as a WebSocket. By RFC 6455 it is a GET: the body of another one would be lost. */
+export function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /**

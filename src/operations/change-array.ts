@@ -2,8 +2,8 @@ import { z } from "zod";
 import { JobId } from "../protocol/inputs.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { LongWork } from "../scheduler/events.ts";
-import { Failure } from "../std/failure.ts";
 import { giveWay } from "../std/give-way.ts";
+import { unknownArray } from "./array-status.ts";
 import type { Context } from "./context.ts";
 import { findJob } from "./job-view.ts";
 import { operation } from "./operation.ts";
@@ -54,12 +54,7 @@ async function changeAll(
   type: "cancel" | "hold" | "release",
 ): Promise<z.input<typeof output>> {
   const last = ctx.queries.lastOfArray(array);
-  if (last === undefined) {
-    throw new Failure("array/unknown", `there is no array ${array}`, {
-      why: "the id of an array is that of its first job",
-      hint: "orch ls --all",
-    });
-  }
+  if (last === undefined) throw unknownArray(array);
   refuseStranger(ctx.host.uid, findJob(ctx, array), caller);
   const ids = await liveIds(ctx, array, last);
   if (type === "release") ids.reverse(); // In the order in which they are queued.

@@ -3,6 +3,7 @@ import type { Mask } from "../log/mask.ts";
 import type { GatewayView } from "../protocol/api-keys.ts";
 import type { Caller } from "../protocol/operation.ts";
 import type { SentFile } from "../protocol/sent-file.ts";
+import type { UiDoorView } from "../protocol/ui-view.ts";
 import type { Registry } from "../runtime/discover.ts";
 import type { LongWork, Request } from "../scheduler/events.ts";
 import type { State } from "../scheduler/model.ts";
@@ -11,7 +12,7 @@ import type { Clock } from "../std/clock.ts";
 import type { Json } from "../std/json.ts";
 import type { ApiKeyRow } from "../store/api-keys.ts";
 import type { JobRow, Queries } from "../store/queries.ts";
-import type { WebhookRow } from "../store/webhooks.ts";
+import type { OwnedWebhookRow, WebhookName, WebhooksAsked } from "../store/webhooks.ts";
 import type { TaskBook } from "./task-book.ts";
 
 /** How far a running job is, by its own word. */
@@ -20,10 +21,17 @@ export interface Progress {
   readonly text: string | null;
 }
 
+/** What a running job has written so far of the text that it makes. */
+export interface Written {
+  readonly attempt: number;
+  readonly text: string;
+}
+
 /** What changed, for those who follow: sent after the commit that made it true. */
 export type Notice =
   | { readonly type: "jobs"; readonly ids: ReadonlySet<number> }
   | { readonly type: "progress"; readonly jobId: number; readonly progress: Progress }
+  | { readonly type: "text"; readonly jobId: number; readonly written: Written }
   | { readonly type: "events"; readonly lastSeq: number };
 
 /** Tells listeners what changed. A listener must be quick and may not throw. */
@@ -86,23 +94,30 @@ export interface Keys {
   /** As `add`; the key is refused from then on. */
   remove(id: string): Promise<void>;
   gateway(): GatewayView;
+  /** The doors to workers' own pages. */
+  uis(): readonly UiDoorView[];
   /**
-   * A link that logs somebody in to the dashboard, once. `isBound`: only in a browser of that user's on this host.
+   * A link that logs somebody in, once. `isBound`: only in a browser of that user's on this host; `ui`: the worker's own page that
+   * it is for, null = the dashboard.
    * @throws Failure gateway/off
    */
-  makeLogin(asked: { readonly uid: number; readonly user: string; readonly isBound: boolean }): Promise<{
-    readonly url: string;
-    readonly expiresAtMs: number;
-  }>;
+  makeLogin(asked: {
+    readonly caller: Pick<Caller, "uid" | "user" | "key">;
+    readonly isBound: boolean;
+    readonly ui: string | null;
+  }): Promise<{ readonly url: string; readonly expiresAtMs: number }>;
 }
 
 /** What tells others by HTTP how jobs come along. */
 export interface Webhooks {
   /** @throws Failure param/invalid: not an address to go to, as far as that is seen by looking at it */
   check(url: string): void;
-  /** A job that has one was submitted. */
-  watch(jobId: number): void;
-  find(jobId: number): WebhookRow | undefined;
+  /** Jobs of these ids that have some were submitted. */
+  watch(first: number, last: number): void;
+  find(name: WebhookName): OwnedWebhookRow | undefined;
+  list(asked: WebhooksAsked): OwnedWebhookRow[];
+  /** Tells what was given up, or waits for its next try, now. Gives those it does so with, once that is on disk. */
+  retry(names: readonly WebhookName[]): Promise<readonly WebhookName[]>;
   /** With which what a user's jobs send is signed; made when it is asked for first. */
   secretOf(uid: number): string;
 }
@@ -190,6 +205,7 @@ export interface Context {
   /** Null when the daemon serves one user: all that it starts then runs as that one. */
   readonly users: UsersRule | null;
   progressOf(jobId: number): Progress | null;
+  writtenOf(jobId: number): Written | null;
   /** The GPUs as last read; with `fresh` they and their processes are read now. */
   gpuSample(fresh: boolean): Promise<GpuSample>;
   latestSample(): GpuSample;

@@ -9,6 +9,7 @@ import { giveWay } from "../std/give-way.ts";
 import { checkTimeZone, hostTimeZone } from "../std/time-zone.ts";
 import type { FoundJobs, RankedJob } from "../store/job-search.ts";
 import type { Context } from "./context.ts";
+import { belowArray, foldArrays } from "./fold-arrays.ts";
 import { viewJob } from "./job-view.ts";
 
 /** Ids that one read looks at: where no index helps it takes some 2 ms, to order them all 5 ms. */
@@ -25,6 +26,8 @@ export interface JobsAsked {
   readonly runtime?: string | undefined;
   readonly array?: number | undefined;
   readonly before?: number | undefined;
+  /** Of the hits in an array the newest alone. */
+  readonly fold?: boolean | undefined;
   readonly limit: number;
 }
 
@@ -46,7 +49,8 @@ export async function findJobs(
     viewerUid: null,
     correlationPrefix: ownCorrelation(ctx.host.instance, 0).slice(0, -1),
   });
-  const search: Search = { ctx, found, filter, sort, wanted: asked.limit + 1, signal };
+  const isFolded = asked.fold === true;
+  const search: Search = { ctx, found, filter, sort, isFolded, wanted: asked.limit + 1, signal };
   const newest = Math.min(asked.before ?? Number.MAX_SAFE_INTEGER, ctx.queries.newestJob() + 1);
   const best =
     found.first === null || sort.length === 0
@@ -60,6 +64,7 @@ interface Search {
   readonly found: FoundJobs;
   readonly filter: Filter;
   readonly sort: readonly SortKey[];
+  readonly isFolded: boolean;
   /** One more than is asked for: so it is known whether there are more. */
   readonly wanted: number;
   readonly signal: AbortSignal;
@@ -67,20 +72,25 @@ interface Search {
 
 /** Makes views of what may be a hit, newest first, and keeps the best. */
 async function lookAtEach(search: Search, newest: number): Promise<JobView[]> {
-  const { ctx, found, filter, sort, wanted, signal } = search;
+  const { ctx, found, filter, sort, isFolded, wanted, signal } = search;
   const limit = found.isExact ? Math.min(PAGE, wanted) : PAGE;
   const isEnough = (): boolean => sort.length === 0 && best.length >= wanted;
   let best: JobView[] = [];
   for (let before = newest; before > 1 && !signal.aborted && !isEnough(); await giveWay()) {
     const from = Math.max(1, before - RANGE);
     const rows = found.page({ from, before, limit });
-    const hits = rows.map((row) => viewJob(ctx, row)).filter((job) => matchFilter(filter, job));
-    if (hits.length > 0) best = [...best, ...hits];
-    if (hits.length > 0 && sort.length > 0)
+    const looked = rows.map((row) => ({ id: row.id, arrayId: row.arrayId, job: viewJob(ctx, row) }));
+    const hits = looked.filter(({ job }) => matchFilter(filter, job));
+    const kept = isFolded ? foldArrays(hits) : hits;
+    if (kept.length > 0) best = [...best, ...kept.map(({ job }) => job)];
+    if (kept.length > 0 && sort.length > 0)
       best = best
         .sort((left, right) => compareRows(sort, left, right) || right.id - left.id)
         .slice(0, wanted);
     before = (rows.length < limit ? undefined : rows.at(-1)?.id) ?? from;
+    const lowest = kept.at(-1);
+    if (isFolded && lowest !== undefined && lowest.arrayId === rows.at(-1)?.arrayId)
+      before = Math.min(before, belowArray(lowest));
   }
   return best;
 }

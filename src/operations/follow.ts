@@ -2,7 +2,7 @@ import { z } from "zod";
 import { FollowLine } from "../protocol/follow-line.ts";
 import { Flag, JobId, List } from "../protocol/inputs.ts";
 import { explainJob } from "../scheduler/explain.ts";
-import type { Context, Notice } from "./context.ts";
+import type { Context, Notice, Written } from "./context.ts";
 import { findJob, viewJob } from "./job-view.ts";
 import { jobSource, parseCursors, resumeAt } from "./log-sources.ts";
 import { createLogTail, type LogTail } from "./log-tail.ts";
@@ -21,6 +21,9 @@ export const follow = streamOperation({
     .object({
       jobs: List(JobId),
       logs: Flag.default(false),
+      text: Flag.default(false).describe(
+        "the text that jobs make, as they write it; all of it is in their output",
+      ),
       resume: List(z.string().max(60))
         .default([])
         .describe("cursors from lines of an earlier stream: these logs go on from there"),
@@ -30,7 +33,9 @@ export const follow = streamOperation({
   async *run(ctx, input, caller, signal) {
     for (const id of input.jobs) refuseStranger(ctx.host.uid, findJob(ctx, id), caller);
     const openTail = input.logs ? tailsFrom(ctx, input.resume) : () => null;
-    const followed = new Map(input.jobs.map((id) => [id, createFollowed(ctx, id, openTail(id))]));
+    const followed = new Map(
+      input.jobs.map((id) => [id, createFollowed(ctx, id, { log: openTail(id), withText: input.text })]),
+    );
     const waker = createWaker(ctx.feed, (notice) => concerns(notice, followed), signal);
     try {
       while (followed.size > 0 && !signal.aborted) {
@@ -57,6 +62,7 @@ function pollMs(followed: Iterable<Followed>, withLogs: boolean): number | undef
 
 function concerns(notice: Notice, followed: ReadonlyMap<number, Followed>): boolean {
   if (notice.type === "progress") return followed.has(notice.jobId);
+  if (notice.type === "text") return followed.get(notice.jobId)?.hear(notice.written) ?? false;
   if (notice.type === "events") {
     for (const job of followed.values()) if (job.hasNewReason()) return true;
     return false;
@@ -68,6 +74,8 @@ function concerns(notice: Notice, followed: ReadonlyMap<number, Followed>): bool
 interface Followed {
   /** What changed since the last call. */
   news(): AsyncGenerator<z.input<typeof FollowLine>>;
+  /** What it has written; false when nobody wants to know. */
+  hear(written: Written): boolean;
   isOver(): boolean;
   /** It has not started. */
   isWaiting(): boolean;
@@ -86,13 +94,34 @@ function tailsFrom(ctx: Context, resume: readonly string[]): (id: number) => Log
   };
 }
 
-function createFollowed(ctx: Context, id: number, log: LogTail | null): Followed {
+interface Wanted {
+  readonly log: LogTail | null;
+  readonly withText: boolean;
+}
+
+function createFollowed(ctx: Context, id: number, { log, withText }: Wanted): Followed {
   let lastJob = "";
   let lastProgress = "";
   let over = false;
   let waiting = true;
   let lastCode: string | undefined;
+  // Kept here: nobody else has it any more when the end of the attempt was told.
+  let written = withText ? ctx.writtenOf(id) : null;
+  const told = { attempt: 0, at: 0 };
+  const newText = function* (): Generator<z.input<typeof FollowLine>> {
+    if (written === null) return;
+    const { attempt } = written;
+    if (told.attempt !== attempt) Object.assign(told, { attempt, at: 0 });
+    const { at } = told;
+    const text = written.text.slice(at);
+    told.at += text.length;
+    if (text !== "") yield { type: "text", job: id, attempt, at, text };
+  };
   return {
+    hear(latest) {
+      if (withText) written = latest;
+      return withText;
+    },
     async *news() {
       const row = findJob(ctx, id);
       over = row.finishedAtMs !== null;
@@ -108,6 +137,7 @@ function createFollowed(ctx: Context, id: number, log: LogTail | null): Followed
       }
       if (log !== null)
         for await (const { text, cursor } of log.news(false)) yield { type: "log", job: id, text, cursor };
+      yield* newText();
       if (over && shown !== lastJob) yield { type: "job", job };
       lastJob = shown;
       lastCode = job.reason?.code;

@@ -1,3 +1,4 @@
+import { arrayStatus } from "./array-status.ts";
 import { artifact, artifacts } from "./artifacts.ts";
 import { attach } from "./attach.ts";
 import { cancel } from "./cancel.ts";
@@ -44,10 +45,12 @@ import { status } from "./status.ts";
 import { submit } from "./submit.ts";
 import { runArray, submitArray } from "./submit-array.ts";
 import { submitBatch } from "./submit-batch.ts";
-import { task, taskSubmit, tasks } from "./tasks.ts";
+import { task, taskPrune, taskSubmit, tasks } from "./tasks.ts";
+import { uiLogin, uis } from "./ui.ts";
 import { update } from "./update.ts";
 import { upload } from "./upload.ts";
 import { webhookSecret } from "./webhook-secret.ts";
+import { webhook, webhookRetry, webhookRetryFailed, webhooks } from "./webhooks.ts";
 import { why } from "./why.ts";
 import { workerPin } from "./worker-pin.ts";
 import { workerPreload } from "./worker-preload.ts";
@@ -79,6 +82,7 @@ const listed = [
   cancelArray,
   holdArray,
   releaseArray,
+  arrayStatus,
   quotas,
   why,
   plan,
@@ -122,6 +126,7 @@ const listed = [
   scheduleRunNow,
   taskSubmit,
   tasks,
+  taskPrune,
   task,
   reserve,
   reservations,
@@ -130,6 +135,12 @@ const listed = [
   keys,
   keyRemove,
   login,
+  uis,
+  uiLogin,
+  webhooks,
+  webhook,
+  webhookRetry,
+  webhookRetryFailed,
   webhookSecret,
   shutdown,
   hello,

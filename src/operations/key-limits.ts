@@ -1,4 +1,5 @@
 import type { Caller } from "../protocol/operation.ts";
+import type { Scheduled } from "../protocol/timetable.ts";
 import { Failure } from "../std/failure.ts";
 import type { JobRow } from "../store/queries.ts";
 
@@ -24,6 +25,26 @@ export function refuseOtherWork(caller: Keyed, job: Pick<JobRow, "id" | "runtime
   throw new Failure("permission/denied", `job ${job.id} runs a command, which key ${key.id} may not`, {
     hint: "orch keys add --scope run",
   });
+}
+
+/**
+ * What is submitted by a schedule, now or once more; with `isNew` it is to go on for ever.
+ * @throws Failure permission/denied when the key could not submit it, or would be outlived by it
+ */
+export function refuseOtherSchedule(caller: Keyed, { verb, submission }: Scheduled, isNew = false): void {
+  const { key } = caller;
+  if (key === undefined || key.mayRun) return;
+  if (verb === "run")
+    throw new Failure("permission/denied", `the schedule runs a command, which ${key.id} may not`, {
+      why: "commands need the scope run",
+      hint: "use the orch command on the host",
+    });
+  if (isNew && key.isOwners !== true)
+    throw new Failure("permission/denied", `key ${key.id} may not add schedules`, {
+      why: "a schedule goes on when the key has been revoked",
+      hint: "orch keys add --scope run",
+    });
+  refuseOtherRuntime(caller, submission.runtime);
 }
 
 /**

@@ -14,8 +14,8 @@ export const login = operation({
     url: z.string().describe("to be kept to oneself: whoever follows it first is logged in"),
     expiresAt: z.iso.datetime(),
   }),
-  async run(ctx, { bound }, { uid, user }) {
-    const { url, expiresAtMs } = await ctx.keys.makeLogin({ uid, user, isBound: bound });
+  async run(ctx, { bound }, caller) {
+    const { url, expiresAtMs } = await ctx.keys.makeLogin({ caller, isBound: bound, ui: null });
     return { url, expiresAt: toTimestamp(expiresAtMs) };
   },
 });

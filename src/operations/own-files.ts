@@ -27,6 +27,8 @@ export function checkOwnParams(
       continue;
     }
     if (caller.key !== undefined && ctx.inputFiles.isOwn(caller.uid, value)) continue;
+    // What an alias stands for was named by whoever wrote the runtime's file.
+    if (runtime.aliases.some(({ params }) => params[name] === value)) continue;
     refuseFileOfKey(caller, name);
     if (isWebAddress(value) || ctx.users === null || ctx.users.mayReadFile(caller.uid, value)) continue;
     throw new Failure(
@@ -41,7 +43,8 @@ export function checkOwnParams(
   return checkParams(runtime, own);
 }
 
-const UPLOAD = "upload:";
+/** What the name of a file begins with that the caller has sent before. */
+export const UPLOAD = "upload:";
 
 /** The path of a file that the caller has sent before. @throws Failure param/invalid */
 function uploadOf(

@@ -5,9 +5,10 @@ import { tooLarge } from "../scheduler/refusals.ts";
 import { Failure } from "../std/failure.ts";
 import { hostTimeZone } from "../std/time-zone.ts";
 import type { Context } from "./context.ts";
+import { refuseOtherSchedule } from "./key-limits.ts";
 import { operation } from "./operation.ts";
 import { viewScheduleById } from "./schedule-view.ts";
-import { refuseOnceOnly, scheduledJobs } from "./scheduled-jobs.ts";
+import { refuseOnceOnly, refuseSentFiles, scheduledJobs } from "./scheduled-jobs.ts";
 
 export const scheduleAdd = operation({
   route: "POST /schedules",
@@ -34,6 +35,8 @@ export const scheduleAdd = operation({
     const { line, timeZone } = parseRecurrence(input.line, input.timeZone, hostTimeZone());
     const { scheduled, missed, overlap } = input;
     refuseOnceOnly(scheduled);
+    refuseOtherSchedule(caller, scheduled, true);
+    refuseSentFiles(ctx, scheduled);
     for (const { lane } of await scheduledJobs(ctx, scheduled, caller)) {
       const refusal = tooLarge(ctx.state(), lane);
       if (refusal?.ok === false)

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { JsonValue } from "../protocol/json-value.ts";
 import { NameOrId, ScheduleView } from "../protocol/timetable.ts";
 import type { Json } from "../std/json.ts";
+import { refuseOtherSchedule } from "./key-limits.ts";
 import { operation } from "./operation.ts";
 import {
   findOwnSchedule,
@@ -38,7 +39,9 @@ export const schedulePause = operation({
   input: input.extend({ paused: z.boolean().default(true) }),
   output: ScheduleView,
   async run(ctx, { schedule: asked, paused }, caller) {
-    const { id } = findOwnSchedule(ctx, asked, caller);
+    const found = findOwnSchedule(ctx, asked, caller);
+    const { id } = found;
+    if (!paused) refuseOtherSchedule(caller, scheduledOf(found));
     await ctx.ask({ type: "pause-schedule", scheduleId: id, paused });
     return viewScheduleById(ctx, id);
   },
@@ -66,6 +69,8 @@ export const scheduleRunNow = operation({
   output: z.object({ ids: z.array(z.number().int()) }),
   async run(ctx, { schedule: asked }, caller) {
     const found = findOwnSchedule(ctx, asked, caller);
+    refuseOtherSchedule(caller, scheduledOf(found));
+    caller.key?.charge(1);
     const jobs = await scheduledJobs(ctx, scheduledOf(found), found);
     const wish = { type: "fire-schedule", scheduleId: found.id, plannedMs: null, jobs, error: null } as const;
     return { ids: [...(await ctx.ask(wish))] };

@@ -5,6 +5,7 @@ import { Failure } from "../std/failure.ts";
 import type { Context } from "./context.ts";
 import { newCommandJob } from "./new-command-job.ts";
 import { newRuntimeJob } from "./new-job.ts";
+import { UPLOAD } from "./own-files.ts";
 
 /** The jobs of one run of a schedule, made now: by the runtimes and the config as they are. @throws Failure of many kinds */
 export async function scheduledJobs(
@@ -21,6 +22,19 @@ export async function scheduledJobs(
       ? newCommandJob(ctx, scheduled.submission, caller)
       : newRuntimeJob(ctx, scheduled.submission, caller),
   ];
+}
+
+/** A file that was sent is kept while a job needs it, and a schedule is none. @throws Failure param/invalid */
+export function refuseSentFiles({ runtimes }: Context, { verb, submission }: Scheduled): void {
+  if (verb === "run") return;
+  const { params } = runtimes.get(submission.runtime);
+  for (const [name, value] of Object.entries(submission.params)) {
+    if (params[name]?.type !== "file" || typeof value !== "string" || !value.startsWith(UPLOAD)) continue;
+    throw new Failure("param/invalid", `param "${name}": a schedule cannot have a file that was sent`, {
+      why: "such a file is kept for a job, and removed after it",
+      hint: "orch schedule add, on the host, takes a path",
+    });
+  }
 }
 
 /** What names a time or a job is right once at most. @throws Failure usage/invalid */

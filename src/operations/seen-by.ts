@@ -72,6 +72,7 @@ function filtered(queries: Queries, mayRead: Context["mayRead"], uid: number): Q
     submission: queries.submission,
     liveOfArray: queries.liveOfArray,
     lastOfArray: queries.lastOfArray,
+    statesOfArray: queries.statesOfArray,
     deadlineOf: queries.deadlineOf,
     failedJobs: queries.failedJobs,
     endedBefore: queries.endedBefore,

@@ -76,7 +76,7 @@ function viewLife(
 }
 
 function viewWebhook(ctx: Context, jobId: number): JobDetail["webhook"] {
-  const row = ctx.webhooks.find(jobId);
+  const row = ctx.webhooks.find({ jobId, jobs: 0 });
   if (row === undefined) return null;
   const { url, events, state, detail, nextAtMs } = row;
   return {

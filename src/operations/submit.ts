@@ -32,7 +32,7 @@ export const submit = operation({
       },
     });
     const [id] = ids;
-    if (webhook !== undefined && id !== undefined && !isRepeat) ctx.webhooks.watch(id);
+    if (webhook !== undefined && id !== undefined && !isRepeat) ctx.webhooks.watch(id, id);
     return { ...viewJobById(ctx, ids[0]), ...(isRepeat ? { isRepeat } : {}) };
   },
 });

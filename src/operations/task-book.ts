@@ -35,6 +35,26 @@ export interface SentResult {
   readonly result: Json;
 }
 
+/** Which tasks are to be removed: of a document all or none. */
+export interface AskedToPrune {
+  /** Those of documents whose last task ended before then, and results that were sent in before then. */
+  readonly beforeMs: number;
+  /** Documents of which every task is done, or one failed; null = either. */
+  readonly state: "done" | "failed" | null;
+  /** Nothing is removed. */
+  readonly dryRun: boolean;
+}
+
+/** What was removed, or would be. */
+export interface PrunedTasks {
+  readonly tasks: number;
+  readonly results: number;
+  /** That the results take on disk. */
+  readonly bytes: number;
+  /** The same request removes more. */
+  readonly more: boolean;
+}
+
 /** Tasks of documents: what `POST /tasks` takes. They survive a restart of the daemon. */
 export interface TaskBook {
   /**
@@ -47,6 +67,8 @@ export interface TaskBook {
   /** @throws Failure task/unknown, permission/denied */
   find(id: string, caller: Caller): TaskRecord;
   counts(caller: Caller): readonly TaskCount[];
+  /** Removes the caller's tasks, or everybody's for an admin, that are over and old. @throws Failure state/unwritable */
+  prune(asked: AskedToPrune, caller: Caller): Promise<PrunedTasks>;
   /** @throws Failure task/unknown */
   result(id: string, caller: Caller): Promise<StoredResult>;
   /** Keeps a result; gives the path of its file. @throws Failure task/invalid, permission/denied */

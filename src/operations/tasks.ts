@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Flag, Moment } from "../protocol/inputs.ts";
 import { TaskDetail, TaskView } from "../protocol/task-views.ts";
 import type { Context } from "./context.ts";
 import { toTimestamp, toTimestampOrNull } from "./job-view.ts";
@@ -43,6 +44,28 @@ export const task = operation({
     const result = record.status === "done" ? await resultOf(ctx, id, caller) : null;
     return { ...viewTask(record), document: { ...record.document }, result };
   },
+});
+
+export const taskPrune = operation({
+  route: "POST /tasks/prune",
+  summary: "Remove tasks of documents that ended long ago, with their results",
+  who: "all",
+  input: z.strictObject({
+    before: Moment.describe("those of documents whose last task ended before then"),
+    state: z
+      .enum(["done", "failed"])
+      .optional()
+      .describe("documents of which every task is done, or one failed; either when left out"),
+    dryRun: Flag.default(false).describe("say what would be removed"),
+  }),
+  output: z.object({
+    tasks: z.number().int().describe("removed, or to be removed"),
+    results: z.number().int().describe("of these tasks, and such as were sent in"),
+    bytes: z.number().describe("that the results take on disk"),
+    more: z.boolean().describe("whether there are more: the same request removes them, too"),
+  }),
+  run: (ctx, { before, state = null, dryRun }, caller) =>
+    ctx.tasks.prune({ beforeMs: before, state, dryRun }, caller),
 });
 
 async function resultOf(ctx: Context, id: string, caller: Parameters<Context["tasks"]["result"]>[1]) {

@@ -34,6 +34,9 @@ export function viewWorker(ctx: Context, row: WorkerRow): WorkerView {
     readyAt: toTimestampOrNull(row.readyAtMs),
     since: toTimestamp(live?.phase.sinceMs ?? row.goneAtMs ?? row.createdAtMs),
     keptUntil: toTimestampOrNull(live === undefined || live.pinned ? null : keptUntilMs(live)),
+    ...(ctx.keys.uis().some(({ name }) => name === row.runtime)
+      ? { uiUrl: `/dashboard/ui/${encodeURIComponent(row.runtime)}` }
+      : {}),
   };
 }
 

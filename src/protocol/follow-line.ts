@@ -16,6 +16,13 @@ export const FollowLine = z.discriminatedUnion("type", [
     text: z.string(),
     cursor: z.string().describe("what `resume` takes to go on after this piece"),
   }),
+  z.object({
+    type: z.literal("text"),
+    job: z.number().int(),
+    attempt: z.number().int(),
+    at: z.number().int().describe("where in the text of the attempt this piece begins, in UTF-16 units"),
+    text: z.string(),
+  }),
   z.object({ type: z.literal("end") }),
 ]);
 export type FollowLine = z.infer<typeof FollowLine>;

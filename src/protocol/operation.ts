@@ -20,6 +20,8 @@ export interface KeyGrant {
   readonly runtimes: readonly string[] | null;
   /** Whether it may submit commands. */
   readonly mayRun: boolean;
+  /** It is no key, but a browser that the user let in on the host: what goes on without it is the user's own wish. */
+  readonly isOwners?: boolean;
   /** Counts jobs against the quota of the key. @throws Failure quota/refused */
   charge(jobs: number): void;
 }

@@ -117,6 +117,10 @@ export const WorkerView = z.object({
   readyAt: Timestamp.nullable(),
   since: Timestamp.describe("when it came into this state, or began this step of its start"),
   keptUntil: Timestamp.nullable().describe("when it is stopped if it stays idle; null = not, or not idle"),
+  uiUrl: z
+    .string()
+    .optional()
+    .describe("path at the gateway that leads to its own page, where the config has a door to that"),
 });
 export type WorkerView = z.infer<typeof WorkerView>;
 

@@ -1,5 +1,5 @@
 import { formatDurationMs } from "../std/duration.ts";
-import { escapeMarkup } from "./markup.ts";
+import { escapeMarkup } from "../std/escape-markup.ts";
 import { chooseColours, type ModelColour } from "./model-colours.ts";
 import { pageStyle } from "./page-style.ts";
 import type { Replay } from "./replay.ts";

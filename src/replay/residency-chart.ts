@@ -1,5 +1,6 @@
 import { formatDurationMs } from "../std/duration.ts";
-import { escapeMarkup, px } from "./markup.ts";
+import { escapeMarkup } from "../std/escape-markup.ts";
+import { px } from "./markup.ts";
 import type { ModelColour } from "./model-colours.ts";
 import type { Replay, Residency } from "./replay.ts";
 

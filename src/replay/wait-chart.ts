@@ -1,5 +1,6 @@
 import { formatDurationMs } from "../std/duration.ts";
-import { escapeMarkup, px } from "./markup.ts";
+import { escapeMarkup } from "../std/escape-markup.ts";
+import { px } from "./markup.ts";
 
 /** One curve: the waits of all jobs under a policy. */
 export interface WaitCurve {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SubmissionKey } from "../scheduler/events.ts";
+import type { Payload, SubmissionKey } from "../scheduler/events.ts";
 import type { Job, JobPhase } from "../scheduler/job-model.ts";
 import type { Worker } from "../scheduler/model.ts";
 import { rowOfExtras, rowOfHold } from "../scheduler/rows.ts";
@@ -176,9 +176,17 @@ function insertJob(sql: Statements, entry: Changes["newJobs"][number], known: Kn
     ...changingColumns(job),
   });
   if (payload.submissionKey !== undefined) writeKey(sql, job, payload.uid, payload.submissionKey);
-  const { webhook } = payload;
-  if (webhook !== undefined)
-    sql.insertWebhook.run(job.id, webhook.url, JSON.stringify(webhook.events), webhook.base);
+  const { webhook, webhookOfMany } = payload;
+  if (webhook !== undefined) writeWebhook(sql, job, { ...webhook, jobs: 0 });
+  if (webhookOfMany !== undefined) writeWebhook(sql, job, webhookOfMany);
+}
+
+function writeWebhook(
+  sql: Statements,
+  { id }: Job,
+  { jobs, url, events, base }: NonNullable<Payload["webhookOfMany"]>,
+): void {
+  sql.insertWebhook.run(id, jobs, url, JSON.stringify(events), base);
 }
 
 function writeKey(sql: Statements, job: Job, uid: number, { key, digest, jobs }: SubmissionKey): void {

@@ -97,7 +97,9 @@ function prepareShared(db: Database) {
     insertKey: db.prepare(
       "INSERT INTO submission_keys (uid, key, digest, first_job, jobs, at) VALUES (?, ?, ?, ?, ?, ?)",
     ),
-    insertWebhook: db.prepare("INSERT INTO webhooks (job_id, url, events, base) VALUES (?, ?, ?, ?)"),
+    insertWebhook: db.prepare(
+      "INSERT INTO webhooks (job_id, jobs, url, events, base) VALUES (?, ?, ?, ?, ?)",
+    ),
     putEnvironment: db.prepare("INSERT OR IGNORE INTO environments (digest, variables) VALUES (?, ?)"),
     environmentOf: db.prepare("SELECT id FROM environments WHERE digest = ?"),
   };

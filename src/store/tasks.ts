@@ -62,6 +62,30 @@ export interface TaskCount {
   readonly mostSeconds: number | null;
 }
 
+/** What was over before a time. */
+export interface OldTasks {
+  readonly beforeMs: number;
+  /** Documents of which every task is done, or one failed; null = either. */
+  readonly state: "done" | "failed" | null;
+  /** Null = of everybody. */
+  readonly uid: number | null;
+  /** Of documents, and of results that were sent in. */
+  readonly limit: number;
+}
+
+/** A document whose tasks all ended, with their results. */
+export interface EndedDocument {
+  readonly submission: string;
+  readonly tasks: number;
+  readonly results: readonly ResultRow[];
+}
+
+export interface EndedTasks {
+  readonly documents: readonly EndedDocument[];
+  /** Results that were sent in for no task. */
+  readonly sentIn: readonly ResultRow[];
+}
+
 /** Tasks of an open database. Each change is a transaction of its own: not to be made while another is open. */
 export interface TaskTable {
   /** All of them or none. */
@@ -77,11 +101,8 @@ export interface TaskTable {
   counts(uid: number | null): TaskCount[];
   noteResult(row: ResultRow): void;
   result(taskId: string): ResultRow | undefined;
-  /** Documents whose tasks all ended before then, and results that were sent in before then. */
-  endedBefore(
-    beforeMs: number,
-    limit: number,
-  ): { readonly submissions: string[]; readonly results: ResultRow[] };
+  /** What is over and old. */
+  endedBefore(asked: OldTasks): EndedTasks;
   /** Forgets documents with their tasks, and results. */
   forget(submissions: readonly string[], results: readonly string[]): void;
 }
@@ -150,20 +171,19 @@ function createReads(reader: Database): Reads {
   const result = reader.prepare(
     "SELECT task_id AS taskId, uid, folder, received_at AS receivedAtMs FROM task_results WHERE task_id = ?",
   );
-  const over = reader
-    .prepare(
-      `SELECT id FROM task_documents d WHERE NOT EXISTS
-         (SELECT 1 FROM tasks t WHERE t.submission = d.id AND (t.finished_at IS NULL OR t.finished_at >= :beforeMs))
-       LIMIT :limit`,
-    )
-    .pluck();
+  const over = reader.prepare(
+    `SELECT d.id AS submission, COUNT(*) AS tasks FROM task_documents d JOIN tasks t ON t.submission = d.id
+       WHERE :uid IS NULL OR t.uid = :uid GROUP BY d.id
+       HAVING COUNT(*) = SUM(t.finished_at IS NOT NULL AND t.finished_at < :beforeMs)
+         AND (:state IS NULL OR (:state = 'failed') = (SUM(t.state = 'failed') > 0)) LIMIT :limit`,
+  );
   const resultsOf = reader.prepare(
     `SELECT r.task_id AS taskId, r.uid, r.folder, r.received_at AS receivedAtMs
      FROM tasks t JOIN task_results r ON r.task_id = t.id WHERE t.submission = ?`,
   );
   const sentIn = reader.prepare(
     `SELECT task_id AS taskId, uid, folder, received_at AS receivedAtMs FROM task_results
-     WHERE received_at < :beforeMs AND task_id NOT IN (SELECT id FROM tasks) LIMIT :limit`,
+     WHERE received_at < :beforeMs AND (:uid IS NULL OR uid = :uid) AND task_id NOT IN (SELECT id FROM tasks) LIMIT :limit`,
   );
   const took = "(finished_at - started_at) / 1000.0";
   const counts = reader.prepare(
@@ -181,10 +201,12 @@ function createReads(reader: Database): Reads {
     ofSubmission: (submission) => (ofSubmission.all(submission) as RawTask[]).map(toTask),
     text: (submission) => (text.get(submission) as string | undefined) ?? "",
     counts: (uid) => counts.all({ uid }) as TaskCount[],
-    endedBefore(beforeMs, limit) {
-      const submissions = over.all({ beforeMs, limit }) as string[];
-      const own = submissions.flatMap((id) => resultsOf.all(id) as ResultRow[]);
-      return { submissions, results: [...own, ...(sentIn.all({ beforeMs, limit }) as ResultRow[])] };
+    endedBefore({ beforeMs, state, uid, limit }) {
+      const found = over.all({ beforeMs, state, uid, limit }) as { submission: string; tasks: number }[];
+      return {
+        documents: found.map((each) => ({ ...each, results: resultsOf.all(each.submission) as ResultRow[] })),
+        sentIn: state === "failed" ? [] : (sentIn.all({ beforeMs, uid, limit }) as ResultRow[]),
+      };
     },
     result: (taskId) => result.get(taskId) as ResultRow | undefined,
   };

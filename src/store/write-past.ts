@@ -33,11 +33,17 @@ export function createPastWriter(db: Database, energyOf: (jobId: number) => numb
   const deletions = [
     "DELETE FROM events WHERE job_id = ?",
     "DELETE FROM attempts WHERE job_id = ?",
-    "DELETE FROM webhooks WHERE job_id = ?",
+    "DELETE FROM webhooks WHERE job_id = ? AND jobs = 0",
     "DELETE FROM jobs WHERE id = ?",
   ].map((sql) => db.prepare(sql));
   const deleteEnvironment = db.prepare(
     "DELETE FROM environments WHERE id = :id AND NOT EXISTS (SELECT 1 FROM jobs WHERE environment_id = :id)",
+  );
+  // Jobs that were submitted together follow one another, and are in no other such range: the nearest one before is theirs.
+  const deleteWebhookOfMany = db.prepare(
+    `DELETE FROM webhooks WHERE jobs > 0
+       AND job_id = (SELECT MAX(job_id) FROM webhooks INDEXED BY webhooks_of_many WHERE jobs > 0 AND job_id <= :id)
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id >= job_id AND jobs.id < job_id + webhooks.jobs)`,
   );
   const deleteLabels = ["DELETE FROM labels WHERE set_id = :id", "DELETE FROM label_sets WHERE id = :id"].map(
     (sql) => db.prepare(`${sql} AND NOT EXISTS (SELECT 1 FROM jobs WHERE label_set = :id)`),
@@ -46,6 +52,7 @@ export function createPastWriter(db: Database, energyOf: (jobId: number) => numb
     const row = stored.get(id) as Stored | undefined;
     if (row === undefined) return;
     for (const deletion of deletions) deletion.run(id);
+    deleteWebhookOfMany.run({ id });
     if (row.environmentId !== null) deleteEnvironment.run({ id: row.environmentId });
     if (row.labelSet !== null) for (const deletion of deleteLabels) deletion.run({ id: row.labelSet });
     counts.set(row.state, (counts.get(row.state) ?? 0) - 1);

@@ -26,8 +26,10 @@ describe("orch bench", () => {
   it("makes so many requests, so many at once, and says how they went", async () => {
     await using host = await startHost({ gpus: "virtual:2x24GiB" });
     addEchoRuntime(host, "echo", { slots: 4 });
-    const words = ["--requests", "40", "--concurrency", "8", "--param", "text=hi", "--param", "seconds=0.1"];
-    const { code, stdout } = await host.cli("bench", "echo", ...words, "--report", "report.json", "--json");
+    const words = ["--requests", "40", "--concurrency", "12", "--param", "text=hi", "--param", "seconds=0.1"];
+    const answer = await host.cli("bench", "echo", ...words, "--report", "report.json", "--json");
+    const { code, stdout } = answer;
+    expect(answer.stderr, "no warning of Node's").toBe("");
     expect(code).toBe(0);
     const [row, ...others] = rowsOf(stdout);
     expect(others).toEqual([]);
@@ -58,6 +60,23 @@ describe("orch bench", () => {
     expect(bad.stderr).toContain("left: failed 4");
     const refused = await host.cli("bench", "left", "-n", "3", "-c", "1", "--param", "seconds=1", "--json");
     expect(rowsOf(refused.stdout)[0]).toMatchObject({ failed: 3, errors: { "param/missing": 3 } });
+  });
+
+  it("asks each of several runtimes with what it has of the parameters", async () => {
+    await using host = await startHost();
+    const yaml = (name: string, param: string): string =>
+      `name: ${name}\nprotocol: exec\ncommand: [test, "{${param}}", "=", "${name}"]\nparams: { ${param}: { type: string, required: true } }\n`;
+    host.addRuntime("left", yaml("left", "prompt"));
+    host.addRuntime("right", yaml("right", "audio"));
+    const both = ["left", "right", "--models-concurrently", "-n", "2"];
+    const given = ["--param", "prompt=left", "--param", "audio=right"];
+    const good = await host.cli("bench", ...both, ...given);
+    expect(good, good.stderr).toMatchObject({ code: 0 });
+    const wrong = await host.cli("bench", ...both, ...given, "--param", "voice=x");
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.stderr).toContain('none of left, right has a param "voice"');
+    const piped = await host.cli("bench", ...both, "--params", "-");
+    expect(piped).toMatchObject({ code: 2, stderr: expect.stringContaining("stdin can be read once only") });
   });
 
   it("has callers come one by one and stay, and refuses what contradicts itself", async () => {

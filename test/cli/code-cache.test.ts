@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
-import { sharedOrch } from "../kit/built-orch.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type BuiltOrch, buildOrch } from "../kit/built-orch.ts";
 import { createOrchHome } from "../kit/orch-home.ts";
 import { whyNoTerminals } from "../kit/tmux.ts";
 import { inOrder, openTop } from "../tui/top-session.ts";
@@ -10,18 +10,22 @@ import { shell } from "./program.ts";
 
 // What V8 made of the CLI when it was built is kept beside it, and used only where it belongs to what is run.
 const repository = resolve(import.meta.dirname, "../..");
+// One of its own, since files of it are changed.
+let orch: BuiltOrch;
 let bin: string;
 let bundle: string;
 let cache: string;
 
 beforeAll(async () => {
-  bin = dirname(await sharedOrch());
+  orch = await buildOrch();
+  bin = dirname(orch.bin);
   bundle = join(bin, "../dist/cli.cjs");
   cache = `${bundle}.cache`;
   execFileSync(process.execPath, [join(repository, "scripts/cache-cli.mjs"), dirname(bundle)], {
     stdio: "ignore",
   });
 }, 60_000);
+afterAll(() => orch?.[Symbol.dispose]());
 
 const nobody = { HOME: "/nonexistent", ORCH_SOCKET: "/nonexistent/orch.sock" };
 const run = (line: string) => shell(line, nobody, bin);

@@ -95,6 +95,18 @@ describe("orch", () => {
     [["ls", "--state", "runing"], '--state: unknown value "runing"', "use held, queued"],
     [["ls", "-n", "0"], '--limit: "0" is not a whole number from 1', undefined],
     [["--jsn"], "unknown option '--jsn'", "did you mean --json?"],
+    [["run", "--time", "0", "true"], '--time: "0" is too short', "orch run --help"],
+    [["run", "--time", "99999999d", "true"], '--time: "99999999d" is too long', "orch run --help"],
+    [["update", "1", "--time", "0"], '--time: "0" is too short', "orch update --help"],
+    [["run", "--retry-delay", "2d", "true"], '--retry-delay: "2d" is too long', "orch run --help"],
+    [["run", "--gpus", "65", "true"], '--gpus: "65" is not a whole number from 0 to 64', undefined],
+    [["run", "--vram", "0", "true"], '--vram: "0" is no memory at all', "leave it out"],
+    [["run", "--idempotency-key", "", "true"], "--idempotency-key: it is empty", undefined],
+    [
+      ["schedule", "add", "@daily", "--missed", "some", "--", "run", "true"],
+      '--missed: unknown value "some"',
+      "use skip, once, all",
+    ],
     [["run", "--shared", "true"], "--shared needs --vram", "add e.g. --vram"],
     [["down", "--drain", "--kill"], "--drain and --kill exclude each other", undefined],
   ])("%j is wrong usage: exit code 2, with a way out", async (argv, message, hint) => {

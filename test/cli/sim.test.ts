@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SimReport } from "../../src/replay/report.ts";
-import { type BuiltOrch, buildOrch } from "../kit/built-orch.ts";
+import { sharedOrch } from "../kit/built-orch.ts";
 import { createOrchHome } from "../kit/orch-home.ts";
 import { orch } from "./captured-io.ts";
 
@@ -89,14 +89,8 @@ describe("orch sim", () => {
 });
 
 describe("the built program", () => {
-  let built: BuiltOrch;
-  beforeAll(async () => {
-    built = await buildOrch();
-  }, 60_000);
-  afterAll(() => built[Symbol.dispose]());
-
   it("replays without a daemon, from a bundle that no other command loads", async () => {
-    await using home = createOrchHome(built.bin);
+    await using home = createOrchHome(await sharedOrch());
     home.write("t.csv", "arrival_s,model,run_s\n0,a,5\n0,a,nine\n");
     const bad = await home.orch(["sim", "t.csv"]);
     expect(bad).toMatchObject({ code: 2, stdout: "" });
@@ -104,9 +98,9 @@ describe("the built program", () => {
     const good = await home.orch(["sim", "-", "-q"], { input: "arrival_s,model,run_s\n0,a,5\n" });
     expect(good).toEqual({ code: 0, stdout: "orch\n", stderr: "" });
     expect((await home.orch(["status", "--no-autostart"])).code, "no daemon was started").toBe(3);
-    const cli = readFileSync(join(built.bin, "../../dist/cli.cjs"), "utf8");
+    const cli = readFileSync(join(home.bin, "../../dist/cli.cjs"), "utf8");
     expect(cli).toContain('"./replay.cjs"');
     expect(cli).not.toContain("is leased already");
-    expect(readFileSync(join(built.bin, "../../dist/replay.cjs"), "utf8")).toContain("is leased already");
+    expect(readFileSync(join(home.bin, "../../dist/replay.cjs"), "utf8")).toContain("is leased already");
   });
 });

@@ -120,7 +120,10 @@ describe("call", () => {
   it("gives up on a daemon that hangs", async () => {
     await using server = await listen(() => {});
     const call = createClient(server.socket).call("GET /hello", {}, { timeoutMs: 30 });
-    await expect(call).rejects.toMatchObject({ code: "daemon/unreachable", message: /did not answer/ });
+    await expect(call).rejects.toMatchObject({
+      code: "daemon/unreachable",
+      message: expect.stringMatching(/did not answer/),
+    });
   });
 });
 

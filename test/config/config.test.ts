@@ -105,6 +105,46 @@ describe("loadConfig", () => {
     });
   });
 
+  it.each([
+    ["tasks: { deliverTo: [evil.example], environment: [AWS_SECRET_ACCESS_KEY] }", "tasks", /results/],
+    ["group: users", "group", /who may use/],
+    ["admins: users", "admins", /who may use/],
+    ["workerUser: root", "workerUser", /who may use/],
+    ["allowRootJobs: true", "allowRootJobs", /who may use/],
+    ["quotas: {}", "quotas", /how much/],
+    ["fairShareHalfLife: 1m", "fairShareHalfLife", /how much/],
+    ["containerArgs: [--privileged]", "containerArgs", /opens the host/],
+    ["containerGlobalArgs: [--root, .]", "containerGlobalArgs", /is run as/],
+    ["containerEngine: /srv/work/evil.sh", "containerEngine", /is run as/],
+    ["cgroups: off", "cgroups", /limits/],
+    ["limitCpus: false", "limitCpus", /limits/],
+    ["maxProcesses: 4000000", "maxProcesses", /limits/],
+    ["mps: true", "mps", /everybody/],
+    ["logTotal: 0", "logTotal", /removed/],
+    ["gpuHistoryHours: 1m", "gpuHistoryHours", /removed/],
+    ["metrics: { dcgmJobMappingDir: /etc/cron.d }", "metrics", /writes files/],
+  ])("lets no project set what is the host's: %s", async (line, key, why) => {
+    write(".orch.yaml", `cpuCores: 3\n${line}\n`);
+    await expect(load({ projectDir: dir })).rejects.toMatchObject({
+      code: "config/invalid",
+      message: `${join(dir, ".orch.yaml")}:2:1: ${key} is not for a project to set`,
+      why: expect.stringMatching(why),
+      hint: `write it into ${join(dir, "config.yaml")}`,
+    });
+  });
+
+  it("lets a project say how GPUs are seen and how work is placed there, and names a key that nobody knows", async () => {
+    const allowed =
+      "gpus: none\nautostart: false\ncpuCores: 2\nram: 1GiB\nquantumFactor: 2\nurgency: 1\nvramReserve: 1MiB\n" +
+      "priorities: { urgent: 5 }\nenergyPrice: 0.3\nlogLevel: warn\n";
+    write(".orch.yaml", allowed);
+    const { origins } = await load({ projectDir: dir });
+    const set = Object.entries(origins).filter(([, { kind }]) => kind === "project");
+    expect(set).toHaveLength(allowed.trim().split("\n").length);
+    write(".orch.yaml", "tsaks: {}\n");
+    await expect(load({ projectDir: dir })).rejects.toThrow(/unknown key "tsaks"/);
+  });
+
   it("takes every switch by its variable", async () => {
     const env = {
       ORCH_ALLOW_ROOT_JOBS: "yes",

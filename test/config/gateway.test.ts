@@ -8,7 +8,7 @@ describe("the gateway's config", () => {
   it("is null unless somebody wants one, and has the safe choices then", () => {
     expect(GatewaySchema.parse(undefined)).toBeNull();
     const plain = {
-      ...{ listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [], compat: {} },
+      ...{ listen: "127.0.0.1:7707", tls: null, insecureLoopback: false, hosts: [], compat: {}, uis: {} },
       ...{ maxBody: 32 * 2 ** 20, maxUpload: 2 ** 30, maxWaiting: 512, fetch: { allow: [] } },
     };
     expect(GatewaySchema.parse({ listen: "127.0.0.1:7707" })).toEqual(plain);
@@ -55,5 +55,22 @@ describe("the gateway's config", () => {
     expect(wrong({ listen, tls: { ...tls, key: "key.pem" } })).toBe(
       "tls: expected absolute paths of cert and key",
     );
+  });
+
+  it("has each page of a worker at an address of its own, and asks for TLS beyond the loopback", () => {
+    const listen = "127.0.0.1:7707";
+    expect(
+      wrong({ listen, uis: { comfyui: "127.0.0.1:8188", gradio: "[::1]:8188", any: "127.0.0.1:0" } }),
+    ).toBe(undefined);
+    expect(wrong({ listen, uis: { comfyui: "localhost:7707" } })).toBe(
+      "uis: comfyui: localhost:7707 is taken: each needs a port of its own",
+    );
+    expect(wrong({ listen, uis: { one: "127.0.0.1:8188", two: "127.0.0.1:8188" } })).toContain("uis: two");
+    expect(
+      wrong({ listen, uis: { lb: "127.0.0.1:9001" }, compat: { jobs: { listen: "127.0.0.1:9001" } } }),
+    ).toContain("is taken");
+    expect(wrong({ listen, uis: { comfyui: "0.0.0.0:8188" } })).toContain("it needs tls");
+    expect(wrong({ listen, tls, uis: { comfyui: "0.0.0.0:8188" } })).toBeUndefined();
+    expect(wrong({ listen, uis: { comfyui: "8188" } })).toContain("expected an address and a port");
   });
 });

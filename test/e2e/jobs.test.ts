@@ -92,7 +92,7 @@ describe("orch cancel", () => {
 
   it("drops a job that waits for a switch, and what is there goes on [fault 46]", async () => {
     await using home = await createHost();
-    const running = await submit(home, "left", "--ms", "700");
+    const running = await submit(home, "left", "--until", join(home.dir, "go"));
     await untilState(home, running, "running");
     const summoned = home.spawn(["workers", "switch", "right"]);
     await until("left makes room", async () => {
@@ -103,6 +103,7 @@ describe("orch cancel", () => {
     expect((await why(home, job)).code).toBe("draining");
     await cancel(home, job);
     expect(await untilOver(home, job)).toMatchObject({ state: "cancelled", attempts: 0 });
+    home.write("go", "");
     expect((await untilOver(home, running)).state).toBe("succeeded");
     expect((await summoned.ended).stdout).toContain("right");
     expect((await untilOver(home, await submit(home, "left"))).state).toBe("succeeded");

@@ -34,6 +34,7 @@ describe("a log that is rotated while it is written and followed, and the daemon
     const matching = home.spawn(["logs", "-f", "--grep", "00000$", String(job)]);
     const parts = (): string[] => readdirSync(dirname(logPath)).filter((name) => name.endsWith(".gz"));
     await until("it is rotated", () => parts().length >= 2, 30_000);
+    await until("both read it", () => follower.stdout() !== "" && matching.stdout() !== "", 30_000);
     await first.kill();
     await home.daemon();
     expect((await untilOver(home, job)).state).toBe("succeeded");

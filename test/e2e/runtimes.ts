@@ -15,7 +15,7 @@ class Handler:
             os._exit(9)
         ctx.log("began " + params["tag"])
         end = time.monotonic() + params["ms"] / 1000
-        while time.monotonic() < end:
+        while time.monotonic() < end or ("until" in params and not os.path.exists(params["until"])):
             if ctx.cancelled:
                 return None
             time.sleep(0.01)
@@ -30,6 +30,7 @@ const PARAMS = `params:
   ms: { type: integer, default: 0 }
   tag: { type: string, default: none }
   crash: { type: string, help: file that is made before the first crash }
+  until: { type: string, help: file before which it does not end }
   deadly: { type: boolean, default: false }
 `;
 

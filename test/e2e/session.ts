@@ -1,18 +1,17 @@
 import Sqlite from "better-sqlite3";
-import { afterAll, beforeAll } from "vitest";
+import { beforeAll } from "vitest";
 import type { JobDetail, JobView } from "../../src/protocol/views.ts";
-import { type BuiltOrch, buildOrch } from "../kit/built-orch.ts";
+import { sharedOrch } from "../kit/built-orch.ts";
 import { createOrchHome, type OrchHome } from "../kit/orch-home.ts";
 import { until } from "../kit/until.ts";
 
-/** Builds orch once for the tests of a file; gives the maker of homes. */
+/** Has orch built before the tests of a file; gives the maker of homes. */
 export function useOrch(): (extra?: Readonly<Record<string, string>>) => OrchHome {
-  let built: BuiltOrch | undefined;
+  let bin = "";
   beforeAll(async () => {
-    built = await buildOrch();
+    bin = await sharedOrch();
   });
-  afterAll(() => built?.[Symbol.dispose]());
-  return (extra) => createOrchHome(built?.bin ?? "", { ORCH_GPUS: "virtual:1x1GiB", ...extra });
+  return (extra) => createOrchHome(bin, { ORCH_GPUS: "virtual:1x1GiB", ...extra });
 }
 
 /** Waits until the job is in one of the states, and gives it. */

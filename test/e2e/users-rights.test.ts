@@ -33,6 +33,11 @@ beforeAll(async () => {
     command: ["sh", "-c", "echo a-secret-word; exit 3"],
     cwd: "/",
   });
+  const hooked = await queue("POST /jobs/run", {
+    webhook: { url: "http://127.0.0.1:9/hush" },
+    options: { ...options, hold: true },
+    cwd: "/",
+  });
   const { array } = await queue("POST /jobs/run-array", {
     array: "0-1",
     options: { ...options, hold: true },
@@ -50,6 +55,7 @@ beforeAll(async () => {
     job: id,
     failed: failed.id,
     array,
+    webhook: hooked.id,
     schedule: "nightly",
     task: (JSON.parse(text) as { tasks: { id: string }[] }).tasks[0]?.id ?? "",
     reservation: "kept",
@@ -116,7 +122,7 @@ describe.skipIf(why !== null)(`users of one daemon${why === null ? "" : ` (skipp
     });
     expect([detail.startedAt, detail.worker]).toEqual([expect.any(String), things["worker"]]);
     const { jobs } = JSON.parse((await ask(bob, "GET /jobs")).text) as { jobs: JobView[] };
-    expect(jobs.length).toBe(4);
+    expect(jobs.length).toBe(5);
   });
 
   it.each(["label = private-label", "label.kind = private-label", "summary ~ hush", "exitCode = 3"])(
@@ -127,8 +133,8 @@ describe.skipIf(why !== null)(`users of one daemon${why === null ? "" : ` (skipp
         return (JSON.parse(text) as { jobs: JobView[] }).jobs.length;
       };
       expect(await count(ada, filter)).toBeGreaterThan(0);
-      expect(await count(ada, `not (${filter})`)).toBeLessThan(4);
-      expect([await count(bob, filter), await count(bob, `not (${filter})`)]).toEqual([0, 4]);
+      expect(await count(ada, `not (${filter})`)).toBeLessThan(5);
+      expect([await count(bob, filter), await count(bob, `not (${filter})`)]).toEqual([0, 5]);
     },
   );
 

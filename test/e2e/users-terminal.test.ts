@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobView } from "../../src/protocol/views.ts";
@@ -15,7 +15,6 @@ let bin: string;
 beforeAll(async () => {
   if (why !== null) return;
   bin = await sharedOrch();
-  chmodSync(dirname(dirname(bin)), 0o755);
   host = await startHost({ config: "group: nogroup\nadmins: games\n" });
 });
 afterAll(async () => {

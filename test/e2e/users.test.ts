@@ -1,10 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isRunning, readStat } from "../../src/engine/identity.ts";
 import type { JobDetail, JobView } from "../../src/protocol/views.ts";
 import { askAs, type Reply, runAs, type TestUser, users, whyNoUsers } from "../kit/as-user.ts";
-import { sharedOrch } from "../kit/built-orch.ts";
 import { whyNoCgroups } from "../kit/cgroups.ts";
 import { type Host, startHost } from "../kit/host.ts";
 import { until } from "../kit/until.ts";
@@ -222,7 +221,6 @@ print(s.recv(65536).decode().split()[1])
 
 describe.skipIf(why !== null)("runtimes for several users", () => {
   it("run as the user for workers, and what they write is the submitting user's afterwards", async () => {
-    chmodSync(dirname(dirname(await sharedOrch())), 0o755);
     host.addRuntime(
       "who",
       "name: who\nsummary: says who it is\nprotocol: exec\ncommand: [sh, run.sh]\noutputs: ['*']\n",

@@ -18,6 +18,7 @@ describe("who listens on a port", () => {
       const [found, ...others] = listenersOn(server.port);
       if (found === undefined) throw new Error("nobody was found");
       expect(others).toEqual([]);
+      expect(found.isPublic, "other hosts reach it").toBe(["0.0.0.0", "::"].includes(host));
       expect(isHeldBy([process.pid], found)).toBe(true);
       expect(isHeldBy([1, process.ppid], found)).toBe(false);
       expect(describeHolderOf(found)).toMatch(`pid ${process.pid} (`);

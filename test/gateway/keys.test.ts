@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { query, useOrch } from "../e2e/session.ts";
 import type { OrchHome } from "../kit/orch-home.ts";
 import { until } from "../kit/until.ts";
+import { readEvents } from "./browser.ts";
 import { ask, makeKey, urlOf, writeConfig } from "./door.ts";
 
 const createHome = useOrch();
@@ -109,6 +110,8 @@ describe("keys of the gateway", () => {
     const gone = await makeKey(home, "gone");
     const url = await urlOf(home);
     expect((await ask(url, { key: brief })).status).toBe(200);
+    const begun = await readEvents(url, "/api/v1/events", { "x-api-key": brief });
+    expect(begun.status).toBe(200);
     const refused = await until("it has expired", async () => {
       const answer = await ask(url, { key: brief });
       return answer.status === 200 ? null : answer;
@@ -118,6 +121,7 @@ describe("keys of the gateway", () => {
       headers: { "www-authenticate": 'Bearer realm="orch"', "content-type": "application/problem+json" },
       json: { code: "key/refused", detail: expect.stringMatching(/^key [0-9a-f]{10} has expired$/) },
     });
+    await begun.ended;
     const stream = fetch(`${url}/api/v1/events?follow=true`, { headers: { "x-api-key": gone } });
     await home.orch(["run", "--", "true"]);
     const reader = (await stream).body?.getReader();

@@ -5,6 +5,7 @@ import { connect } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { useOrch } from "../e2e/session.ts";
 import { until } from "../kit/until.ts";
+import { cookieOf } from "./browser.ts";
 import { hasOpenssl, makeCertificate } from "./certificate.ts";
 import { ask, makeKey, urlOf, writeConfig } from "./door.ts";
 
@@ -58,12 +59,21 @@ describe("the gateway", () => {
       const key = await makeKey(home, "tls");
       const url = await urlOf(home);
       expect(url).toMatch(/^https:/);
-      expect((await ask(url, { key, ca: readFileSync(files.cert) })).status).toBe(200);
+      const ca = readFileSync(files.cert);
+      expect((await ask(url, { key, ca })).status).toBe(200);
       await expect(ask(url, { key })).rejects.toThrow(/self-signed/);
       await expect(ask(url.replace("https", "http"), { key })).rejects.toThrow();
       const old = connect({ host: "127.0.0.1", port: Number(new URL(url).port), maxVersion: "TLSv1.1" });
       const trouble = await new Promise<Error>((resolve) => old.once("error", resolve));
       expect(trouble.message).toMatch(/protocol|version|alert/i);
+      const enter = (origin: string) =>
+        ask(url, { method: "POST", path: "/dashboard/login", body: { key }, ca, headers: { origin } });
+      expect((await enter(url.replace("https", "http"))).status, "a page that came without TLS").toBe(403);
+      const entered = await enter(url);
+      const cookie = `^__Host-orch-${new URL(url).port}=[\\w-]{43}; Path=/; .*; HttpOnly; SameSite=Strict; Secure$`;
+      expect(entered.headers["set-cookie"]?.[0]).toMatch(new RegExp(cookie));
+      const headers = { cookie: cookieOf(entered) };
+      expect((await ask(url, { path: "/dashboard/me", ca, headers })).status).toBe(200);
     },
   );
 
@@ -108,6 +118,14 @@ describe("the gateway", () => {
     const open = await gateway("{ listen: 0.0.0.0:7707 }");
     expect(open).toContain("config.yaml:1:10: gateway cannot be");
     expect(open).toContain("beyond 127.0.0.1 and ::1 it needs tls");
+    const systems = {
+      jobs: "{ listen: 0.0.0.0:7708, open: true, plaintext: true }",
+      router: "{ listen: '[::]:7708' }",
+    };
+    for (const [system, asked] of Object.entries(systems)) {
+      const older = await gateway(`{ listen: 127.0.0.1:0, compat: { ${system}: ${asked} } }`);
+      expect(older, system).toMatch(/:7708 is reached from elsewhere\n.*it needs tls, and keys/);
+    }
     const missing = await gateway("{ listen: 127.0.0.1:0, tls: { cert: /nowhere/c, key: /nowhere/k } }");
     expect(missing).toContain("error: gateway: /nowhere/c cannot be read");
     const text = await gateway("{ listen: 127.0.0.1:0, tls: { cert: /etc/passwd, key: /etc/passwd } }");
@@ -126,6 +144,13 @@ describe("the gateway", () => {
     expect((await post("/jobs", { runtime: "note" })).status).toBe(200);
     expect((await post("/jobs/run", { command: ["true"], cwd: "/" })).status).toBe(403);
     expect((await post("/shutdown", { mode: "leave" })).status).toBe(403);
+    expect((await ask(url, { path: "/upstream/note/" })).status, "as good as an admin's").toBe(403);
+    const command = await home.client.call("POST /jobs/run", { command: ["true"], cwd: "/" });
+    await until("the command is over", async () => {
+      const { state } = await home.client.call("GET /jobs/:job", { job: command.id });
+      return state === "succeeded";
+    });
+    expect((await post(`/jobs/${command.id}/retry`, {})).json["title"]).toContain("runs a command");
     expect((await ask(url, { headers: { host: "evil.example" } })).status).toBe(403);
     expect((await ask(url, { key: "orch_wrong" })).status, "a key that is given is looked at").toBe(401);
   });

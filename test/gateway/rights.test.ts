@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accessTo } from "../../src/gateway/access.ts";
 import { operations } from "../../src/operations/index.ts";
 import { runDetached, untilOver, useOrch } from "../e2e/session.ts";
 import type { OrchHome } from "../kit/orch-home.ts";
+import { until } from "../kit/until.ts";
 import { type Answer, ask, makeKey, urlOf, writeConfig } from "./door.ts";
 
 const createHome = useOrch();
@@ -25,6 +28,11 @@ beforeAll(async () => {
 });
 afterAll(() => home[Symbol.asyncDispose]());
 
+/** How often a key was put off, by the audit log. */
+const refusedOf = (key: string): number =>
+  readFileSync(join(home.dir, "state", "daemon.log"), "utf8")
+    .split("\n")
+    .filter((line) => line.includes(`"keyId":"${key.slice(5, 15)}"`) && line.includes('"status":429')).length;
 const port = (): string => new URL(url).port;
 const post = (path: string, body: unknown, key: string): Promise<Answer> =>
   ask(url, { method: "POST", path: `/api/v1${path}`, body, key });
@@ -106,6 +114,8 @@ describe("a key", () => {
       const [method = "", path = ""] = route.replaceAll(/:\w+/g, "999").split(" ");
       for (const [scope, key] of Object.entries(keys)) {
         if (access === scope || (scope === "admin" && access !== "run" && access !== "never")) continue;
+        // What is submitted by it is looked at then: schedules.test.ts.
+        if (access === "schedule" && scope !== "read") continue;
         const body = method === "POST" ? {} : undefined;
         const { status, json } = await ask(url, { method, path: `/api/v1${path}`, key, body });
         if (status !== 403 || json["code"] !== "permission/denied")
@@ -119,9 +129,21 @@ describe("a key", () => {
     expect(ran.status).toBe(200);
   });
 
+  it("for some runtimes manages nothing, whatever its scopes are", async () => {
+    const key = await makeKey(home, "one", "--scope", "admin,submit", "--runtime", "note");
+    for (const route of ["/runtimes/note/forget", "/workers/start", "/shutdown"]) {
+      const { status, json } = await post(route, {}, key);
+      expect(status).toBe(403);
+      expect(json["title"] ?? json["detail"]).toContain("not for keys of some runtimes");
+    }
+    expect((await post("/jobs/dry-run", { runtime: "note" }, key)).status).toBe(200);
+  });
+
   it("without which nothing is served but health and the page of the dashboard", async () => {
     expect(await ask(url, { path: "/healthz" })).toMatchObject({ status: 200, text: "ok\n" });
     expect((await ask(url, { path: "/readyz" })).status).toBe(200);
+    expect(await ask(url, { method: "HEAD", path: "/healthz" })).toMatchObject({ status: 200, text: "" });
+    expect((await ask(url, { method: "POST", path: "/healthz" })).status).toBe(401);
     for (const path of [
       "/x",
       "/dashboard/me",
@@ -197,6 +219,7 @@ describe("a key", () => {
     const late = await ask(url, { key: often });
     expect(late.json).toMatchObject({ code: "request/too-many", status: 429 });
     expect(Number(late.headers["retry-after"])).toBeGreaterThan(1_100);
+    await until("it is noted whose limit that was", () => refusedOf(often) === 2);
     const many = await makeKey(home, "many", "--quota", "5/h");
     const batch = (count: number) =>
       post("/jobs/batch", { jobs: Array.from({ length: count }, () => ({ runtime: "note" })) }, many);

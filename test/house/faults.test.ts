@@ -20,7 +20,7 @@ describe("the faults", () => {
     const root = mkdtempSync(join(tmpdir(), "orch-faults-"));
     try {
       mkdirSync(join(root, "test"));
-      const names = Array.from({ length: 55 }, (_, index) => index + 1).filter((number) => number !== 7);
+      const names = Array.from({ length: 56 }, (_, index) => index + 1).filter((number) => number !== 7);
       const tests = [...names, 999].map((number) => `it("[fault ${number}]");`);
       writeFileSync(join(root, "test", "some.test.ts"), tests.join("\n"));
       const { status, stderr } = check(root);

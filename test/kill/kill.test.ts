@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { buildOrch } from "../kit/built-orch.ts";
+import { sharedOrch } from "../kit/built-orch.ts";
 import { preparePodman } from "../kit/podman.ts";
 import type { Survivors } from "./checker.ts";
 import { parseMix } from "./load.ts";
@@ -18,9 +18,8 @@ if (!hasPodman) it.skip(`keeps every promise of containers beside processes (ski
 it(`keeps every promise ${what} through ${KILLS} times kill -9 [fault 1]`, {
   timeout: 60_000 + KILLS * 6_000,
 }, async () => {
-  using built = await buildOrch();
   const options = { seed: SEED, kills: KILLS, clients: 3, mix: MIX, podman: hasPodman ? podman : null };
-  const report = await runKills(built.bin, options);
+  const report = await runKills(await sharedOrch(), options);
   console.log(summary(report));
   expect(report.violations).toEqual([]);
   expect(report.kills).toBe(KILLS);

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { sharedOrch } from "../kit/built-orch.ts";
+import { type BuiltOrch, buildOrch } from "../kit/built-orch.ts";
 import { need } from "../kit/need.ts";
 import { createOrchHome } from "../kit/orch-home.ts";
 
@@ -31,7 +31,8 @@ test.skipIf(!hasNpm)(
   "what npm packs is installed into an empty prefix and works there: version, manual, doctor, a first job, top",
   { timeout: 60_000 },
   async () => {
-    const tarball = pack(await layOut());
+    using built = await buildOrch();
+    const tarball = pack(layOut(built));
     const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n");
     for (const file of [
       "bin/orch",
@@ -69,8 +70,8 @@ test.skipIf(!hasNpm)(
 );
 
 /** The package as it would be published, built from the sources as they are now. */
-async function layOut(): Promise<string> {
-  const built = dirname(dirname(await sharedOrch()));
+function layOut({ bin }: BuiltOrch): string {
+  const built = dirname(dirname(bin));
   for (const name of ["man", "completions", "README.md", "CHANGELOG.md", "LICENSE"])
     cpSync(join(repository, name), join(built, name), { recursive: true });
   return built;

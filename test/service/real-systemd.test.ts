@@ -1,4 +1,4 @@
-import { chmodSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { sharedOrch } from "../kit/built-orch.ts";
@@ -6,7 +6,6 @@ import { type Inside, type PrivateSystemd, startSystemd } from "../kit/private-s
 import { until } from "../kit/until.ts";
 
 const built = dirname(dirname(await sharedOrch()));
-chmodSync(built, 0o755);
 // Its node_modules is a link to those of the checkout, which may lie in a folder that the container has one of its own of.
 const modules = realpathSync(join(built, "node_modules"));
 const systemd = await startSystemd({ "/opt/orch": built, [modules]: modules });

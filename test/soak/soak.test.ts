@@ -9,7 +9,7 @@ const SEED = Number(process.env["ORCH_SOAK_SEED"] || 1);
 const EVERY_MS = Math.min(60_000, MINUTES * 5_000);
 
 describe("a soak", () => {
-  it(`of ${MINUTES} minutes of random faults leaves everything flat and every promise kept [fault 56]`, {
+  it(`of ${MINUTES} minutes of random faults leaves descriptors, memory, write-ahead log and zombies flat, every promise kept [fault 56]`, {
     timeout: MINUTES * 60_000 + 240_000,
   }, async () => {
     using disk = mountSmallDisk(256);

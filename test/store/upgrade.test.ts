@@ -3,8 +3,10 @@ import { checkInvariants } from "../../src/scheduler/invariants.ts";
 import { restore } from "../../src/scheduler/restore.ts";
 import { must } from "../../src/std/assert.ts";
 import { openDatabase } from "../../src/store/database.ts";
+import { createJobsTogether } from "../../src/store/jobs-together.ts";
 import { migrations } from "../../src/store/migrations/index.ts";
 import { readRows } from "../../src/store/rows.ts";
+import { createWebhookStore } from "../../src/store/webhooks.ts";
 import { testPolicy } from "../kit/policy.ts";
 import { tempDatabase } from "./temp-database.ts";
 
@@ -49,4 +51,51 @@ test("a database of the first version goes on with its jobs, holds and measured 
   expect(state.jobs.get(3)?.phase).toMatchObject({ state: "held", byPerson: true });
   expect(state.jobs.get(1)?.terms).toMatchObject({ retries: 2, retryDelayMs: 1_000, preemptible: false });
   expect(state.accounts.get("user:ann")?.waitingJobs).toBe(3);
+});
+
+test("webhooks of before go on where they were, and one of many jobs may stand beside that of its first", () => {
+  using temp = tempDatabase();
+  const before = openDatabase(temp.file, migrations.slice(0, 16));
+  before.exec(`INSERT INTO lanes (key, spec) VALUES ('sdxl', '{}');
+    INSERT INTO jobs (id, runtime, lane, state, priority, retries, submitted_at, params, summary, uid, user, hold)
+      VALUES ${job(1, "queued", null)}, ${job(2, "queued", null)}, ${job(3, "queued", null)};
+    INSERT INTO webhooks (job_id, url, events, base, told, tries, detail) VALUES (1, 'http://x/', '["completed"]', '', 2, 4, 'it was answered with 503');
+    INSERT INTO webhooks (job_id, url, events, base, state) VALUES (2, 'http://x/', '["start"]', '', 'dead');`);
+  before.close();
+
+  const db = temp.open();
+  const webhooks = createWebhookStore(db, db);
+  expect(webhooks.open(0, 9)).toMatchObject([
+    { jobId: 1, jobs: 0, told: 2, tries: 4, detail: "it was answered with 503", events: ["completed"] },
+  ]);
+  db.prepare(
+    "INSERT INTO webhooks (job_id, jobs, url, events, base) VALUES (1, 3, 'http://y/', '[]', '')",
+  ).run();
+  const list = (asked: object) => {
+    const rows = webhooks.list({ state: null, jobId: null, after: null, limit: 9, ...asked });
+    return rows.map(({ jobId, jobs }) => [jobId, jobs]);
+  };
+  expect(list({})).toEqual([
+    [2, 0],
+    [1, 3],
+    [1, 0],
+  ]);
+  expect(list({ after: { jobId: 1, jobs: 3 } }), "from there on").toEqual([[1, 0]]);
+  expect(list({ state: "dead" })).toEqual([[2, 0]]);
+  expect(list({ jobId: 3 }), "as one of many").toEqual([[1, 3]]);
+  expect(list({ jobId: 2 })).toEqual([
+    [1, 3],
+    [2, 0],
+  ]);
+  expect(list({ jobId: 4 })).toEqual([]);
+  expect(webhooks.find({ jobId: 1, jobs: 3 })).toMatchObject({ uid: 1000, user: "ann", submittedAtMs: 1000 });
+  const together = createJobsTogether(db);
+  expect(together.firstLive({ jobId: 1, jobs: 3 })).toBe(1);
+  db.exec("UPDATE jobs SET state = 'failed', finished_at = 7000 WHERE id = 1");
+  db.exec("UPDATE jobs SET state = 'succeeded', finished_at = 6000 WHERE id = 3");
+  expect(together.firstLive({ jobId: 1, jobs: 3 })).toBe(2);
+  expect(together.firstLive({ jobId: 3, jobs: 1 })).toBe(null);
+  expect(together.ends({ jobId: 1, jobs: 3 })).toEqual({ succeeded: 1, failed: 1, cancelled: 0 });
+  expect(together.lastEndMs({ jobId: 1, jobs: 3 }, 0, 9)).toBe(7_000);
+  expect(together.lastEndMs({ jobId: 1, jobs: 3 }, 1, 9)).toBe(6_000);
 });

@@ -44,7 +44,7 @@ describe.skipIf(!hasChromium)("a worker's own page in a browser (needs chromium)
     await shows(page, "event: told");
     const file = join(served.host.home, "large.bin");
     writeFileSync(file, "~".repeat(3_000_000));
-    const input = await page.$<HTMLInputElement>("input[type=file]" as "input");
+    const input = await page.$("input");
     await input?.uploadFile(file);
     await press(page, "Send");
     await shows(page, "of them ~", 20_000);

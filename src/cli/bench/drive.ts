@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../../client/client.ts";
 import type { JobDetail } from "../../protocol/views.ts";
@@ -55,6 +56,8 @@ export async function drive(
   shape: Shape,
   { clock, onSample, signal }: DriveOptions,
 ): Promise<Measured> {
+  // Each caller listens to it while it waits.
+  setMaxListeners(0, signal);
   const ends = await listenForEnds(client, signal);
   const samples: Sample[] = [];
   const startMs = clock.monotonicMs();

@@ -51,18 +51,18 @@ export const bench = command<Options>({
       .option("--ramp <time>", "until all of them have come, e.g. 30s (default: at once)", duration("--ramp"))
       .option("--hold <time>", "how long they stay then (default: 60s)", duration("--hold"))
       .option("--models-concurrently", "all runtimes at the same time")
-      .option("--param <name=value>", "a parameter of each request", (text, before: string[] = []) => [
-        ...before,
-        text,
-      ])
+      .option(
+        "--param <name=value>",
+        "a parameter of each request, of runtimes that have it",
+        (text, before: string[] = []) => [...before, text],
+      )
       .option("--params <file>", "parameters from JSON or YAML")
       .option("--report <file>", "write the report there, as JSON");
   },
   async run(context, runtimes, options) {
     const shape = shapeOf(options);
     const client = await context.connect();
-    const loads: Load[] = [];
-    for (const name of runtimes) loads.push(await loadOf(context, client, name, options));
+    const loads = await loadsOf(context, client, runtimes, options);
     const rows = await measure(context, client, {
       loads,
       shape,
@@ -75,11 +75,34 @@ export const bench = command<Options>({
   },
 });
 
-async function loadOf(context: Context, client: Client, name: string, options: Options): Promise<Load> {
-  const runtime = await client.call("GET /runtimes/:runtime", { runtime: name });
-  const { param, params } = options;
+/** Of several runtimes each is asked with what it has of the parameters. @throws Failure param/unknown for what none of them has */
+async function loadsOf(
+  context: Context,
+  client: Client,
+  names: readonly string[],
+  { param, params }: Options,
+): Promise<Load[]> {
+  if (params === "-" && names.length > 1)
+    throw new Failure("usage/invalid", "stdin can be read once only, and these are several runtimes", {
+      hint: "--params bench.yaml",
+    });
   const given = { keepsAddresses: false, ...(param && { param }), ...(params && { params }) };
-  return { runtime: name, params: await gatherParams(context, runtime, given, {}) };
+  const loads: Load[] = [];
+  const unused = new Map<string, number>();
+  for (const name of names) {
+    const runtime = await client.call("GET /runtimes/:runtime", { runtime: name });
+    const all = Object.entries(await gatherParams(context, runtime, given, {}));
+    const isForOther = ([each]: readonly [string, unknown]): boolean =>
+      names.length > 1 && !runtime.params.some((own) => own.name === each);
+    for (const [each] of all.filter(isForOther)) unused.set(each, (unused.get(each) ?? 0) + 1);
+    loads.push({ runtime: name, params: Object.fromEntries(all.filter((pair) => !isForOther(pair))) });
+  }
+  for (const [each, count] of unused)
+    if (count === names.length)
+      throw new Failure("param/unknown", `none of ${names.join(", ")} has a param "${each}"`, {
+        hint: `orch runtimes show ${names[0] ?? "NAME"}`,
+      });
+  return loads;
 }
 
 interface Asked {

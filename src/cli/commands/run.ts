@@ -14,6 +14,7 @@ import {
 } from "../submit/job-options.ts";
 import { describePlace, type PlaceFlags, placeOf } from "../submit/run-place.ts";
 import { withScript } from "../submit/script-directives/with-script.ts";
+import { webhookOf } from "../submit/webhook-flags.ts";
 import { DETACH_KEYS, parseDetachKeys } from "../terminal/detach-keys.ts";
 import { sizeOf } from "../terminal/terminal-size.ts";
 import { arraySentence, hintArray, idsOf, noteRepeat } from "../text/array-text.ts";
@@ -62,6 +63,7 @@ export const run = command<RunFlags>({
       return scheduleBy(context, client, options, { verb: "run", submission });
     }
     const array = arrayOf(options);
+    const webhook = webhookOf(options);
     if (options.dryRun === true) {
       refuseDryArray(array !== null);
       const { printDryRun } = await import("../submit/print-dry-run.ts");
@@ -70,13 +72,13 @@ export const run = command<RunFlags>({
       return 0;
     }
     if (array !== null) {
-      const queued = await client.call("POST /jobs/run-array", { ...submission, ...array });
+      const queued = await client.call("POST /jobs/run-array", { ...submission, ...array, ...webhook });
       noteRepeat(out, queued);
       out.result(queued, { ids: idsOf(queued), text: () => out.print(arraySentence(queued)) });
       hintArray(out, queued);
       return 0;
     }
-    const job = await client.call("POST /jobs/run", submission);
+    const job = await client.call("POST /jobs/run", { ...submission, ...webhook });
     noteRepeat(out, job);
     if (options.detach === true) {
       out.result(job, { ids: [job.id], text: () => out.print(jobSentence(job)) });

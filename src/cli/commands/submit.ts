@@ -16,6 +16,7 @@ import {
 } from "../submit/job-options.ts";
 import { describeParams } from "../submit/param-flags.ts";
 import type { SubmitFlags } from "../submit/submit-flags.ts";
+import { webhookOf } from "../submit/webhook-flags.ts";
 import { noteRepeat } from "../text/array-text.ts";
 import { jobSentence } from "../text/job-text.ts";
 
@@ -128,7 +129,7 @@ async function queue(
   flags: SubmitFlags,
 ): Promise<number> {
   const { out } = context;
-  const job = await client.call("POST /jobs", { ...submission, ...keyOf(flags) });
+  const job = await client.call("POST /jobs", { ...submission, ...keyOf(flags), ...webhookOf(flags) });
   noteRepeat(out, job);
   if (flags.wait === true) {
     const { resultOptionsOf, waitForResult } = await import("../submit/wait-for-result.ts");
@@ -188,6 +189,7 @@ function readFlags(context: Context, parser: Parser): SubmitFlags {
   if (flags.dryRun === true && (flags.wait === true || flags.batch !== undefined)) {
     throw new Failure("usage/invalid", "--dry-run goes with neither --wait nor --batch");
   }
+  webhookOf(flags);
   if (flags.dryRun === true) refuseDryArray(flags.array !== undefined || flags.sweep !== undefined);
   return flags;
 }

@@ -197,7 +197,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     remedy: "`orch show ID` names its artifacts; the API counts them from 0 in that order.",
   },
   "gateway/off": {
-    cause: "The gateway does not listen, so nobody could come to the dashboard.",
+    cause: "The gateway does not listen, or not for this: nobody could come to the dashboard or page.",
     remedy:
       "Set `gateway: { listen: 127.0.0.1:7707 }` in config.yaml and start the daemon anew; `orch keys ls` says what it waits for.",
   },

@@ -47,9 +47,13 @@ export function truncate(text: string, columns: number): string {
   return columns < 1 ? "" : `${kept}…`;
 }
 
-/** Text of others made fit for one table cell: no line breaks, no escape sequences that steer the terminal. */
+/** Marks and overrides of the direction of writing, which would move what stands beside them (Unicode, UAX 9). */
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text of others made fit for one table cell: no line breaks, nothing that steers the terminal or turns its neighbours around. */
 export function oneLine(text: string): string {
   return text
+    .replace(TURNS, "")
     .replace(/\s+/g, " ")
     .replace(/\p{Cc}/gu, "�")
     .trim();

@@ -47,6 +47,7 @@ export const workerFields: FieldsOf<WorkerView> = {
   slots: "number",
   since: "time",
   keptUntil: "time",
+  uiUrl: "text",
   startedAt: "time",
   readyAt: "time",
 };

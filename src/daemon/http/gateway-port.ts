@@ -1,12 +1,13 @@
 import type { Logger } from "pino";
+import type { ClientJobBook } from "../../gateway/compat/jobs/client-job-book.ts";
 import type { RoutedBook } from "../../gateway/compat/router/routed-book.ts";
 import type { GatewayPort, RequestMeter } from "../../gateway/port.ts";
-import type { RequestDesk } from "../../gateway/request-port.ts";
 import type { Context } from "../../operations/context.ts";
 import { operations } from "../../operations/index.ts";
 import { must } from "../../std/assert.ts";
 import { checkInput, readBody } from "../jobs/read-input.ts";
 import type { KeyBook } from "../key-book.ts";
+import type { Desk } from "../requests/desk.ts";
 import type { Admit } from "../users/admit.ts";
 import { answer } from "./answer.ts";
 import { type AnyOperation, createRouter, type Match } from "./router.ts";
@@ -17,10 +18,11 @@ interface Parts {
   readonly owner: { readonly uid: number; readonly user: string };
   readonly admit: Admit;
   readonly log: Logger;
-  readonly desk: RequestDesk;
+  readonly desk: Desk;
   /** For addresses that need no key. */
   readonly sign: (text: string) => string;
   readonly routed: RoutedBook;
+  readonly clientJobs: ClientJobBook;
   readonly meter: RequestMeter;
 }
 
@@ -28,7 +30,8 @@ interface Parts {
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 
 /** What the gateway gets of the daemon: its keys, its operations, its log. */
-export function gatewayPort({ ctx, keys, owner, admit, log, desk, routed, meter, sign }: Parts): GatewayPort {
+export function gatewayPort(parts: Parts): GatewayPort {
+  const { ctx, keys, owner, admit, log, desk, routed, clientJobs, meter, sign } = parts;
   const route = createRouter(operations);
   const auditLog = log.child({ part: "gateway" }, { level: "info" });
   return {
@@ -47,11 +50,13 @@ export function gatewayPort({ ctx, keys, owner, admit, log, desk, routed, meter,
     ...callers(ctx),
     feed: ctx.feed,
     requests: desk,
+    standingOf: desk.standingOf,
     readBody,
     inputFiles: ctx.inputFiles,
     sign,
     tasks: ctx.tasks,
     routed,
+    clientJobs,
     meter,
     isReady: () => !ctx.state().stopping,
     log: {

@@ -3,6 +3,7 @@ import { lstatSync, utimesSync } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import type { InputFile, InputFiles } from "../../operations/context.ts";
+import { formatBytes } from "../../std/bytes.ts";
 import type { Clock } from "../../std/clock.ts";
 import { errnoOf, Failure } from "../../std/failure.ts";
 import { extensionOf } from "../../std/mime-type.ts";
@@ -149,7 +150,7 @@ async function refuseFullDisk(file: string): Promise<void> {
 }
 
 function tooLarge(): Failure {
-  return new Failure("request/too-large", `the file is larger than ${MAX_FILE_BYTES} bytes`, {
+  return new Failure("request/too-large", `the file is larger than ${formatBytes(MAX_FILE_BYTES)}`, {
     hint: "put it on the host that runs orch, and submit it there",
   });
 }

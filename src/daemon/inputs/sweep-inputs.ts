@@ -6,7 +6,8 @@ import { giveWay } from "../../std/give-way.ts";
 import type { Queries } from "../../store/queries.ts";
 
 interface Parts {
-  readonly dir: string;
+  /** Folders of files, and of folders with files. */
+  readonly dirs: readonly string[];
   readonly queries: Pick<Queries, "jobs">;
   readonly clock: Clock;
 }
@@ -16,7 +17,10 @@ const SWEEP_MS = 3_600_000;
 const ROWS = 100;
 const ended: readonly string[] = ["succeeded", "failed", "cancelled"];
 
-/** Removes what callers gave as files a week after its last use, every hour; what a job waits with stays. @returns what stops it */
+/**
+ * Removes what came as files for jobs (sent, or put aside by the CLI, which may have been killed before it submitted anything) a
+ * week after its last use, every hour; what a job waits with stays. @returns what stops it
+ */
 export function startInputSweep(parts: Parts): () => void {
   const sweep = (): void => void sweepInputs(parts).catch(() => undefined);
   const timer = setInterval(sweep, SWEEP_MS);
@@ -26,23 +30,31 @@ export function startInputSweep(parts: Parts): () => void {
 }
 
 /** Goes through them once. */
-async function sweepInputs({ dir, queries, clock }: Parts): Promise<void> {
+async function sweepInputs({ dirs, queries, clock }: Parts): Promise<void> {
   const beforeMs = clock.nowMs() - KEPT_MS;
-  const old = await oldFiles(dir, beforeMs);
+  const old: string[] = [];
+  for (const dir of dirs) old.push(...(await oldFiles(dir, beforeMs)));
   if (old.length === 0) return;
-  const used = await usedFiles(dir, queries);
+  const used = await usedFiles(dirs, queries);
   // Somebody may have named one meanwhile.
-  for (const file of old)
-    if (!used.has(file) && (await isOlder(file, beforeMs))) await fs.rm(file, { force: true });
+  for (const file of old) {
+    if (used.has(file) || !(await isOlder(file, beforeMs))) continue;
+    await fs.rm(file, { force: true });
+    // A folder of its own goes with it; one that holds more stays.
+    const dir = path.dirname(file);
+    if (!dirs.includes(dir)) await fs.rmdir(dir).catch(() => undefined);
+  }
 }
 
 async function oldFiles(dir: string, beforeMs: number): Promise<string[]> {
   const old: string[] = [];
-  for (const uid of await fs.readdir(dir).catch(() => []))
-    for (const name of await fs.readdir(path.join(dir, uid)).catch(() => [])) {
-      const file = path.join(dir, uid, name);
-      if (await isOlder(file, beforeMs)) old.push(file);
-    }
+  for (const entry of await fs.readdir(dir, { withFileTypes: true }).catch(() => [])) {
+    const at = path.join(dir, entry.name);
+    const files = entry.isDirectory()
+      ? (await fs.readdir(at).catch(() => [])).map((name) => path.join(at, name))
+      : [at];
+    for (const file of files) if (await isOlder(file, beforeMs)) old.push(file);
+  }
   return old;
 }
 
@@ -51,14 +63,15 @@ async function isOlder(file: string, beforeMs: number): Promise<boolean> {
   return stats !== null && stats.mtimeMs < beforeMs;
 }
 
-async function usedFiles(dir: string, queries: Parts["queries"]): Promise<Set<string>> {
+async function usedFiles(dirs: readonly string[], queries: Parts["queries"]): Promise<Set<string>> {
+  const isAmong = (value: string): boolean => dirs.some((dir) => value.startsWith(`${dir}/`));
   const used = new Set<string>();
   const states = jobStates.filter((state) => !ended.includes(state));
   for (let before = Number.MAX_SAFE_INTEGER; ; ) {
     const rows = queries.jobs({ states, runtime: null, before, limit: ROWS });
     for (const { params } of rows)
       for (const value of Object.values(params))
-        if (typeof value === "string" && value.startsWith(`${dir}/`)) used.add(value);
+        if (typeof value === "string" && isAmong(value)) used.add(value);
     const last = rows.at(-1);
     if (rows.length < ROWS || last === undefined) return used;
     before = last.id;

@@ -7,6 +7,7 @@ import type { World } from "../world.ts";
 import { contactOf } from "./contact.ts";
 import { createProbe } from "./probe-worker.ts";
 import { warmUp } from "./warm-up.ts";
+import { warnOfOpenPort } from "./warn-of-open-port.ts";
 import { watchWorker } from "./watch-worker.ts";
 
 /**
@@ -46,6 +47,7 @@ async function becomeReady(world: World, worker: Worker, hand: Hand): Promise<vo
   const leftMs = deadlineMs - (world.clock.monotonicMs() - startMs);
   await warmUp(world, { worker, hand, contact }, runtime, leftMs);
   if (hand.isGone || hand.abort.signal.aborted) return;
+  warnOfOpenPort(world, worker, contact);
   world.measure(worker);
   const loadMs = hand.inherited ? undefined : world.clock.monotonicMs() - startMs;
   world.report({ type: "worker-ready", workerId: worker.id, endpoint: contact.endpoint, loadMs });

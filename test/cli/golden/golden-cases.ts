@@ -17,6 +17,8 @@ import {
 } from "./golden-views.ts";
 import { hostCases } from "./host-cases.ts";
 import { taskCases } from "./task-cases.ts";
+import { uiCases } from "./ui-cases.ts";
+import { webhookCases } from "./webhook-cases.ts";
 
 const noJob = fails("job/unknown", "there is no job 42", "orch ls --all");
 const noWorker = fails("worker/unknown", "there is no worker sdxl-9", "orch workers");
@@ -55,6 +57,8 @@ export const goldenCases: Readonly<Record<string, GoldenCase>> = {
   ...followCases,
   ...hostCases,
   ...taskCases,
+  ...webhookCases,
+  ...uiCases,
   "": { argv: [], answers: { "GET /status": () => statusView() }, wrong: { argv: ["--jsn"] } },
   submit: {
     argv: ["submit", "sdxl", "--prompt", "a fox", "--label", "team=vision"],
@@ -369,6 +373,12 @@ export const goldenCases: Readonly<Record<string, GoldenCase>> = {
     argv: ["prune", "--older-than", "30d", "--dry-run"],
     answers: { "POST /jobs/prune": () => ({ jobs: 12, bytes: 3 * 2 ** 20, more: false }) },
     wrong: { argv: ["prune"] },
+  },
+  "prune --tasks": {
+    of: "prune",
+    argv: ["prune", "--tasks", "--older-than", "90d", "--dry-run"],
+    answers: { "POST /tasks/prune": () => ({ tasks: 7, results: 5, bytes: 2 ** 20, more: false }) },
+    wrong: { argv: ["prune", "--tasks", "--older-than", "90d", "--state", "cancelled"] },
   },
   "history --trace": {
     argv: ["history", "--trace"],

@@ -76,7 +76,11 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   release: { schema: changed },
   retry: { schema: z.union([jobs, retried]).describe("the second with --failed") },
   edit: { schema: JobView },
-  prune: { schema: answerOf("POST /jobs/prune") },
+  prune: {
+    schema: z
+      .union([answerOf("POST /jobs/prune"), answerOf("POST /tasks/prune")])
+      .describe("the second with --tasks"),
+  },
   stats: { schema: answerOf("GET /stats") },
   update: { schema: JobView },
   quotas: { schema: answerOf("GET /quotas") },
@@ -112,10 +116,18 @@ export const jsonOutputs: Readonly<Record<string, JsonOutput>> = {
   get: {
     schema: z.union([answerOf("GET /tasks"), answerOf("GET /tasks/:task")]).describe("the second with an id"),
   },
+  "webhooks ls": { schema: answerOf("GET /webhooks") },
+  "webhooks show": { schema: answerOf("GET /webhooks/:webhook") },
+  "webhooks retry": { schema: z.object({ retried: z.array(z.string()).describe("ids of webhooks") }) },
   "reserve add": { schema: answerOf("POST /reservations") },
   "reserve ls": { schema: answerOf("GET /reservations") },
   "reserve rm": { schema: answerOf("POST /reservations/:reservation/remove") },
   dashboard: { schema: answerOf("POST /logins") },
+  ui: {
+    schema: z
+      .union([answerOf("GET /uis"), answerOf("POST /uis/:ui/login")])
+      .describe("the second with a runtime"),
+  },
   "keys add": { schema: answerOf("POST /keys") },
   "keys ls": { schema: answerOf("GET /keys") },
   "keys rm": { schema: answerOf("POST /keys/:key/remove") },

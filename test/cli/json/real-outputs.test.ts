@@ -36,6 +36,7 @@ test.each([
   "plan",
   "logs 2",
   "quotas",
+  "webhooks ls",
   "schedule ls",
   "schedule show nightly",
   "schedule pause nightly",

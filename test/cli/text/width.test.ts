@@ -34,6 +34,7 @@ describe("truncate", () => {
 
 it("oneLine leaves nothing that steers a terminal", () => {
   expect(oneLine(" a\n\tb\u001b[2Jc\u0007\u009b ")).toBe("a b�[2Jc��");
+  expect(oneLine("run \u202egnp.exe\u202c \u2067x\u2069")).toBe("run gnp.exe x");
 });
 
 describe("layOut", () => {
