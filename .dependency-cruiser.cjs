@@ -125,6 +125,7 @@ module.exports = {
     native("koffi", "^src/(gpu/(nvml/nvml|freeze/cuda)-library|daemon/http/peer-credentials)\\.ts$"),
     native("yaml", "^src/((runtime|config|gateway/compat)/|cli/text/yaml-text\\.ts$)"),
     native("pino", "^src/daemon/"),
+    native("@fastify/busboy", "^src/gateway/read-form\\.ts$"),
     native("ink", "^src/tui/"),
     native("react", "^src/tui/"),
     native("preact", "^src/web/"),

@@ -1,5 +1,5 @@
 // The faults that orch is held to: number, what happens, what orch does. The tests that prove it carry "[fault N]" in
-// their names; scripts/faults.mjs puts both into docs/faults.md. `optional`: named if there is a test, not demanded.
+// their names; scripts/faults.mjs puts both into docs/faults.md, and complains of a row without a test.
 export const rows = [
   [
     1,
@@ -98,10 +98,10 @@ export const rows = [
     "process workers go on; containers are found by label",
   ],
   [41, "an image cannot be pulled", "the job waits with the reason; no GPU is held meanwhile"],
-  [42, "10,000 submits at once; a very long queue", "answers stay quick; lists come in pages", "optional"],
-  [43, "a job that crashes every worker", "set aside; its neighbours go on", "optional"],
-  [44, "jobs that alternate between two models", "switches are bounded by the quantum", "optional"],
-  [45, "endless work for one model, one job for another", "served within the bound", "optional"],
+  [42, "10,000 submits at once; a very long queue", "answers stay quick; lists come in pages"],
+  [43, "a job that crashes every worker", "set aside; its neighbours go on"],
+  [44, "jobs that alternate between two models", "switches are bounded by the quantum"],
+  [45, "endless work for one model, one job for another", "served within the bound"],
   [46, "cancel in every state, twice, during a switch", "one end, the same for everybody"],
   [
     47,
@@ -113,22 +113,16 @@ export const rows = [
     "garbage on the socket: endless lines, bad UTF-8, deep JSON, NUL, `__proto__`, half a request, sound requests spoilt",
     "refused or closed; memory stays flat",
   ],
-  [49, "a configuration that is wrong in any way", "refused with the place of the mistake", "optional"],
-  [50, "paths that lead out of a folder", "refused; nothing outside is read", "optional"],
-  [51, "URLs that lead inside, or deliver too much", "refused or capped", "optional"],
+  [49, "a configuration that is wrong in any way", "refused with the place of the mistake"],
+  [50, "paths that lead out of a folder", "refused; nothing outside is read"],
+  [51, "URLs that lead inside, or deliver too much", "refused or capped"],
   [52, "another user connects", "known by the kernel's word; sees and changes only what is theirs"],
-  [53, "missing or wrong keys, other hosts and origins", "refused; no key in any log", "optional"],
-  [54, "connections that are opened and left", "cut; others are served meanwhile", "optional"],
+  [53, "missing or wrong keys, other hosts and origins", "refused; no key in any log"],
+  [54, "connections that are opened and left", "cut; others are served meanwhile"],
   [55, "secrets in environment, arguments, logs, errors", "found nowhere they do not belong"],
   [
     56,
-    "hours of random faults (`npm run soak`)",
+    "random faults on and on: half a minute in each test run, hours by `npm run soak`",
     "descriptors, memory, write-ahead log and zombies stay flat",
-    "optional",
   ],
-].map(([number, fault, behaviour, optional]) => ({
-  number,
-  fault,
-  behaviour,
-  isDemanded: optional === undefined,
-}));
+].map(([number, fault, behaviour]) => ({ number, fault, behaviour }));
