@@ -35,6 +35,8 @@ export function createResponder(parts: ResponderParts): Responder {
   const note = createAudit(port);
   /** What is being answered, and whether it may go on. */
   const answering = new Map<ServerResponse, () => boolean>();
+  /** At a door of its own a surface says itself what is not there. */
+  const only = parts.surfaces.length === 1 ? parts.surfaces[0] : undefined;
   return {
     handle(request, response) {
       const startMs = port.clock.monotonicMs();
@@ -44,7 +46,8 @@ export function createResponder(parts: ResponderParts): Responder {
       const line: AuditLine = { route: "none", keyId: null, user: null };
       const controller = new AbortController();
       for (const [name, value] of Object.entries(guardHeaders)) response.setHeader(name, value);
-      const surface = parts.surfaces.find((each) => each.owns(pathOf(request)));
+      const owner = parts.surfaces.find((each) => each.owns(pathOf(request)));
+      const surface = owner ?? only;
       const correlation = surface?.correlationOf?.(request) ?? correlationOf(request);
       if (correlation !== null) response.setHeader("x-correlation-id", correlation);
       response.once("close", () => {
@@ -58,12 +61,13 @@ export function createResponder(parts: ResponderParts): Responder {
       const work = async (): Promise<void> => {
         const isPage = surface?.isPage?.(exchange.path) === true;
         refuseForeignPage(request, parts.hosts, { isPage, anyOrigin: surface?.anyOrigin === true });
-        const open = openRoute(surface, method, exchange.path);
+        const open = openRoute(owner, method, exchange.path);
         if (open !== null) {
           line.route = open.route;
           return open.serve(exchange);
         }
         if (surface?.isWhole !== true && answerHealth(port, exchange, line)) return;
+        if (owner === undefined && only !== undefined) throw unknownRoute(method, exchange.path);
         const { caller, scopes, keyId, isValid } =
           (await surface?.admit?.(request)) ?? (await doorkeeper.admit(request, surface?.isOpen === true));
         Object.assign(line, { keyId, user: caller.user });
@@ -92,7 +96,11 @@ export function createResponder(parts: ResponderParts): Responder {
 function findRoute(surface: Surface | undefined, method = "", path: string): GatewayRoute {
   const found = surface?.find(method, path) ?? null;
   if (found !== null && found.access !== "open") return found;
-  throw new Failure("request/unknown-route", `there is no ${method} ${path.slice(0, 200)}`, {
+  throw unknownRoute(method, path);
+}
+
+function unknownRoute(method = "", path: string): Failure {
+  return new Failure("request/unknown-route", `there is no ${method} ${path.slice(0, 200)}`, {
     hint: "GET /api/v1/openapi.json lists them",
   });
 }

@@ -145,7 +145,7 @@ export const failureTexts: Readonly<Partial<Record<FailureCode, FailureText>>> =
     remedy: "`orch ls -a` shows the arrays of jobs in the column ARRAY.",
   },
   "dependency/unknown": {
-    cause: "A job that is to be waited for does not exist.",
+    cause: "A job to be waited for does not exist: jobs wait for earlier ones alone, never for each other.",
     remedy: "Check the ids behind `--after`: `orch ls -a`.",
   },
   "dependency/failed": {

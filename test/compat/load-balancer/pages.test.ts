@@ -161,6 +161,7 @@ describe("the log", () => {
     ["/logs?kind=worker&worker_id=77", 404, "Worker 77 not found"],
     ["/logs?kind=worker&worker_id=x", 404, "Worker x not found"],
     ["/logs?kind=other", 400, "Invalid kind. Use 'balancer' or 'worker'."],
+    ["/nothing", 404, "there is no GET /nothing"],
     ["/logs_json?kind=other", 400, "Invalid kind. Use 'balancer' or 'worker'."],
   ])("%s is %i %s", async (path, status, detail) => {
     expect(await asked(path)).toMatchObject({ status, json: { detail } });
