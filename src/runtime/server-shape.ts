@@ -90,6 +90,7 @@ export const ServerShape = z.strictObject({
     .string()
     .regex(/^[A-Z_][A-Z0-9_]{0,63}$/, "must be the name of a secret of this runtime, like VLLM_API_KEY")
     .optional(),
+  public: z.boolean().default(false),
   model: Text.min(1).optional(),
   api: z
     .enum(["chat", "completions", "embeddings", "images", "transcriptions", "speech", "rerank"])
@@ -111,6 +112,8 @@ export interface Server {
   readonly readyPath: string | null;
   /** The secret of its runtime that requests to it carry as a bearer token; null = none. */
   readonly keySecret: string | null;
+  /** Whether other hosts may reach it past the gateway; else a server that lets them in is not taken for ready. */
+  readonly isPublic: boolean;
   /** The name by which it knows its model; null = the one it lists first. */
   readonly model: string | null;
   /** Which endpoint of an OpenAI-compatible server jobs use. */
@@ -130,6 +133,7 @@ export function makeServer(fields: ServerFields | undefined): Server {
     port: fields?.port ?? null,
     readyPath: fields?.ready ?? null,
     keySecret: fields?.key ?? null,
+    isPublic: fields?.public ?? false,
     model: fields?.model ?? null,
     api: fields?.api ?? "chat",
     warmUp: fields?.warmUp ?? null,

@@ -91,7 +91,7 @@ describe("answers of a daemon", () => {
   test("why names who goes first and who is leaving", async () => {
     const resident = await say("lingers", 1);
     await host.until(resident.id, "running");
-    const before = await say("lingers", 0);
+    const before = await say("lingers", 0, 10);
     const waiting = await say("other", 0);
     const early = await host.client.call("GET /jobs/:job/why", { job: waiting.id });
     expect(early).toMatchObject({ lanesBefore: [{ lane: "lingers?voice=", jobs: 1 }], leaving: [] });

@@ -40,6 +40,7 @@ describe("a server", () => {
       port: null,
       readyPath: null,
       keySecret: null,
+      isPublic: false,
       model: null,
       api: "chat",
       warmUp: null,

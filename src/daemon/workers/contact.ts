@@ -65,7 +65,7 @@ export async function makeContact(
 }
 
 function serviceOf({ name, params }: Runtime, server: NonNullable<Runtime["server"]>): ServiceSpec {
-  const { port: _port, keySecret, ...spec } = server;
+  const { port: _port, isPublic: _isPublic, keySecret, ...spec } = server;
   const names = Object.keys(params);
   return {
     ...spec,

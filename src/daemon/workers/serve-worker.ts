@@ -6,8 +6,8 @@ import type { Hand } from "../hands.ts";
 import type { World } from "../world.ts";
 import { contactOf } from "./contact.ts";
 import { createProbe } from "./probe-worker.ts";
+import { refuseOpenPort } from "./refuse-open-port.ts";
 import { warmUp } from "./warm-up.ts";
-import { warnOfOpenPort } from "./warn-of-open-port.ts";
 import { watchWorker } from "./watch-worker.ts";
 
 /**
@@ -44,10 +44,10 @@ async function becomeReady(world: World, worker: Worker, hand: Hand): Promise<vo
   });
   // Beside the wait for readiness: both have to hold before it gets a job.
   await Promise.all([ready, hand.inherited ? null : verifyContainerGpus(world, worker, hand)]);
+  refuseOpenPort(contact, runtime);
   const leftMs = deadlineMs - (world.clock.monotonicMs() - startMs);
   await warmUp(world, { worker, hand, contact }, runtime, leftMs);
   if (hand.isGone || hand.abort.signal.aborted) return;
-  warnOfOpenPort(world, worker, contact);
   world.measure(worker);
   const loadMs = hand.inherited ? undefined : world.clock.monotonicMs() - startMs;
   world.report({ type: "worker-ready", workerId: worker.id, endpoint: contact.endpoint, loadMs });
