@@ -44,8 +44,9 @@ describe("isAlive", () => {
   });
 
   test("a zombie is not", async () => {
-    // The shell starts a child and becomes a program that never waits for it.
-    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], {
+    // The shell starts a child and becomes a program that never waits for it; before that it might, so the child ends after it.
+    const child = "while grep -qx sh /proc/$$/comm; do sleep 0.01; done";
+    const parent = spawn("sh", ["-c", `{ ${child}; } & echo $!; exec sleep 60`], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     const line = await new Promise<string>((resolve) =>
