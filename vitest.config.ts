@@ -9,7 +9,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: "forks",
     // Tests wait more than they compute: for daemons, clients and clocks.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
