@@ -8,8 +8,8 @@ export default defineConfig({
     setupFiles: ["test/kit/clean-environment.ts"],
     sequence: { sequencer: LongestFirst },
     pool: "forks",
-    // Tests wait more than they compute: for daemons, clients and clocks.
-    maxWorkers: 4,
+    // Tests wait for daemons, clients and clocks; with as many workers as cores they wait for cores, too.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

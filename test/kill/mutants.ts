@@ -154,6 +154,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "does not wait for its workers when it is told to kill them",
     found: /^I4: processes .* are left behind/,
+    inContainers: {},
     mutations: [
       {
         file: "src/daemon/end.ts",
