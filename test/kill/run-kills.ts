@@ -141,7 +141,7 @@ async function live(home: OrchHome, checker: Checker, load: Load, life: Life): P
   load.paused.gpuJobs = gpuJobs > MOST_GPU_JOBS;
   if (life.awaited !== null) await untilContainer(checker, life.awaited);
   await sleep(life.restMs);
-  if (!daemon.isRunning()) return [`I0: the daemon ended by itself: ${daemon.stderr()}`, ...checker.look()];
+  if (!daemon.isRunning()) return [endedByItself(daemon), ...checker.look()];
   if (life.leaveMs !== null) {
     daemon.signal("SIGTERM");
     await sleep(life.leaveMs);
@@ -162,6 +162,10 @@ async function untilReady(daemon: DaemonProcess, readyMs: number[]): Promise<str
   }
 }
 
+function endedByItself(daemon: { stderr(): string }): string {
+  return `I0: the daemon ended by itself: ${daemon.stderr()}`;
+}
+
 /** Lets the last daemon finish what there is, looks at everything, and stops it with `orch down --kill`. */
 async function finish(
   home: OrchHome,
@@ -175,15 +179,20 @@ async function finish(
   const endMs = performance.now() + DRAIN_MS;
   const isLeft = (): boolean => Object.values(checker.liveJobs()).some((count) => count > 0);
   while (isLeft() && performance.now() < endMs && daemon.isRunning()) await sleep(50);
+  if (!daemon.isRunning()) return [endedByItself(daemon), ...checker.look()];
   const violations = checker.lookAtEnd();
   // One program that has to be stopped, so that there is something to be left behind.
   await home.orch(["run", "-d", "--", "sh", "-c", "trap 'sleep 0.3' TERM; sleep 60 & wait"]);
-  const { instance } = await home.client.call("GET /status", {});
+  const status = await home.client.call("GET /status", {}).catch((error: unknown) => {
+    if (daemon.isRunning()) throw error;
+    return null;
+  });
+  if (status === null) return [endedByItself(daemon), ...checker.look()];
   const { code, stderr } = await home.orch(["down", "--kill"]);
   if (code !== 0) violations.push(`I4: orch down --kill ended with ${code}: ${stderr}`);
   const left = home.programs();
   if (left.length > 0) violations.push(`I4: processes ${left.join(", ")} are left behind`);
-  const containers = (await podman?.containersOf(instance)) ?? [];
+  const containers = (await podman?.containersOf(status.instance)) ?? [];
   if (containers.length > 0) violations.push(`I4: containers ${containers.join(", ")} are left behind`);
   return violations;
 }
