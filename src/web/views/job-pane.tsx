@@ -1,4 +1,4 @@
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { JobDetail } from "../../protocol/views.ts";
 import { call } from "../live/api.ts";
@@ -11,6 +11,7 @@ import { textsOf } from "../model/runtime-form.ts";
 import { durationText, inText, spanText } from "../model/units.ts";
 import { ActionButton, useAction } from "../parts/actions.tsx";
 import { Problem, Progress, StateBadge } from "../parts/basics.tsx";
+import { type Fact, FactList } from "../parts/fact-list.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { jobTitle } from "../parts/job-line.tsx";
 import { LifeBar } from "../parts/life-bar.tsx";
@@ -191,7 +192,7 @@ function PriorityForm({
 
 function Facts({ job }: { readonly job: JobDetail }): JSX.Element {
   const nowMs = useNow();
-  const facts: readonly (readonly [string, ComponentChildren, string?])[] = [
+  const facts: readonly Fact[] = [
     ["Runtime", job.runtime],
     ["User", job.user],
     ["Worker", job.worker ?? "–"],
@@ -210,16 +211,7 @@ function Facts({ job }: { readonly job: JobDetail }): JSX.Element {
     ...(job.after.length === 0 ? [] : [["After", job.after.join(", ")] as const]),
     ...Object.entries(job.labels).map(([name, value]) => [name, value] as const),
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([name, value, title]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd title={title}>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FactList facts={facts} />;
 }
 
 function ArrayLink({ array }: { readonly array: NonNullable<JobDetail["array"]> }): JSX.Element {

@@ -9,6 +9,7 @@ import { bytesText, spanText } from "../model/units.ts";
 import { doorOf } from "../model/worker-door.ts";
 import { ActionButton } from "../parts/actions.tsx";
 import { Empty, StateBadge } from "../parts/basics.tsx";
+import { type Fact, FactList } from "../parts/fact-list.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { momentText, wholeMoment } from "../parts/local-time.ts";
 import { LogPane, type Writer } from "../parts/log-pane.tsx";
@@ -79,7 +80,7 @@ function Facts({ worker }: { readonly worker: WorkerView }): JSX.Element {
   const indexOf = new Map(gpus.map(({ uuid, index }) => [uuid, index]));
   const held = worker.gpus.map((uuid) => indexOf.get(uuid) ?? "?").join(", ");
   const memory = worker.vramBytes === null ? "all" : bytesText(worker.vramBytes);
-  const facts: readonly (readonly [string, string, string?])[] = [
+  const facts: readonly Fact[] = [
     ["Runtime", worker.runtime],
     ["Lane", worker.lane],
     ["GPU", held === "" ? "–" : held],
@@ -93,28 +94,20 @@ function Facts({ worker }: { readonly worker: WorkerView }): JSX.Element {
     ],
     ["At once", `${worker.jobs.length + worker.requests} of ${worker.slots}`],
     ["Process", worker.pid === null ? "–" : String(worker.pid)],
+    ...(worker.jobs.length === 0 ? [] : [["Jobs", <JobLinks key="jobs" ids={worker.jobs} />] as const]),
   ];
+  return <FactList facts={facts} />;
+}
+
+function JobLinks({ ids }: { readonly ids: readonly number[] }): JSX.Element {
   return (
-    <dl class="facts">
-      {facts.map(([name, value, title]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd title={title}>{value}</dd>
-        </div>
+    <>
+      {ids.map((id) => (
+        <a key={id} href={hrefOfJobs({ job: id })} class="spaced">
+          {id}
+        </a>
       ))}
-      {worker.jobs.length > 0 && (
-        <div>
-          <dt>Jobs</dt>
-          <dd>
-            {worker.jobs.map((id) => (
-              <a key={id} href={hrefOfJobs({ job: id })} class="spaced">
-                {id}
-              </a>
-            ))}
-          </dd>
-        </div>
-      )}
-    </dl>
+    </>
   );
 }
 
