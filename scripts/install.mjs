@@ -6,7 +6,7 @@ const root = new URL("..", import.meta.url);
 const at = (path) => new URL(path, root);
 
 /** Runs a program of this project with its output on ours. */
-function run(program, args, options = {}) {
+export function run(program, args, options = {}) {
   execFileSync(program, args, { cwd: root, stdio: "inherit", ...options });
 }
 
