@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { Failure } from "../std/failure.ts";
+import { isTls } from "./is-tls.ts";
 
 const LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"];
 
@@ -72,8 +73,11 @@ function refuseTwoHosts({ rawHeaders }: IncomingMessage): void {
 }
 
 /** Pages that came without TLS may be anybody's. Without TLS of our own, something before us may have added it. */
-function isOwnOrigin(origin: string, { headers, socket }: IncomingMessage): boolean {
+function isOwnOrigin(origin: string, request: IncomingMessage): boolean {
+  const { headers } = request;
   const [, scheme, host] = /^(https?):\/\/([^/]+)$/i.exec(origin) ?? [];
-  const isTls = "encrypted" in socket && socket.encrypted === true;
-  return host?.toLowerCase() === headers.host?.toLowerCase() && (!isTls || scheme?.toLowerCase() === "https");
+  return (
+    host?.toLowerCase() === headers.host?.toLowerCase() &&
+    (!isTls(request) || scheme?.toLowerCase() === "https")
+  );
 }

@@ -12,6 +12,7 @@ import type { NewJob } from "../../scheduler/events.ts";
 import type { LaneSpec } from "../../scheduler/model.ts";
 import { isRequestId } from "../../scheduler/request-jobs.ts";
 import type { JobEnd } from "../../scheduler/transition.ts";
+import { type Deferred, deferred } from "../../std/deferred.ts";
 import { Failure } from "../../std/failure.ts";
 import type { World } from "../world.ts";
 import { servedModel, servedModels } from "./models.ts";
@@ -45,13 +46,7 @@ interface Entry {
   readonly forget: () => void;
   isWaiting: boolean;
   /** What the next call of `next` gets. */
-  outcome: PromiseWithResolvers<Turn>;
-}
-
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
+  outcome: Deferred<Turn>;
 }
 
 /** A worker whose request was given up says so itself, or is taken to be done with it after this long. */
@@ -93,7 +88,7 @@ export function createDesk({ ctx, world, maxWaiting }: Parts): Desk {
       const onAbort = (): void => leave(jobId);
       const forget = (): void => signal.removeEventListener("abort", onAbort);
       const laneKey = job.lane.key;
-      const entry: Entry = { jobId, laneKey, signal, forget, isWaiting: true, outcome: newOutcome() };
+      const entry: Entry = { jobId, laneKey, signal, forget, isWaiting: true, outcome: deferred() };
       open.set(jobId, entry);
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort, { once: true });
@@ -133,7 +128,7 @@ function openRequest(id: string, entry: Entry, standing: () => Standing | null):
     async next() {
       const turn = await entry.outcome.promise;
       // The next turn is another one's, should this be lost.
-      entry.outcome = newOutcome();
+      entry.outcome = deferred();
       return {
         ...turn,
         end(outcome) {
@@ -145,18 +140,6 @@ function openRequest(id: string, entry: Entry, standing: () => Standing | null):
     },
     standing: () => (entry.isWaiting ? standing() : null),
   };
-}
-
-function newOutcome(): PromiseWithResolvers<Turn> {
-  let resolve = (_turn: Turn): void => {};
-  let reject = (_error: unknown): void => {};
-  const promise = new Promise<Turn>((onDone, onError) => {
-    resolve = onDone;
-    reject = onError;
-  });
-  // Nobody may be listening by now.
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
 }
 
 /** What most requests ask for beside their worker: nothing. */

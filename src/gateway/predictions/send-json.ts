@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { TLSSocket } from "node:tls";
+import { isTls } from "../is-tls.ts";
 
 /** Answers with a JSON document. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {
@@ -13,7 +13,8 @@ export function sendJson(response: ServerResponse, status: number, body: object)
 }
 
 /** How the caller reaches the gateway: scheme, name and port. A proxy says what came to it by x-forwarded-proto. */
-export function originOf({ headers, socket }: IncomingMessage): string {
-  const isTls = (socket as TLSSocket).encrypted === true || headers["x-forwarded-proto"] === "https";
-  return `${isTls ? "https" : "http"}://${headers.host ?? "localhost"}`;
+export function originOf(request: IncomingMessage): string {
+  const { headers } = request;
+  const isSecure = isTls(request) || headers["x-forwarded-proto"] === "https";
+  return `${isSecure ? "https" : "http"}://${headers.host ?? "localhost"}`;
 }

@@ -1,4 +1,5 @@
 import type { Caller } from "../../protocol/operation.ts";
+import { type Deferred, deferred } from "../../std/deferred.ts";
 import { Failure } from "../../std/failure.ts";
 import { keyBehind } from "../dashboard/sessions.ts";
 import type { OpenRequest, RequestAsk, RequestDesk, Standing, Turn } from "../request-port.ts";
@@ -164,22 +165,4 @@ async function orGone<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve = (_value: T): void => {};
-  let reject = (_error: unknown): void => {};
-  const promise = new Promise<T>((onDone, onError) => {
-    resolve = onDone;
-    reject = onError;
-  });
-  // Nobody may be listening by now.
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
 }
