@@ -12,6 +12,8 @@ import type { GatewayPort, GatewayRoute, OpenRoute, Surface } from "./port.ts";
 import { sendProblem } from "./problem.ts";
 import { TooMany } from "./too-many.ts";
 
+const guards = Object.entries(guardHeaders);
+
 /** Why what is done for a caller is given up. */
 const GONE = new Failure("interrupted", "the caller has gone");
 
@@ -45,7 +47,7 @@ export function createResponder(parts: ResponderParts): Responder {
       const measured = measureRequest(port, { request, response, startMs });
       const line: AuditLine = { route: "none", keyId: null, user: null };
       const controller = new AbortController();
-      for (const [name, value] of Object.entries(guardHeaders)) response.setHeader(name, value);
+      for (const [name, value] of guards) response.setHeader(name, value);
       const owner = parts.surfaces.find((each) => each.owns(pathOf(request)));
       const surface = owner ?? only;
       const correlation = surface?.correlationOf?.(request) ?? correlationOf(request);
